@@ -1,0 +1,20 @@
+# TASKMESH_SANITIZE, TASKMESH_FUZZ and TASKMESH_COVERAGE change every object of the build, so they
+# are directory options and not a target to forget.
+if(TASKMESH_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "TASKMESH_FUZZ needs clang++, because libFuzzer comes with it; "
+                        "this build uses ${CMAKE_CXX_COMPILER_ID}. Use `cmake --preset fuzz`.")
+  endif()
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+if(TASKMESH_SANITIZE)
+  if(TASKMESH_SANITIZE MATCHES "thread" AND TASKMESH_SANITIZE MATCHES "address")
+    message(FATAL_ERROR "TASKMESH_SANITIZE: thread and address exclude each other; build one preset of each.")
+  endif()
+  add_compile_options(-fsanitize=${TASKMESH_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${TASKMESH_SANITIZE})
+endif()
+if(TASKMESH_COVERAGE)
+  add_compile_options(--coverage)
+  add_link_options(--coverage)
+endif()
