@@ -1,0 +1,87 @@
+// Membership messages. Spec: proto/02-membership.md.
+#pragma once
+
+#include "taskmesh/proto/common.hpp"
+
+namespace taskmesh::proto {
+
+enum class Role : std::uint8_t { worker = 1, client = 2 };
+
+/// One worker as others tell of it, and as it tells of itself.
+struct Member {
+  NodeId node;
+  std::uint64_t incarnation = 0;  ///< Grows at every start of the same node.
+  std::uint32_t pid = 0;          ///< For people; never used to decide.
+  std::uint32_t slots = 0;
+  std::string name;
+  std::string host;
+  std::vector<std::string> endpoints;
+  std::vector<std::string> serves;  ///< Task names.
+  bool operator==(const Member&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(node, incarnation, pid, slots, name, host, endpoints, serves);
+  }
+};
+
+/// HELLO: the first record on every link from a worker or client to a worker.
+struct Hello {
+  std::uint8_t major_min = version_major;
+  std::uint8_t major_max = version_major;
+  std::uint8_t minor = version_minor;
+  Role role = Role::client;
+  std::uint64_t features = 0;
+  std::uint32_t window_records = 0;  ///< NOTIFY records the sender takes unacknowledged.
+  std::uint64_t window_bytes = 0;
+  std::uint64_t payload_max = 0;
+  std::string token;                 ///< 32 octets of the mesh token; empty where none is set.
+  Member self;                       ///< A client fills node, incarnation, pid, name, host.
+  bool operator==(const Hello&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(major_min, major_max, minor, role, features, window_records, window_bytes, payload_max, token, self);
+  }
+};
+
+/// WELCOME: the answer to HELLO; from here on the link is greeted.
+struct Welcome {
+  std::uint8_t major = version_major;
+  std::uint8_t minor = version_minor;
+  std::uint64_t features = 0;
+  std::uint32_t window_records = 0;  ///< Requests the receiver of this may leave unanswered.
+  std::uint64_t window_bytes = 0;
+  std::uint64_t payload_max = 0;
+  Load load;
+  Member self;
+  std::vector<Member> members;       ///< Other living workers, at most 64.
+  bool operator==(const Welcome&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(major, minor, features, window_records, window_bytes, payload_max, load, self, members);
+  }
+};
+
+/// HEARTBEAT: "I live"; from a worker to the members and to every client with a link here.
+struct Heartbeat {
+  NodeId node;
+  std::uint64_t incarnation = 0;
+  Load load;
+  bool operator==(const Heartbeat&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(node, incarnation, load);
+  }
+};
+
+/// BYE: the sender leaves (a worker: every task it accepted has ended).
+struct Bye {
+  NodeId node;
+  std::uint64_t incarnation = 0;
+  bool operator==(const Bye&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(node, incarnation);
+  }
+};
+
+}  // namespace taskmesh::proto

@@ -1,0 +1,68 @@
+// Message: any record that travels, and its type number. Spec: proto/01-frames.md section 4.
+#pragma once
+
+#include <variant>
+
+#include "taskmesh/proto/callback.hpp"
+#include "taskmesh/proto/membership.hpp"
+#include "taskmesh/proto/tasks.hpp"
+
+namespace taskmesh::proto {
+
+/// Record types. Numbers travel: append only.
+enum class Type : std::uint16_t {
+  hello = 1,
+  welcome = 2,
+  heartbeat = 3,
+  bye = 4,
+  submit = 16,
+  accepted = 17,
+  busy = 18,
+  reject = 19,
+  query = 21,
+  status = 22,
+  cb_hello = 64,
+  cb_welcome = 65,
+  notify = 66,
+  notify_ack = 67,
+  notify_nack = 68,
+  error = 255,
+};
+
+using Message = std::variant<Hello, Welcome, Heartbeat, Bye, Submit, Accepted, Busy, Reject, Query, Status,
+                             CbHello, CbWelcome, Notify, NotifyAck, NotifyNack, ErrorReport>;
+
+template <class T>
+inline constexpr Type type_of = Type::error;
+template <>
+inline constexpr Type type_of<Hello> = Type::hello;
+template <>
+inline constexpr Type type_of<Welcome> = Type::welcome;
+template <>
+inline constexpr Type type_of<Heartbeat> = Type::heartbeat;
+template <>
+inline constexpr Type type_of<Bye> = Type::bye;
+template <>
+inline constexpr Type type_of<Submit> = Type::submit;
+template <>
+inline constexpr Type type_of<Accepted> = Type::accepted;
+template <>
+inline constexpr Type type_of<Busy> = Type::busy;
+template <>
+inline constexpr Type type_of<Reject> = Type::reject;
+template <>
+inline constexpr Type type_of<Query> = Type::query;
+template <>
+inline constexpr Type type_of<Status> = Type::status;
+template <>
+inline constexpr Type type_of<CbHello> = Type::cb_hello;
+template <>
+inline constexpr Type type_of<CbWelcome> = Type::cb_welcome;
+template <>
+inline constexpr Type type_of<Notify> = Type::notify;
+template <>
+inline constexpr Type type_of<NotifyAck> = Type::notify_ack;
+template <>
+inline constexpr Type type_of<NotifyNack> = Type::notify_nack;
+
+}  // namespace taskmesh::proto

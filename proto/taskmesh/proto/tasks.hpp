@@ -1,0 +1,154 @@
+// Task messages. Spec: proto/03-tasks.md.
+#pragma once
+
+#include "taskmesh/proto/common.hpp"
+
+namespace taskmesh {
+
+/// Who goes first in a worker's queue; first in, first out inside each. Numbers travel.
+enum class Priority : std::uint8_t { critical = 0, high = 1, normal = 2, low = 3 };
+
+/// Where a task is. Numbers travel: append only. The first five are on the way, the others final.
+enum class TaskState : std::uint8_t {
+  pending = 0,    ///< Not accepted by a worker yet.
+  scheduled = 1,  ///< Accepted, waits for its time.
+  queued = 2,     ///< Accepted, waits for a slot.
+  running = 3,
+  retrying = 4,   ///< Failed before, waits for its next attempt.
+  success = 5,
+  failure = 6,
+  cancelled = 7,
+  expired = 8,    ///< Its deadline passed.
+  lost = 9,       ///< The worker that held it died.
+  unknown = 10,   ///< No peer remembers it; said only after all were asked.
+};
+
+/// True for success, failure, cancelled, expired and lost.
+constexpr bool is_terminal(TaskState state) { return state >= TaskState::success && state <= TaskState::lost; }
+
+/// What became of a task's callback.
+enum class CallbackState : std::uint8_t { none = 0, pending = 1, delivered = 2, undelivered = 3 };
+
+}  // namespace taskmesh
+
+namespace taskmesh::proto {
+
+/// SUBMIT: please run this. Answered by ACCEPTED, BUSY, REJECT, or the NOTIFY that implies ACCEPTED.
+/// Repeated with the same id until answered; `seq` is new on every link and repetition.
+struct Submit {
+  std::uint64_t seq = 0;            ///< Per link, from 1, without gaps.
+  TaskId id;
+  Priority priority = Priority::normal;
+  std::uint8_t flags = 0;           ///< wait_flag | again_flag.
+  Codec reply_codec = Codec::cereal;///< How the submitter wants the result: cereal or json.
+  Codec codec = Codec::none;        ///< Of `args`.
+  std::uint32_t settled = 0;        ///< No id of this client's instance with a lower counter is sent again.
+  std::uint64_t deadline_ms = 0;    ///< Time left until the task expires; 0: none.
+  std::uint64_t time_limit_ms = 0;  ///< Of one attempt; 0: none.
+  std::uint64_t result_ttl_ms = 0;  ///< 0: the worker's default.
+  std::uint64_t age_ms = 0;         ///< Since it was first sent, by the client's monotonic clock.
+  std::string name;
+  std::string callback_address;     ///< Empty: none.
+  std::string callback_data;        ///< JSON, empty: null.
+  Bytes args;
+
+  static constexpr std::uint8_t wait_flag = 1;   ///< The submitter waits: push NOTIFY down this link.
+  static constexpr std::uint8_t again_flag = 2;  ///< Sent before; below `settled` it is refused as too old.
+  bool operator==(const Submit&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(seq, id, priority, flags, reply_codec, codec, settled, deadline_ms, time_limit_ms, result_ttl_ms,
+       age_ms, name, callback_address, callback_data, args);
+  }
+};
+
+/// ACCEPTED: these SUBMITs (by number of the link) are held by the sender of this.
+struct Accepted {
+  std::vector<Range> seqs;
+  Load load;
+  bool operator==(const Accepted&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(seqs, load);
+  }
+};
+
+/// BUSY: these SUBMITs were not taken; try elsewhere now, here not before retry_after_ms.
+struct Busy {
+  std::vector<Range> seqs;
+  std::uint64_t retry_after_ms = 0;
+  std::uint16_t code = 0;  ///< Code::busy or Code::draining.
+  Load load;
+  bool operator==(const Busy&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(seqs, retry_after_ms, code, load);
+  }
+};
+
+/// REJECT: this SUBMIT is refused for good by this worker.
+struct Reject {
+  std::uint64_t seq = 0;
+  TaskId id;
+  std::uint16_t code = 0;  ///< no_such_queue means: elsewhere perhaps. Any other is final.
+  Fault fault;
+  bool operator==(const Reject&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(seq, id, code, fault);
+  }
+};
+
+/// Everything that is told about one task. Payload last, so that a summary is cheap.
+struct TaskReport {
+  TaskId id;
+  TaskState state = TaskState::unknown;
+  CallbackState callback = CallbackState::none;
+  std::uint8_t flags = 0;           ///< value_gone_flag.
+  std::uint32_t attempt = 0;        ///< 1 from the first start on.
+  WallTime submitted_at;
+  WallTime started_at;
+  WallTime completed_at;
+  NodeId worker;                    ///< Who holds or ran it.
+  std::string worker_name;
+  std::string name;                 ///< Task name.
+  Fault fault;                      ///< Where the state is a failure.
+  Codec codec = Codec::none;
+  Bytes result;
+
+  static constexpr std::uint8_t value_gone_flag = 1;  ///< Ended, but the result is no longer kept.
+  bool operator==(const TaskReport&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(id, state, callback, flags, attempt, submitted_at, started_at, completed_at, worker, worker_name, name,
+       fault, codec, result);
+  }
+};
+
+/// QUERY: what do you know of these ids? With wait_flag: push NOTIFY down this link when each one ends.
+struct Query {
+  std::uint64_t request = 0;  ///< Chosen by the asker, given back in STATUS.
+  std::uint8_t flags = 0;     ///< wait_flag.
+  Codec reply_codec = Codec::cereal;
+  std::vector<TaskId> ids;
+
+  static constexpr std::uint8_t wait_flag = 1;
+  bool operator==(const Query&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(request, flags, reply_codec, ids);
+  }
+};
+
+/// STATUS: the answer, one per id asked; several STATUS may carry the answer to one QUERY.
+struct Status {
+  std::uint64_t request = 0;
+  TaskReport report;
+  bool operator==(const Status&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(request, report);
+  }
+};
+
+}  // namespace taskmesh::proto

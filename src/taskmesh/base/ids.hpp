@@ -1,0 +1,82 @@
+// 16-byte ids: TaskId (made by the client that submits) and NodeId (made at random by each process).
+//
+// Text form: 32 lower-case hexadecimal digits. Layout of a task id: proto/03-tasks.md section 2.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "taskmesh/base/result.hpp"
+
+namespace taskmesh {
+
+namespace detail {
+std::string id_to_hex(const std::array<std::uint8_t, 16>& bytes);
+Result<std::array<std::uint8_t, 16>> id_from_hex(std::string_view text, std::string_view what);
+}  // namespace detail
+
+/// Common shape of both kinds; the tag keeps them from being mixed up.
+template <class Tag>
+struct Id {
+  std::array<std::uint8_t, 16> bytes{};
+
+  auto operator<=>(const Id&) const = default;
+  /// Nil (all zero) means "none".
+  explicit operator bool() const { return *this != Id{}; }
+
+  /// Reads 32 hexadecimal digits of either case. Error: invalid.
+  static Result<Id> parse(std::string_view text) {
+    auto read = detail::id_from_hex(text, Tag::what);
+    if (!read) return fail(std::move(read.error()));
+    return Id{*read};
+  }
+};
+
+struct TaskIdTag {
+  static constexpr std::string_view what = "task id";
+};
+struct NodeIdTag {
+  static constexpr std::string_view what = "node id";
+};
+
+using TaskId = Id<TaskIdTag>;
+using NodeId = Id<NodeIdTag>;
+
+/// 32 lower-case hexadecimal digits.
+template <class Tag>
+std::string to_string(const Id<Tag>& id) {
+  return detail::id_to_hex(id.bytes);
+}
+
+/// Builds task ids: wall clock ms, version and flags, client instance, counter.
+TaskId make_task_id(std::uint64_t unix_ms, std::uint16_t flags, std::uint32_t instance, std::uint32_t counter);
+
+/// The wall clock (unix ms) at which the client made the id.
+std::uint64_t created_unix_ms(const TaskId& id);
+
+/// The client instance and its counter, as make_task_id put them in.
+std::uint32_t instance_of(const TaskId& id);
+std::uint32_t counter_of(const TaskId& id);
+
+}  // namespace taskmesh
+
+template <class Tag>
+struct std::hash<taskmesh::Id<Tag>> {
+  std::size_t operator()(const taskmesh::Id<Tag>& id) const noexcept {
+    std::uint64_t high = 0;
+    std::uint64_t low = 0;
+    std::memcpy(&high, id.bytes.data(), 8);
+    std::memcpy(&low, id.bytes.data() + 8, 8);
+    // Ids of one client differ in their last bytes only: spread them over the whole word.
+    std::uint64_t mixed = (high ^ (low * 0x9E3779B97F4A7C15ULL));
+    mixed ^= mixed >> 32;
+    mixed *= 0xD6E8FEB86659FD93ULL;
+    mixed ^= mixed >> 32;
+    return static_cast<std::size_t>(mixed);
+  }
+};

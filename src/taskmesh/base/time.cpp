@@ -1,0 +1,68 @@
+#include "taskmesh/base/time.hpp"
+
+#include <array>
+#include <charconv>
+#include <cstdio>
+#include <ctime>
+
+namespace taskmesh {
+
+namespace {
+
+struct Unit {
+  std::string_view name;
+  std::int64_t ns;
+};
+
+constexpr std::array<Unit, 7> units{{{"h", 3'600'000'000'000},
+                                     {"m", 60'000'000'000},
+                                     {"s", 1'000'000'000},
+                                     {"ms", 1'000'000},
+                                     {"us", 1'000},
+                                     {"ns", 1},
+                                     {"d", 86'400'000'000'000}}};
+constexpr double longest_ns = 9.0e18;
+
+}  // namespace
+
+std::string to_rfc3339(WallTime time) {
+  if (!time) return {};
+  auto seconds = static_cast<std::time_t>(time.unix_us / 1'000'000);
+  auto ms = static_cast<int>(time.unix_us / 1'000 % 1'000);
+  if (ms < 0) {
+    ms += 1'000;
+    --seconds;
+  }
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  std::array<char, 64> text{};
+  std::snprintf(text.data(), text.size(), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", parts.tm_year + 1900,
+                parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, ms);
+  return text.data();
+}
+
+Result<Duration> parse_duration(std::string_view text) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const std::string_view suffix(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  for (const Unit& unit : units) {
+    const bool fits = error == std::errc{} && suffix == unit.name && number >= 0 &&
+                      number * static_cast<double>(unit.ns) < longest_ns;
+    if (fits) return Duration(static_cast<std::int64_t>(number * static_cast<double>(unit.ns) + 0.5));
+  }
+  return fail({.kind = ErrorKind::invalid,
+               .what = "'" + std::string(text.substr(0, 64)) + "' is not a duration",
+               .why = "it takes a number and a unit: ns, us, ms, s, m, h or d",
+               .fix = "write for example 500ms, 5s, 2m or 1h"});
+}
+
+std::string to_string(Duration duration) {
+  for (const Unit& unit : units) {
+    if (duration.count() % unit.ns == 0 && duration.count() != 0 && unit.name != "d") {
+      return std::to_string(duration.count() / unit.ns) + std::string(unit.name);
+    }
+  }
+  return duration.count() == 0 ? "0s" : std::to_string(duration.count()) + "ns";
+}
+
+}  // namespace taskmesh

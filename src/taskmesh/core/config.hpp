@@ -1,0 +1,56 @@
+// What a node is told once, at its birth. Everything that may differ from base/limits.hpp is a field here.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "taskmesh/base/limits.hpp"
+#include "taskmesh/core/types.hpp"
+
+namespace taskmesh::core {
+
+enum class NodeKind : std::uint8_t { worker, client, listener };
+
+struct NodeConfig {
+  NodeKind kind = NodeKind::client;
+  proto::Member self;                 ///< A worker: complete. A client: node, incarnation, pid, name, host.
+  std::string token;                  ///< Mesh token, 32 octets; empty: none is asked for or given.
+  std::uint64_t seed = 1;             ///< Of the node's own random generator (ties, jitter).
+  std::uint32_t client_instance = 0;  ///< Client: random; goes into task ids.
+  bool loopback_only = true;          ///< Callback addresses beyond loopback are refused.
+
+  std::size_t queue_tasks_max = limits::queue_tasks_max;
+  std::uint64_t queue_bytes_max = limits::queue_bytes_max;
+  std::size_t results_max = limits::results_max;
+  std::uint64_t results_bytes_max = limits::results_bytes_max;
+  Duration result_ttl = limits::result_ttl;
+  Duration callback_ttl = limits::callback_ttl;
+  std::size_t in_flight_max = limits::in_flight_max;
+  std::uint64_t payload_max = limits::payload_bytes;
+  bool takes_cereal = true;           ///< Listener: results may come as cereal bytes.
+};
+
+/// Counters for people and tests; they only grow, and nothing is decided by them.
+struct NodeCounters {
+  std::uint64_t bad_input = 0;         ///< Frames or records that could not be read.
+  std::uint64_t ungreeted = 0;         ///< Records before the greeting.
+  std::uint64_t refused_greetings = 0; ///< Wrong token or version.
+  std::uint64_t ignored_peers = 0;
+  std::uint64_t submits = 0;           ///< SUBMIT records that came in.
+  std::uint64_t duplicates = 0;        ///< ... of them repetitions of a known id.
+  std::uint64_t busy = 0;
+  std::uint64_t rejected = 0;
+  std::uint64_t started = 0;
+  std::uint64_t finished = 0;
+  std::uint64_t expired = 0;
+  std::uint64_t late_ends = 0;         ///< Ends that came after another end was told.
+  std::uint64_t lost = 0;
+  std::uint64_t resent = 0;            ///< SUBMITs and QUERYs said again.
+  std::uint64_t events_sent = 0;       ///< NOTIFY records that went out.
+  std::uint64_t events_acked = 0;
+  std::uint64_t events_repeated = 0;   ///< Repeats that a listener or waiting client dropped.
+  std::uint64_t events_undelivered = 0;
+};
+
+}  // namespace taskmesh::core

@@ -1,0 +1,53 @@
+// Greeting: the door of a worker. Who may speak on the links that others dialled?  Spec: proto/02-membership.md.
+//
+// Checks HELLO (version, mesh token), answers WELCOME, remembers what each greeted link granted and when it
+// last spoke, counts clients for placement, sends heartbeats to clients, ignores peers that send rubbish.
+// Pure; one thread; `now.at` never decreases. A peer's mistake is answered with ERROR and counted.
+#pragma once
+
+#include <functional>
+#include <unordered_map>
+#include <vector>
+
+#include "taskmesh/core/config.hpp"
+#include "taskmesh/core/types.hpp"
+
+namespace taskmesh::core {
+
+struct Guest {
+  proto::Role role = proto::Role::client;
+  NodeId node;
+  std::uint64_t incarnation = 0;
+  std::uint32_t window_records = 0;  ///< NOTIFYs it takes unacknowledged.
+  std::uint64_t window_bytes = 0;
+  TimePoint last_heard{};
+};
+
+class Greeting {
+ public:
+  Greeting(const NodeConfig& config, NodeCounters& counters, std::function<proto::Load()> own_load);
+
+  /// Answers WELCOME with `members`, or ERROR. Returns the greeted guest, null if refused.
+  const Guest* on_hello(LinkId link, const proto::Hello& hello, std::vector<proto::Member> members, Now now,
+                        Effects& out);
+  /// The guest of a greeted link, refreshed; null (and ERROR auth said, counted) if it has not greeted.
+  const Guest* admit(LinkId link, Now now, Effects& out);
+  const Guest* find(LinkId link) const;
+  /// Counts; answers ERROR; after bad_frames_max within bad_frames_window the link is ignored.
+  void on_bad_input(const BadInput& bad, Now now, Effects& out);
+  bool ignored(LinkId link, TimePoint now) const;
+  void on_link_down(LinkId link);
+  /// Clients heard of in the last client_counts_for.
+  std::uint32_t clients(TimePoint now) const;
+  /// Heartbeats to client links; forgets links that were ignored long ago.
+  void on_tick(Now now, Effects& out);
+  /// A worker leaves: BYE to every client link.
+  void say_bye(Effects& out);
+
+ private:
+  NodeConfig config_;
+  NodeCounters& counters_;
+  std::function<proto::Load()> own_load_;
+};
+
+}  // namespace taskmesh::core

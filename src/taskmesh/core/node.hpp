@@ -1,0 +1,97 @@
+// Node: the protocol as a function. Routes each Event to the one role that decides, merges their Effects.
+// No rules of its own.  docs/architecture.md.
+//
+// The caller owns it and calls step() for each event of a turn and turn_end() once after the last; both from one
+// thread. Same events and times, same effects: the simulator and the reactor run the same code.
+// Time: `now.at` never decreases between calls (checked). After turn_end(), out.wake_at is when to come again.
+#pragma once
+
+#include <memory>
+
+#include "taskmesh/core/callbacks/callback_outbox.hpp"
+#include "taskmesh/core/callbacks/listener_role.hpp"
+#include "taskmesh/core/config.hpp"
+#include "taskmesh/core/mesh/greeting.hpp"
+#include "taskmesh/core/mesh/membership.hpp"
+#include "taskmesh/core/tasks/executor_role.hpp"
+#include "taskmesh/core/tasks/submitter_role.hpp"
+#include "taskmesh/core/types.hpp"
+
+namespace taskmesh::core {
+
+class Node {
+ public:
+  explicit Node(NodeConfig config);
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  void step(Event&& event, Now now, Effects& out);
+  void turn_end(Now now, Effects& out);
+
+  const NodeConfig& config() const { return config_; }
+  const NodeCounters& counters() const { return counters_; }
+  const Membership& membership() const { return membership_; }
+  const ExecutorRole* executor() const { return executor_.get(); }
+  const SubmitterRole* submitter() const { return submitter_.get(); }
+  const CallbackOutbox& outbox() const { return outbox_; }
+
+ private:
+  void on_event(Received&& received, Now now, Effects& out);
+  void on_event(BadInput&& bad, Now now, Effects& out);
+  void on_event(LinkUp&& up, Now now, Effects& out);
+  void on_event(LinkDown&& down, Now now, Effects& out);
+  void on_event(Found&& found, Now now, Effects& out);
+  void on_event(Gone&& gone, Now now, Effects& out);
+  void on_event(Tick&& tick, Now now, Effects& out);
+  void on_event(SubmitTask&& submit, Now now, Effects& out);
+  void on_event(QueryTasks&& query, Now now, Effects& out);
+  void on_event(AwaitAccepted&& await, Now now, Effects& out);
+  void on_event(Abandon&& abandon, Now now, Effects& out);
+  void on_event(ListMembers&& list, Now now, Effects& out);
+  void on_event(EventHandled&& handled, Now now, Effects& out);
+  void on_event(Finished&& finished, Now now, Effects& out);
+  void on_event(Returned&& returned, Now now, Effects& out);
+  void on_event(Drain&& drain, Now now, Effects& out);
+
+  void on_message(LinkId link, proto::Hello&& hello, Now now, Effects& out);
+  void on_message(LinkId link, proto::Welcome&& welcome, Now now, Effects& out);
+  void on_message(LinkId link, proto::Heartbeat&& beat, Now now, Effects& out);
+  void on_message(LinkId link, proto::Bye&& bye, Now now, Effects& out);
+  void on_message(LinkId link, proto::Submit&& submit, Now now, Effects& out);
+  void on_message(LinkId link, proto::Accepted&& accepted, Now now, Effects& out);
+  void on_message(LinkId link, proto::Busy&& busy, Now now, Effects& out);
+  void on_message(LinkId link, proto::Reject&& reject, Now now, Effects& out);
+  void on_message(LinkId link, proto::Query&& query, Now now, Effects& out);
+  void on_message(LinkId link, proto::Status&& status, Now now, Effects& out);
+  void on_message(LinkId link, proto::CbHello&& hello, Now now, Effects& out);
+  void on_message(LinkId link, proto::CbWelcome&& welcome, Now now, Effects& out);
+  void on_message(LinkId link, proto::Notify&& notify, Now now, Effects& out);
+  void on_message(LinkId link, proto::NotifyAck&& ack, Now now, Effects& out);
+  void on_message(LinkId link, proto::NotifyNack&& nack, Now now, Effects& out);
+  void on_message(LinkId link, proto::ErrorReport&& error, Now now, Effects& out);
+
+  proto::Load load(TimePoint now) const;
+  void deliver_changes(Now now, Effects& out);
+  void continue_drain(Now now, Effects& out);
+  void answer_members(Now now, Effects& out);
+
+  NodeConfig config_;
+  NodeCounters counters_;
+  TimePoint last_{};
+  std::uint64_t next_link_ = 1;
+  Membership membership_;
+  Greeting greeting_;
+  CallbackOutbox outbox_;
+  std::unique_ptr<ExecutorRole> executor_;    // Workers only.
+  std::unique_ptr<SubmitterRole> submitter_;  // Clients only.
+  std::unique_ptr<ListenerRole> listener_;    // Listeners only.
+  std::optional<TimePoint> drain_until_;
+  std::optional<TimePoint> farewell_until_;   // Drained; undelivered ends get this long.
+  struct MembersAsked {
+    Token token = 0;
+    TimePoint until{};
+  };
+  std::vector<MembersAsked> members_asked_;
+};
+
+}  // namespace taskmesh::core

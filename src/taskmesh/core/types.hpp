@@ -1,0 +1,240 @@
+// What goes into the core and what comes out of it: Event in, Effects out.  docs/architecture.md.
+//
+// Plain values. The caller (io/reactor, or the simulator) hands one Event at a time to Node::step and
+// carries out the Effects in field order. The core never sees a socket, thread, clock or file.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "taskmesh/base/bytes.hpp"
+#include "taskmesh/base/error.hpp"
+#include "taskmesh/base/ids.hpp"
+#include "taskmesh/base/time.hpp"
+#include "taskmesh/proto/message.hpp"
+
+namespace taskmesh::core {
+
+/// One live connection. Valid for that connection only: never stored beyond link_down, never sent.
+/// Links that this node dialled are numbered by the core; links that others dialled get their number from
+/// the transport and have the top bit set.
+struct LinkId {
+  std::uint64_t value = 0;
+  static constexpr std::uint64_t inbound_bit = 1ULL << 63;
+  bool inbound() const { return (value & inbound_bit) != 0; }
+  explicit operator bool() const { return value != 0; }
+  auto operator<=>(const LinkId&) const = default;
+};
+
+/// What the face wants back with an answer; opaque to the core. 0: nobody waits.
+using Token = std::uint64_t;
+
+// ---- Events -------------------------------------------------------------------------------------------
+
+/// One record came in on a link.
+struct Received {
+  LinkId link;
+  proto::Message message;
+};
+/// A frame or record that could not be read came in; the node counts it and may ignore the peer.
+struct BadInput {
+  LinkId link;
+  proto::Code code = proto::Code::malformed;
+  std::uint16_t about = 0;  ///< Record type, if that much could be read.
+  std::string text;
+};
+/// A dialled link is connected (again): it greets first.
+struct LinkUp {
+  LinkId link;
+};
+/// The connection is gone: a dialled one (it reconnects by itself until closed), or an inbound one (for good).
+struct LinkDown {
+  LinkId link;
+};
+/// Discovery: a worker can be reached there. `incarnation` and `node` are nil where unknown (a seed).
+struct Found {
+  NodeId node;
+  std::uint64_t incarnation = 0;
+  std::vector<std::string> endpoints;
+};
+/// Discovery: this process has ended, proven by the operating system. Not a suspicion.
+struct Gone {
+  NodeId node;
+  std::uint64_t incarnation = 0;
+};
+/// Nothing happened but time.
+struct Tick {};
+
+/// The face wants a task run.
+struct SubmitTask {
+  TaskId id;
+  std::string name;
+  Payload args;
+  Codec reply_codec = Codec::cereal;
+  Priority priority = Priority::normal;
+  bool wait = false;           ///< Tell the token the end; else only the acceptance is tracked.
+  Token token = 0;             ///< Completed comes back with it if `wait`.
+  std::string callback_address;
+  std::string callback_data;
+  std::optional<Duration> deadline;    ///< From now; then expired.
+  std::optional<Duration> time_limit;
+  std::optional<Duration> result_ttl;
+};
+/// The face wants to know about ids. With `wait`: one Completed when the (only) task ends; else one Answered.
+struct QueryTasks {
+  Token token = 0;
+  std::vector<TaskId> ids;
+  bool wait = false;
+  Codec reply_codec = Codec::cereal;
+};
+/// Tell me (Acceptance) when the task has been accepted, or is known to have ended.
+struct AwaitAccepted {
+  Token token = 0;
+  TaskId id;  ///< Nil: all that are pending now.
+};
+/// Nobody waits for this token any more. With `withdraw`, a task that was never sent is dropped as expired.
+struct Abandon {
+  Token token = 0;
+  bool withdraw = false;
+};
+/// Who is known? Answered by MemberList.
+struct ListMembers {
+  Token token = 0;
+  bool settle = false;  ///< Answer when all that were dialled have greeted, at most 500 ms from now.
+};
+/// The listener's handler has returned (or asks for another delivery after a pause).
+struct EventHandled {
+  LinkId link;
+  std::uint64_t seq = 0;
+  TaskId id;
+  std::optional<Duration> retry_after;
+};
+/// An executor finished one attempt.
+struct Finished {
+  TaskId id;
+  std::uint32_t attempt = 0;
+  Payload result;                      ///< Where it succeeded.
+  Bytes json;                          ///< The result as JSON too, where Run::want_json asked for it.
+  std::optional<Error> error;          ///< Where it did not.
+  WallTime started_at;
+  WallTime completed_at;
+  Duration elapsed{};
+};
+/// Handed-over tasks that the executor had not started, given back as RecallTasks asked.
+struct Returned {
+  std::vector<TaskId> ids;
+};
+/// Finish what is there, take nothing new, leave. Draining ends with Effects::stopped.
+struct Drain {
+  Duration timeout{};
+};
+
+using Event = std::variant<Received, BadInput, LinkUp, LinkDown, Found, Gone, Tick, SubmitTask, QueryTasks,
+                           AwaitAccepted, Abandon, ListMembers, EventHandled, Finished, Returned, Drain>;
+
+// ---- Effects ------------------------------------------------------------------------------------------
+
+/// Open a link that this node numbers; it reconnects by itself, at most `retry_max` apart, until closed.
+struct Dial {
+  LinkId link;
+  std::string endpoint;
+  Duration retry_max = 5s;
+  bool operator==(const Dial&) const = default;
+};
+struct Send {
+  LinkId link;
+  proto::Message message;
+  bool operator==(const Send&) const = default;
+};
+/// Hand one attempt to the executor. `ahead`: no slot is free yet, but short work will free one at once.
+struct Run {
+  TaskId id;
+  std::uint32_t attempt = 1;
+  std::string name;
+  Payload args;
+  Codec reply_codec = Codec::cereal;
+  bool want_json = false;  ///< Write the result as JSON too, for a callback listener that needs it.
+  std::optional<TimePoint> deadline;
+  bool operator==(const Run&) const = default;
+};
+
+/// A task that the face waits for has ended.
+struct Completed {
+  Token token = 0;
+  proto::TaskReport report;
+  bool operator==(const Completed&) const = default;
+};
+/// The answer to QueryTasks, in the order asked.
+struct Answered {
+  Token token = 0;
+  std::vector<proto::TaskReport> reports;
+  bool operator==(const Answered&) const = default;
+};
+/// The answer to AwaitAccepted: who holds the task; empty with an error if it will never be.
+struct Acceptance {
+  Token token = 0;
+  TaskId id;
+  std::vector<NodeId> nodes;
+  std::optional<Error> error;
+  bool operator==(const Acceptance&) const = default;
+};
+enum class Liveness : std::uint8_t { joining = 0, alive = 1, draining = 2, suspect = 3, dead = 4, left = 5 };
+std::string_view to_string(Liveness liveness);
+struct MemberView {
+  proto::Member member;
+  Liveness liveness = Liveness::joining;
+  proto::Load load;
+  Duration silence{};
+  bool operator==(const MemberView&) const = default;
+};
+struct MemberList {
+  Token token = 0;
+  std::vector<MemberView> members;
+  bool operator==(const MemberList&) const = default;
+};
+/// A completion event arrived at this listener; answer with EventHandled.
+struct EventArrived {
+  LinkId link;
+  std::uint64_t seq = 0;
+  proto::Notify notify;
+  bool operator==(const EventArrived&) const = default;
+};
+/// A life-cycle line for the log: members come and go, a peer is ignored.
+struct Noted {
+  bool warning = false;
+  std::string text;
+  bool operator==(const Noted&) const = default;
+};
+using Notice = std::variant<Completed, Answered, Acceptance, MemberList, EventArrived, Noted>;
+
+/// Carry out in this order. Reused from step to step: clear() keeps the storage.
+struct Effects {
+  std::vector<Dial> dial;
+  std::vector<Send> send;
+  std::vector<LinkId> close;             ///< After send; queued records of a closed link are dropped.
+  std::vector<Run> run;
+  bool recall = false;                   ///< Take back what was handed over and not started: Returned.
+  std::vector<Notice> notify;
+  std::optional<TimePoint> wake_at;      ///< Step with Tick at or after this; none: sleep until an event.
+  bool stopped = false;                  ///< The drain is over: the node has nothing left to do.
+
+  void clear();
+  bool operator==(const Effects&) const = default;
+  /// wake_at becomes the earlier of the two.
+  void wake_by(TimePoint at) {
+    if (!wake_at || at < *wake_at) wake_at = at;
+  }
+};
+
+}  // namespace taskmesh::core
+
+template <>
+struct std::hash<taskmesh::core::LinkId> {
+  std::size_t operator()(taskmesh::core::LinkId link) const noexcept {
+    return static_cast<std::size_t>(link.value * 0x9E3779B97F4A7C15ULL);
+  }
+};
