@@ -27,7 +27,7 @@ struct CbWelcome {
   std::uint8_t takes_cereal = 0;     ///< 1: results may come as cereal bytes; 0: as JSON.
   std::uint32_t window_records = 0;  ///< Events the listener takes unacknowledged on this link.
   std::uint64_t window_bytes = 0;
-  NodeId node;                       ///< The listener's.
+  NodeId node;  ///< The listener's.
   std::string nonce;
   bool operator==(const CbWelcome&) const = default;
   template <class Archive>
@@ -42,7 +42,7 @@ struct Notify {
   std::uint32_t delivery = 1;  ///< 1, 2, ...: how often this event was sent, on any link.
   Load load;                   ///< The worker's, at this moment.
   TaskReport report;
-  std::string callback_data;   ///< To a listener: JSON as given at submit, empty: null.
+  std::string callback_data;  ///< To a listener: JSON as given at submit, empty: null.
   bool operator==(const Notify&) const = default;
   template <class Archive>
   void serialize(Archive& ar) {

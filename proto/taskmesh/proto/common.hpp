@@ -39,17 +39,17 @@ inline constexpr std::uint8_t version_minor = 0;
 
 /// Wire error codes (proto/01-frames.md section 6; explained in docs/errors.md). Append only.
 enum class Code : std::uint16_t {
-  version = 1,           ///< No common major version.
-  auth = 2,              ///< Wrong mesh token, or records before the greeting.
-  malformed = 3,         ///< A frame or record that cannot be read.
-  too_large = 4,         ///< Above a limit.
-  unsupported = 5,       ///< A critical record type that is not known here.
-  no_such_queue = 6,     ///< The task name is not served here.
-  busy = 7,              ///< Queue full; retry after.
-  too_old = 11,          ///< A repeated SUBMIT whose first one can no longer be remembered.
-  draining = 15,         ///< This worker is leaving; go elsewhere.
-  bad_payload = 16,      ///< Arguments that the task cannot read.
-  callback_refused = 18, ///< A callback address that is not allowed here.
+  version = 1,            ///< No common major version.
+  auth = 2,               ///< Wrong mesh token, or records before the greeting.
+  malformed = 3,          ///< A frame or record that cannot be read.
+  too_large = 4,          ///< Above a limit.
+  unsupported = 5,        ///< A critical record type that is not known here.
+  no_such_queue = 6,      ///< The task name is not served here.
+  busy = 7,               ///< Queue full; retry after.
+  too_old = 11,           ///< A repeated SUBMIT whose first one can no longer be remembered.
+  draining = 15,          ///< This worker is leaving; go elsewhere.
+  bad_payload = 16,       ///< Arguments that the task cannot read.
+  callback_refused = 18,  ///< A callback address that is not allowed here.
 };
 
 /// What a worker says of itself; rides on WELCOME, HEARTBEAT, ACCEPTED, BUSY and NOTIFY.
@@ -101,10 +101,10 @@ struct Fault {
 
 /// ERROR: an answer to a frame or record that could not be served.
 struct ErrorReport {
-  std::uint16_t code = 0;         ///< A Code; unknown numbers are kept.
-  std::uint16_t about = 0;        ///< Record type it answers, 0 if the frame itself.
+  std::uint16_t code = 0;   ///< A Code; unknown numbers are kept.
+  std::uint16_t about = 0;  ///< Record type it answers, 0 if the frame itself.
   std::uint64_t retry_after_ms = 0;
-  std::string text;               ///< For people.
+  std::string text;  ///< For people.
   bool operator==(const ErrorReport&) const = default;
   template <class Archive>
   void serialize(Archive& ar) {

@@ -34,8 +34,8 @@ struct Hello {
   std::uint32_t window_records = 0;  ///< NOTIFY records the sender takes unacknowledged.
   std::uint64_t window_bytes = 0;
   std::uint64_t payload_max = 0;
-  std::string token;                 ///< 32 octets of the mesh token; empty where none is set.
-  Member self;                       ///< A client fills node, incarnation, pid, name, host.
+  std::string token;  ///< 32 octets of the mesh token; empty where none is set.
+  Member self;        ///< A client fills node, incarnation, pid, name, host.
   bool operator==(const Hello&) const = default;
   template <class Archive>
   void serialize(Archive& ar) {
@@ -53,7 +53,7 @@ struct Welcome {
   std::uint64_t payload_max = 0;
   Load load;
   Member self;
-  std::vector<Member> members;       ///< Other living workers, at most 64.
+  std::vector<Member> members;  ///< Other living workers, at most 64.
   bool operator==(const Welcome&) const = default;
   template <class Archive>
   void serialize(Archive& ar) {

@@ -14,17 +14,19 @@ enum class TaskState : std::uint8_t {
   scheduled = 1,  ///< Accepted, waits for its time.
   queued = 2,     ///< Accepted, waits for a slot.
   running = 3,
-  retrying = 4,   ///< Failed before, waits for its next attempt.
+  retrying = 4,  ///< Failed before, waits for its next attempt.
   success = 5,
   failure = 6,
   cancelled = 7,
-  expired = 8,    ///< Its deadline passed.
-  lost = 9,       ///< The worker that held it died.
-  unknown = 10,   ///< No peer remembers it; said only after all were asked.
+  expired = 8,   ///< Its deadline passed.
+  lost = 9,      ///< The worker that held it died.
+  unknown = 10,  ///< No peer remembers it; said only after all were asked.
 };
 
 /// True for success, failure, cancelled, expired and lost.
-constexpr bool is_terminal(TaskState state) { return state >= TaskState::success && state <= TaskState::lost; }
+constexpr bool is_terminal(TaskState state) {
+  return state >= TaskState::success && state <= TaskState::lost;
+}
 
 /// What became of a task's callback.
 enum class CallbackState : std::uint8_t { none = 0, pending = 1, delivered = 2, undelivered = 3 };
@@ -36,20 +38,20 @@ namespace taskmesh::proto {
 /// SUBMIT: please run this. Answered by ACCEPTED, BUSY, REJECT, or the NOTIFY that implies ACCEPTED.
 /// Repeated with the same id until answered; `seq` is new on every link and repetition.
 struct Submit {
-  std::uint64_t seq = 0;            ///< Per link, from 1, without gaps.
+  std::uint64_t seq = 0;  ///< Per link, from 1, without gaps.
   TaskId id;
   Priority priority = Priority::normal;
-  std::uint8_t flags = 0;           ///< wait_flag | again_flag.
-  Codec reply_codec = Codec::cereal;///< How the submitter wants the result: cereal or json.
-  Codec codec = Codec::none;        ///< Of `args`.
-  std::uint32_t settled = 0;        ///< No id of this client's instance with a lower counter is sent again.
-  std::uint64_t deadline_ms = 0;    ///< Time left until the task expires; 0: none.
-  std::uint64_t time_limit_ms = 0;  ///< Of one attempt; 0: none.
-  std::uint64_t result_ttl_ms = 0;  ///< 0: the worker's default.
-  std::uint64_t age_ms = 0;         ///< Since it was first sent, by the client's monotonic clock.
+  std::uint8_t flags = 0;             ///< wait_flag | again_flag.
+  Codec reply_codec = Codec::cereal;  ///< How the submitter wants the result: cereal or json.
+  Codec codec = Codec::none;          ///< Of `args`.
+  std::uint32_t settled = 0;          ///< No id of this client's instance with a lower counter is sent again.
+  std::uint64_t deadline_ms = 0;      ///< Time left until the task expires; 0: none.
+  std::uint64_t time_limit_ms = 0;    ///< Of one attempt; 0: none.
+  std::uint64_t result_ttl_ms = 0;    ///< 0: the worker's default.
+  std::uint64_t age_ms = 0;           ///< Since it was first sent, by the client's monotonic clock.
   std::string name;
-  std::string callback_address;     ///< Empty: none.
-  std::string callback_data;        ///< JSON, empty: null.
+  std::string callback_address;  ///< Empty: none.
+  std::string callback_data;     ///< JSON, empty: null.
   Bytes args;
 
   static constexpr std::uint8_t wait_flag = 1;   ///< The submitter waits: push NOTIFY down this link.
@@ -104,15 +106,15 @@ struct TaskReport {
   TaskId id;
   TaskState state = TaskState::unknown;
   CallbackState callback = CallbackState::none;
-  std::uint8_t flags = 0;           ///< value_gone_flag.
-  std::uint32_t attempt = 0;        ///< 1 from the first start on.
+  std::uint8_t flags = 0;     ///< value_gone_flag.
+  std::uint32_t attempt = 0;  ///< 1 from the first start on.
   WallTime submitted_at;
   WallTime started_at;
   WallTime completed_at;
-  NodeId worker;                    ///< Who holds or ran it.
+  NodeId worker;  ///< Who holds or ran it.
   std::string worker_name;
-  std::string name;                 ///< Task name.
-  Fault fault;                      ///< Where the state is a failure.
+  std::string name;  ///< Task name.
+  Fault fault;       ///< Where the state is a failure.
   Codec codec = Codec::none;
   Bytes result;
 

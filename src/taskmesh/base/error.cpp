@@ -4,16 +4,26 @@ namespace taskmesh {
 
 std::string_view to_string(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::invalid: return "invalid";
-    case ErrorKind::not_found: return "not_found";
-    case ErrorKind::unavailable: return "unavailable";
-    case ErrorKind::overloaded: return "overloaded";
-    case ErrorKind::timed_out: return "timed_out";
-    case ErrorKind::cancelled: return "cancelled";
-    case ErrorKind::failed: return "failed";
-    case ErrorKind::lost: return "lost";
-    case ErrorKind::corrupt: return "corrupt";
-    case ErrorKind::refused: return "refused";
+    case ErrorKind::invalid:
+      return "invalid";
+    case ErrorKind::not_found:
+      return "not_found";
+    case ErrorKind::unavailable:
+      return "unavailable";
+    case ErrorKind::overloaded:
+      return "overloaded";
+    case ErrorKind::timed_out:
+      return "timed_out";
+    case ErrorKind::cancelled:
+      return "cancelled";
+    case ErrorKind::failed:
+      return "failed";
+    case ErrorKind::lost:
+      return "lost";
+    case ErrorKind::corrupt:
+      return "corrupt";
+    case ErrorKind::refused:
+      return "refused";
   }
   return "unknown";  // A newer peer's kind: shown, never trusted.
 }

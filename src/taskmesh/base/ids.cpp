@@ -55,7 +55,8 @@ Result<std::array<std::uint8_t, 16>> id_from_hex(std::string_view text, std::str
 
 }  // namespace detail
 
-TaskId make_task_id(std::uint64_t unix_ms, std::uint16_t flags, std::uint32_t instance, std::uint32_t counter) {
+TaskId make_task_id(std::uint64_t unix_ms, std::uint16_t flags, std::uint32_t instance,
+                    std::uint32_t counter) {
   TaskId id;
   put_big_endian(id.bytes.data(), unix_ms, 6);
   put_big_endian(id.bytes.data() + 6, version_one | (flags & 0x0FFFU), 2);

@@ -54,7 +54,8 @@ std::string to_string(const Id<Tag>& id) {
 }
 
 /// Builds task ids: wall clock ms, version and flags, client instance, counter.
-TaskId make_task_id(std::uint64_t unix_ms, std::uint16_t flags, std::uint32_t instance, std::uint32_t counter);
+TaskId make_task_id(std::uint64_t unix_ms, std::uint16_t flags, std::uint32_t instance,
+                    std::uint32_t counter);
 
 /// The wall clock (unix ms) at which the client made the id.
 std::uint64_t created_unix_ms(const TaskId& id);

@@ -10,28 +10,28 @@
 namespace taskmesh::limits {
 
 // Frames and records (proto/01-frames.md).
-inline constexpr std::size_t frame_bytes = 64 * 1024;           ///< A frame is closed at this size...
-inline constexpr std::size_t attach_bytes = 16 * 1024;          ///< ...and a larger payload is a part of its own.
+inline constexpr std::size_t frame_bytes = 64 * 1024;   ///< A frame is closed at this size...
+inline constexpr std::size_t attach_bytes = 16 * 1024;  ///< ...and a larger payload is a part of its own.
 inline constexpr std::size_t payload_bytes = 64 * 1024 * 1024;  ///< Arguments or result of one task.
 inline constexpr std::size_t message_bytes = payload_bytes + 1024 * 1024;  ///< One zmq part.
-inline constexpr std::size_t frame_parts_max = 4096;             ///< Payload parts behind one frame.
-inline constexpr std::size_t name_bytes = 255;                   ///< Task, node and mesh names.
-inline constexpr std::size_t address_bytes = 1024;               ///< Endpoints and callback addresses.
-inline constexpr std::size_t callback_data_bytes = 64 * 1024;    ///< JSON given back with the event.
-inline constexpr std::size_t error_text_bytes = 4 * 1024;        ///< Each text of an error that travels.
-inline constexpr std::size_t elements_max = 1'000'000;           ///< Elements of one container on the wire.
-inline constexpr int nesting_max = 32;                           ///< Depth of nested containers or JSON.
+inline constexpr std::size_t frame_parts_max = 4096;           ///< Payload parts behind one frame.
+inline constexpr std::size_t name_bytes = 255;                 ///< Task, node and mesh names.
+inline constexpr std::size_t address_bytes = 1024;             ///< Endpoints and callback addresses.
+inline constexpr std::size_t callback_data_bytes = 64 * 1024;  ///< JSON given back with the event.
+inline constexpr std::size_t error_text_bytes = 4 * 1024;      ///< Each text of an error that travels.
+inline constexpr std::size_t elements_max = 1'000'000;         ///< Elements of one container on the wire.
+inline constexpr int nesting_max = 32;                         ///< Depth of nested containers or JSON.
 
 // Links (proto/01-frames.md, 02-membership.md).
-inline constexpr std::uint32_t window_records = 16'384;            ///< Unanswered requests per link...
-inline constexpr std::uint64_t window_bytes = 8 * 1024 * 1024;     ///< ...and their payload.
-inline constexpr std::uint32_t bad_frames_max = 20;                ///< Within bad_frames_window, then ignored.
+inline constexpr std::uint32_t window_records = 16'384;         ///< Unanswered requests per link...
+inline constexpr std::uint64_t window_bytes = 8 * 1024 * 1024;  ///< ...and their payload.
+inline constexpr std::uint32_t bad_frames_max = 20;             ///< Within bad_frames_window, then ignored.
 inline constexpr Duration bad_frames_window = 10s;
 inline constexpr Duration ignore_peer_for = 60s;
 inline constexpr std::size_t members_in_welcome_max = 64;
-inline constexpr std::size_t served_names_max = 10'000;            ///< Task names one worker serves.
-inline constexpr std::size_t peers_max = 1'024;                    ///< Workers one node knows.
-inline constexpr std::size_t links_max = 65'536;                   ///< Greeted inbound links of one node.
+inline constexpr std::size_t served_names_max = 10'000;  ///< Task names one worker serves.
+inline constexpr std::size_t peers_max = 1'024;          ///< Workers one node knows.
+inline constexpr std::size_t links_max = 65'536;         ///< Greeted inbound links of one node.
 
 // Membership (proto/02-membership.md).
 inline constexpr Duration heartbeat_every = 1s;
@@ -40,49 +40,51 @@ inline constexpr Duration dead_after = 8s;             ///< Silence: its tasks a
 inline constexpr Duration dead_after_disconnect = 2s;  ///< A closed connection that does not come back.
 inline constexpr Duration hello_retry = 500ms;         ///< HELLO without WELCOME is said again.
 inline constexpr Duration client_counts_for = 10s;     ///< A client counts in `clients` this long.
-inline constexpr Duration forget_dead_after = 10min;   ///< Dead members stay known, so old gossip revives nobody.
-inline constexpr Duration own_stall = 500ms;           ///< A later step means that we stood still, not they.
+inline constexpr Duration forget_dead_after =
+    10min;                                    ///< Dead members stay known, so old gossip revives nobody.
+inline constexpr Duration own_stall = 500ms;  ///< A later step means that we stood still, not they.
 
 // Tasks (proto/03-tasks.md).
-inline constexpr std::size_t queue_tasks_max = 100'000;            ///< Waiting tasks of one worker; then BUSY.
-inline constexpr std::uint64_t queue_bytes_max = 1ULL << 30;       ///< Their payload; then BUSY.
-inline constexpr std::size_t in_flight_max = 100'000;              ///< Unfinished tasks of one client.
-inline constexpr std::size_t results_max = 100'000;                ///< Results kept by one worker...
-inline constexpr std::uint64_t results_bytes_max = 256ULL << 20;   ///< ...and their size.
-inline constexpr std::size_t remembered_max = 100'000;             ///< Ended tasks known by state alone.
+inline constexpr std::size_t queue_tasks_max = 100'000;           ///< Waiting tasks of one worker; then BUSY.
+inline constexpr std::uint64_t queue_bytes_max = 1ULL << 30;      ///< Their payload; then BUSY.
+inline constexpr std::size_t in_flight_max = 100'000;             ///< Unfinished tasks of one client.
+inline constexpr std::size_t results_max = 100'000;               ///< Results kept by one worker...
+inline constexpr std::uint64_t results_bytes_max = 256ULL << 20;  ///< ...and their size.
+inline constexpr std::size_t remembered_max = 100'000;            ///< Ended tasks known by state alone.
 inline constexpr Duration result_ttl = 1h;
-inline constexpr Duration dedup_window = 10min;        ///< A repeated SUBMIT is recognised at least this long.
-inline constexpr Duration resend_after = 1s;           ///< SUBMIT or QUERY without an answer is said again.
-inline constexpr Duration busy_retry = 50ms;           ///< First pause after BUSY; doubles...
-inline constexpr Duration busy_retry_max = 2s;         ///< ...up to this.
-inline constexpr Duration name_grace = 1s;             ///< A name nobody serves waits this long for a worker.
-inline constexpr Duration first_welcomes = 20ms;       ///< A new client hears all workers before it places.
-inline constexpr Duration wait_budget = 30s;           ///< Default of every blocking call.
-inline constexpr Duration short_task = 200us;          ///< Work handed over ahead to free slots, in all.
-inline constexpr std::size_t hand_over_max = 64;       ///< Tasks handed over ahead, per slot.
-inline constexpr std::size_t waiters_max = 64;         ///< Links waiting for one task.
-inline constexpr std::size_t query_ids_max = 1'000;    ///< Ids in one QUERY.
+inline constexpr Duration dedup_window = 10min;      ///< A repeated SUBMIT is recognised at least this long.
+inline constexpr Duration resend_after = 1s;         ///< SUBMIT or QUERY without an answer is said again.
+inline constexpr Duration busy_retry = 50ms;         ///< First pause after BUSY; doubles...
+inline constexpr Duration busy_retry_max = 2s;       ///< ...up to this.
+inline constexpr Duration name_grace = 1s;           ///< A name nobody serves waits this long for a worker.
+inline constexpr Duration first_welcomes = 20ms;     ///< A new client hears all workers before it places.
+inline constexpr Duration wait_budget = 30s;         ///< Default of every blocking call.
+inline constexpr Duration short_task = 200us;        ///< Work handed over ahead to free slots, in all.
+inline constexpr std::size_t hand_over_max = 64;     ///< Tasks handed over ahead, per slot.
+inline constexpr std::size_t waiters_max = 64;       ///< Links waiting for one task.
+inline constexpr std::size_t query_ids_max = 1'000;  ///< Ids in one QUERY.
 
 // Callbacks (proto/04-callbacks.md).
-inline constexpr std::uint32_t events_window = 64;                 ///< Unacknowledged events per listener...
-inline constexpr std::uint64_t events_window_bytes = 4 << 20;      ///< ...and their size.
-inline constexpr std::size_t listeners_max = 10'000;               ///< Addresses with undelivered events.
-inline constexpr std::size_t callbacks_per_listener_max = 100'000; ///< Undelivered per address; then BUSY.
+inline constexpr std::uint32_t events_window = 64;                  ///< Unacknowledged events per listener...
+inline constexpr std::uint64_t events_window_bytes = 4 << 20;       ///< ...and their size.
+inline constexpr std::size_t listeners_max = 10'000;                ///< Addresses with undelivered events.
+inline constexpr std::size_t callbacks_per_listener_max = 100'000;  ///< Undelivered per address; then BUSY.
 inline constexpr Duration event_ack_timeout = 5s;
 inline constexpr Duration listener_welcome_timeout = 3s;
-inline constexpr Duration listener_retry = 1s;         ///< First back-off after a bad answer; doubles...
-inline constexpr Duration listener_retry_max = 60s;    ///< ...up to this.
-inline constexpr int listener_failures_max = 5;        ///< Bad answers in a row that open the breaker.
-inline constexpr Duration listener_idle = 60s;         ///< An unused callback link is closed.
+inline constexpr Duration listener_retry = 1s;       ///< First back-off after a bad answer; doubles...
+inline constexpr Duration listener_retry_max = 60s;  ///< ...up to this.
+inline constexpr int listener_failures_max = 5;      ///< Bad answers in a row that open the breaker.
+inline constexpr Duration listener_idle = 60s;       ///< An unused callback link is closed.
 inline constexpr Duration callback_ttl = 24h;
 inline constexpr std::size_t heard_events_max = 100'000;  ///< Event ids a listener remembers...
 inline constexpr Duration heard_events_for = 10min;       ///< ...at least this long, to drop repeats.
-inline constexpr std::size_t listener_queue_max = 10'000; ///< Events waiting for the handler; then NACK(busy).
+inline constexpr std::size_t listener_queue_max =
+    10'000;  ///< Events waiting for the handler; then NACK(busy).
 
 // The process.
-inline constexpr Duration drain_timeout = 30s;         ///< SIGTERM to the end of running work.
-inline constexpr Duration flush_timeout = 5s;          ///< What a closing client waits for acceptance.
-inline constexpr std::size_t reactor_batch = 256;      ///< Frames per socket and turn.
+inline constexpr Duration drain_timeout = 30s;     ///< SIGTERM to the end of running work.
+inline constexpr Duration flush_timeout = 5s;      ///< What a closing client waits for acceptance.
+inline constexpr std::size_t reactor_batch = 256;  ///< Frames per socket and turn.
 
 static_assert(message_bytes > payload_bytes, "a payload part must fit into one message");
 static_assert(attach_bytes < frame_bytes, "an inline payload must fit into a frame");

@@ -28,28 +28,28 @@ struct NodeConfig {
   Duration callback_ttl = limits::callback_ttl;
   std::size_t in_flight_max = limits::in_flight_max;
   std::uint64_t payload_max = limits::payload_bytes;
-  bool takes_cereal = true;           ///< Listener: results may come as cereal bytes.
+  bool takes_cereal = true;  ///< Listener: results may come as cereal bytes.
 };
 
 /// Counters for people and tests; they only grow, and nothing is decided by them.
 struct NodeCounters {
-  std::uint64_t bad_input = 0;         ///< Frames or records that could not be read.
-  std::uint64_t ungreeted = 0;         ///< Records before the greeting.
-  std::uint64_t refused_greetings = 0; ///< Wrong token or version.
+  std::uint64_t bad_input = 0;          ///< Frames or records that could not be read.
+  std::uint64_t ungreeted = 0;          ///< Records before the greeting.
+  std::uint64_t refused_greetings = 0;  ///< Wrong token or version.
   std::uint64_t ignored_peers = 0;
-  std::uint64_t submits = 0;           ///< SUBMIT records that came in.
-  std::uint64_t duplicates = 0;        ///< ... of them repetitions of a known id.
+  std::uint64_t submits = 0;     ///< SUBMIT records that came in.
+  std::uint64_t duplicates = 0;  ///< ... of them repetitions of a known id.
   std::uint64_t busy = 0;
   std::uint64_t rejected = 0;
   std::uint64_t started = 0;
   std::uint64_t finished = 0;
   std::uint64_t expired = 0;
-  std::uint64_t late_ends = 0;         ///< Ends that came after another end was told.
+  std::uint64_t late_ends = 0;  ///< Ends that came after another end was told.
   std::uint64_t lost = 0;
-  std::uint64_t resent = 0;            ///< SUBMITs and QUERYs said again.
-  std::uint64_t events_sent = 0;       ///< NOTIFY records that went out.
+  std::uint64_t resent = 0;       ///< SUBMITs and QUERYs said again.
+  std::uint64_t events_sent = 0;  ///< NOTIFY records that went out.
   std::uint64_t events_acked = 0;
-  std::uint64_t events_repeated = 0;   ///< Repeats that a listener or waiting client dropped.
+  std::uint64_t events_repeated = 0;  ///< Repeats that a listener or waiting client dropped.
   std::uint64_t events_undelivered = 0;
 };
 

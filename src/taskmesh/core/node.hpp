@@ -1,9 +1,9 @@
 // Node: the protocol as a function. Routes each Event to the one role that decides, merges their Effects.
 // No rules of its own.  docs/architecture.md.
 //
-// The caller owns it and calls step() for each event of a turn and turn_end() once after the last; both from one
-// thread. Same events and times, same effects: the simulator and the reactor run the same code.
-// Time: `now.at` never decreases between calls (checked). After turn_end(), out.wake_at is when to come again.
+// The caller owns it and calls step() for each event of a turn and turn_end() once after the last; both from
+// one thread. Same events and times, same effects: the simulator and the reactor run the same code. Time:
+// `now.at` never decreases between calls (checked). After turn_end(), out.wake_at is when to come again.
 #pragma once
 
 #include <memory>
@@ -70,7 +70,10 @@ class Node {
   void on_message(LinkId link, proto::NotifyNack&& nack, Now now, Effects& out);
   void on_message(LinkId link, proto::ErrorReport&& error, Now now, Effects& out);
 
+  bool may_speak(LinkId link, const proto::Message& message, Now now, Effects& out);
+  void refuse(LinkId link, proto::Type type, Now now, Effects& out);
   proto::Load load(TimePoint now) const;
+  void tick(Now now, Effects& out);
   void deliver_changes(Now now, Effects& out);
   void continue_drain(Now now, Effects& out);
   void answer_members(Now now, Effects& out);
@@ -86,12 +89,13 @@ class Node {
   std::unique_ptr<SubmitterRole> submitter_;  // Clients only.
   std::unique_ptr<ListenerRole> listener_;    // Listeners only.
   std::optional<TimePoint> drain_until_;
-  std::optional<TimePoint> farewell_until_;   // Drained; undelivered ends get this long.
+  std::optional<TimePoint> farewell_until_;  // Drained; undelivered ends get this long.
   struct MembersAsked {
     Token token = 0;
     TimePoint until{};
   };
   std::vector<MembersAsked> members_asked_;
+  std::optional<TimePoint> wake_;  // Earliest timer that any role announced since the last tick.
 };
 
 }  // namespace taskmesh::core

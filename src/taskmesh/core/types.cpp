@@ -4,12 +4,18 @@ namespace taskmesh::core {
 
 std::string_view to_string(Liveness liveness) {
   switch (liveness) {
-    case Liveness::joining: return "joining";
-    case Liveness::alive: return "alive";
-    case Liveness::draining: return "draining";
-    case Liveness::suspect: return "suspect";
-    case Liveness::dead: return "dead";
-    case Liveness::left: return "left";
+    case Liveness::joining:
+      return "joining";
+    case Liveness::alive:
+      return "alive";
+    case Liveness::draining:
+      return "draining";
+    case Liveness::suspect:
+      return "suspect";
+    case Liveness::dead:
+      return "dead";
+    case Liveness::left:
+      return "left";
   }
   return "unknown";
 }

@@ -51,7 +51,8 @@ struct BadInput {
 struct LinkUp {
   LinkId link;
 };
-/// The connection is gone: a dialled one (it reconnects by itself until closed), or an inbound one (for good).
+/// The connection is gone: a dialled one (it reconnects by itself until closed), or an inbound one (for
+/// good).
 struct LinkDown {
   LinkId link;
 };
@@ -76,11 +77,11 @@ struct SubmitTask {
   Payload args;
   Codec reply_codec = Codec::cereal;
   Priority priority = Priority::normal;
-  bool wait = false;           ///< Tell the token the end; else only the acceptance is tracked.
-  Token token = 0;             ///< Completed comes back with it if `wait`.
+  bool wait = false;  ///< Tell the token the end; else only the acceptance is tracked.
+  Token token = 0;    ///< Completed comes back with it if `wait`.
   std::string callback_address;
   std::string callback_data;
-  std::optional<Duration> deadline;    ///< From now; then expired.
+  std::optional<Duration> deadline;  ///< From now; then expired.
   std::optional<Duration> time_limit;
   std::optional<Duration> result_ttl;
 };
@@ -117,9 +118,9 @@ struct EventHandled {
 struct Finished {
   TaskId id;
   std::uint32_t attempt = 0;
-  Payload result;                      ///< Where it succeeded.
-  Bytes json;                          ///< The result as JSON too, where Run::want_json asked for it.
-  std::optional<Error> error;          ///< Where it did not.
+  Payload result;              ///< Where it succeeded.
+  Bytes json;                  ///< The result as JSON too, where Run::want_json asked for it.
+  std::optional<Error> error;  ///< Where it did not.
   WallTime started_at;
   WallTime completed_at;
   Duration elapsed{};
@@ -215,12 +216,12 @@ using Notice = std::variant<Completed, Answered, Acceptance, MemberList, EventAr
 struct Effects {
   std::vector<Dial> dial;
   std::vector<Send> send;
-  std::vector<LinkId> close;             ///< After send; queued records of a closed link are dropped.
+  std::vector<LinkId> close;  ///< After send; queued records of a closed link are dropped.
   std::vector<Run> run;
-  bool recall = false;                   ///< Take back what was handed over and not started: Returned.
+  bool recall = false;  ///< Take back what was handed over and not started: Returned.
   std::vector<Notice> notify;
-  std::optional<TimePoint> wake_at;      ///< Step with Tick at or after this; none: sleep until an event.
-  bool stopped = false;                  ///< The drain is over: the node has nothing left to do.
+  std::optional<TimePoint> wake_at;  ///< Step with Tick at or after this; none: sleep until an event.
+  bool stopped = false;              ///< The drain is over: the node has nothing left to do.
 
   void clear();
   bool operator==(const Effects&) const = default;

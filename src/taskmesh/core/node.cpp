@@ -1,0 +1,348 @@
+#include "taskmesh/core/node.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "taskmesh/base/check.hpp"
+
+namespace taskmesh::core {
+
+namespace {
+
+constexpr Duration farewell = 800ms;        // What undelivered ends get after the last task of a drain.
+constexpr Duration settle_at_most = 500ms;  // ListMembers answers by then, whatever is still being dialled.
+
+/// Greetings, and what answers them, come before a link is greeted.
+bool is_greeting(const proto::Message& message) {
+  return std::holds_alternative<proto::Hello>(message) || std::holds_alternative<proto::CbHello>(message) ||
+         std::holds_alternative<proto::ErrorReport>(message);
+}
+
+}  // namespace
+
+Node::Node(NodeConfig config)
+    : config_(std::move(config)),
+      membership_(config_, next_link_, [this] { return load(last_); }),
+      greeting_(config_, counters_, [this] { return load(last_); }),
+      outbox_(config_, counters_, next_link_) {
+  switch (config_.kind) {
+    case NodeKind::worker:
+      executor_ = std::make_unique<ExecutorRole>(config_, counters_, outbox_);
+      break;
+    case NodeKind::client:
+      submitter_ = std::make_unique<SubmitterRole>(config_, counters_, membership_);
+      break;
+    case NodeKind::listener:
+      listener_ = std::make_unique<ListenerRole>(config_, counters_);
+      break;
+  }
+}
+
+void Node::step(Event&& event, Now now, Effects& out) {
+  TASKMESH_CHECK(now.at >= last_);
+  last_ = now.at;
+  std::visit([&](auto&& body) { on_event(std::forward<decltype(body)>(body), now, out); }, std::move(event));
+}
+
+void Node::turn_end(Now now, Effects& out) {
+  TASKMESH_CHECK(now.at >= last_);
+  last_ = now.at;
+  if (!wake_ || now.at >= *wake_) tick(now, out);
+  deliver_changes(now, out);
+  if (submitter_) submitter_->on_turn_end(now, out);
+  if (executor_) executor_->on_turn_end(load(now.at), now, out);
+  outbox_.on_turn_end(load(now.at), now, out);
+  if (listener_) listener_->on_turn_end(now, out);
+  answer_members(now, out);
+  continue_drain(now, out);
+  if (out.wake_at && (!wake_ || *out.wake_at < *wake_)) wake_ = out.wake_at;
+  out.wake_at = wake_;
+}
+
+/// Every role looks at its timers and announces the next one, so what was announced before is void.
+void Node::tick(Now now, Effects& out) {
+  wake_.reset();
+  membership_.on_tick(now, out);
+  greeting_.on_tick(now, out);
+  if (submitter_) submitter_->on_tick(now, out);
+  if (executor_) executor_->on_tick(now, out);
+  outbox_.on_tick(now, out);
+  if (listener_) listener_->on_tick(now, out);
+}
+
+// ---- Links and discovery ------------------------------------------------------------------------------
+
+void Node::on_event(Received&& received, Now now, Effects& out) {
+  const LinkId link = received.link;
+  if (!may_speak(link, received.message, now, out)) return;
+  std::visit([&](auto&& body) { on_message(link, std::forward<decltype(body)>(body), now, out); },
+             std::move(received.message));
+}
+
+bool Node::may_speak(LinkId link, const proto::Message& message, Now now, Effects& out) {
+  if (!link.inbound()) {
+    if (!outbox_.owns(link)) membership_.on_heard(link, now, out);
+    return true;
+  }
+  if (greeting_.ignored(link, now.at)) return false;
+  // A listener's guests are greeted by CB_HELLO, which its own role keeps.
+  if (is_greeting(message) || config_.kind == NodeKind::listener) return true;
+  const Guest* guest = greeting_.admit(link, now, out);
+  if (guest == nullptr) return false;
+  if (guest->role == proto::Role::worker) {
+    const Peer* peer = membership_.by_node(guest->node);
+    if (peer != nullptr) membership_.on_heard(peer->link, now, out);
+  }
+  return true;
+}
+
+/// A record that this kind of node has no use for.
+void Node::refuse(LinkId link, proto::Type type, Now now, Effects& out) {
+  const BadInput bad{.link = link,
+                     .code = proto::Code::unsupported,
+                     .about = static_cast<std::uint16_t>(type),
+                     .text = "this node does not take such records"};
+  on_event(BadInput(bad), now, out);
+}
+
+void Node::on_event(BadInput&& bad, Now now, Effects& out) {
+  if (bad.link.inbound()) {
+    greeting_.on_bad_input(bad, now, out);
+    return;
+  }
+  ++counters_.bad_input;
+  if (outbox_.owns(bad.link)) outbox_.on_bad_answer(bad.link, now, out);
+}
+
+void Node::on_event(LinkUp&& up, Now now, Effects& out) {
+  if (outbox_.owns(up.link)) {
+    outbox_.on_link_up(up.link, now, out);
+  } else {
+    membership_.on_link_up(up.link, now, out);
+  }
+}
+
+void Node::on_event(LinkDown&& down, Now now, Effects& out) {
+  if (down.link.inbound()) {
+    greeting_.on_link_down(down.link);
+    outbox_.on_link_down(down.link, now, out);
+    if (executor_) executor_->on_link_down(down.link);
+    if (listener_) listener_->on_link_down(down.link);
+  } else if (outbox_.owns(down.link)) {
+    outbox_.on_link_down(down.link, now, out);
+  } else {
+    membership_.on_link_down(down.link, now, out);
+    deliver_changes(now, out);
+  }
+}
+
+void Node::on_event(Found&& found, Now now, Effects& out) {
+  if (config_.kind == NodeKind::listener) return;  // Listeners are called; they call nobody.
+  membership_.on_found(found, now, out);
+  deliver_changes(now, out);
+}
+
+void Node::on_event(Gone&& gone, Now now, Effects& out) {
+  membership_.on_gone(gone, now, out);
+  deliver_changes(now, out);
+}
+
+void Node::on_event(Tick&&, Now, Effects&) {}  // turn_end looks at the time.
+
+// ---- From the face and the executor -------------------------------------------------------------------
+
+void Node::on_event(SubmitTask&& submit, Now now, Effects& out) {
+  TASKMESH_CHECK(submitter_ != nullptr);
+  submitter_->on_submit(std::move(submit), now, out);
+}
+
+void Node::on_event(QueryTasks&& query, Now now, Effects& out) {
+  TASKMESH_CHECK(submitter_ != nullptr);
+  submitter_->on_query(std::move(query), now, out);
+}
+
+void Node::on_event(AwaitAccepted&& await, Now now, Effects& out) {
+  TASKMESH_CHECK(submitter_ != nullptr);
+  submitter_->on_await_accepted(await, now, out);
+}
+
+void Node::on_event(Abandon&& abandon, Now now, Effects& out) {
+  TASKMESH_CHECK(submitter_ != nullptr);
+  std::erase_if(members_asked_, [&](const MembersAsked& asked) { return asked.token == abandon.token; });
+  submitter_->on_abandon(abandon, now, out);
+}
+
+void Node::on_event(ListMembers&& list, Now now, Effects&) {
+  members_asked_.push_back({list.token, list.settle ? now.at + settle_at_most : now.at});
+}
+
+void Node::on_event(EventHandled&& handled, Now now, Effects& out) {
+  TASKMESH_CHECK(listener_ != nullptr);
+  listener_->on_handled(handled, now, out);
+}
+
+void Node::on_event(Finished&& finished, Now now, Effects& out) {
+  TASKMESH_CHECK(executor_ != nullptr);
+  executor_->on_finished(std::move(finished), now, out);
+}
+
+void Node::on_event(Returned&& returned, Now now, Effects& out) {
+  TASKMESH_CHECK(executor_ != nullptr);
+  executor_->on_returned(returned, now, out);
+}
+
+void Node::on_event(Drain&& drain, Now now, Effects& out) {
+  if (!executor_) {
+    out.stopped = true;  // A client's work is flushed by the face before; a listener owes nothing.
+    return;
+  }
+  drain_until_ = now.at + drain.timeout;
+  executor_->on_drain(*drain_until_, now, out);
+}
+
+// ---- Messages: one line each, the roles decide ---------------------------------------------------------
+
+void Node::on_message(LinkId link, proto::Hello&& hello, Now now, Effects& out) {
+  if (!executor_) return refuse(link, proto::Type::hello, now, out);
+  const bool known = greeting_.find(link) != nullptr;
+  const Guest* guest = greeting_.on_hello(link, hello, membership_.members_to_tell(), now, out);
+  if (guest == nullptr || known) return;
+  outbox_.open_link(link, guest->window_records, guest->window_bytes);
+  if (guest->role == proto::Role::worker && !hello.self.endpoints.empty()) {
+    on_event(Found{hello.self.node, hello.self.incarnation, hello.self.endpoints}, now, out);
+  }
+}
+
+void Node::on_message(LinkId link, proto::Welcome&& welcome, Now now, Effects& out) {
+  if (link.inbound() || !membership_.on_welcome(link, welcome, now, out)) return;
+  if (submitter_) submitter_->on_welcome_load(link, welcome.load, now);
+  deliver_changes(now, out);
+}
+
+void Node::on_message(LinkId link, proto::Heartbeat&& beat, Now now, Effects& out) {
+  if (link.inbound()) {  // A member beats on the link that it dialled; we know it by the one we dialled.
+    const Peer* peer = membership_.by_node(beat.node);
+    if (peer == nullptr) return;
+    link = peer->link;
+  }
+  membership_.on_heartbeat(link, beat, now, out);
+  if (submitter_) submitter_->on_heartbeat_load(link, beat.load, now);
+  deliver_changes(now, out);
+}
+
+void Node::on_message(LinkId link, proto::Bye&& bye, Now now, Effects& out) {
+  if (link.inbound()) {
+    const Peer* peer = membership_.by_node(bye.node);
+    if (peer == nullptr) return;
+    link = peer->link;
+  }
+  membership_.on_bye(link, bye, now, out);
+  deliver_changes(now, out);
+}
+
+void Node::on_message(LinkId link, proto::Submit&& submit, Now now, Effects& out) {
+  if (!executor_) return refuse(link, proto::Type::submit, now, out);
+  executor_->on_submit(link, std::move(submit), now, out);
+}
+
+void Node::on_message(LinkId link, proto::Accepted&& accepted, Now now, Effects& out) {
+  if (!submitter_) return refuse(link, proto::Type::accepted, now, out);
+  submitter_->on_accepted(link, accepted, now, out);
+}
+
+void Node::on_message(LinkId link, proto::Busy&& busy, Now now, Effects& out) {
+  if (!submitter_) return refuse(link, proto::Type::busy, now, out);
+  submitter_->on_busy(link, busy, now, out);
+}
+
+void Node::on_message(LinkId link, proto::Reject&& reject, Now now, Effects& out) {
+  if (!submitter_) return refuse(link, proto::Type::reject, now, out);
+  submitter_->on_reject(link, reject, now, out);
+}
+
+void Node::on_message(LinkId link, proto::Query&& query, Now now, Effects& out) {
+  if (!executor_) return refuse(link, proto::Type::query, now, out);
+  executor_->on_query(link, query, now, out);
+}
+
+void Node::on_message(LinkId link, proto::Status&& status, Now now, Effects& out) {
+  if (!submitter_) return refuse(link, proto::Type::status, now, out);
+  submitter_->on_status(link, std::move(status), now, out);
+}
+
+void Node::on_message(LinkId link, proto::CbHello&& hello, Now now, Effects& out) {
+  if (!listener_) return refuse(link, proto::Type::cb_hello, now, out);
+  listener_->on_cb_hello(link, hello, now, out);
+}
+
+void Node::on_message(LinkId link, proto::CbWelcome&& welcome, Now now, Effects& out) {
+  if (!outbox_.owns(link)) return refuse(link, proto::Type::cb_welcome, now, out);
+  outbox_.on_cb_welcome(link, welcome, now, out);
+}
+
+void Node::on_message(LinkId link, proto::Notify&& notify, Now now, Effects& out) {
+  if (listener_) return listener_->on_notify(link, std::move(notify), now, out);
+  if (!submitter_) return refuse(link, proto::Type::notify, now, out);
+  submitter_->on_notify(link, std::move(notify), now, out);
+}
+
+void Node::on_message(LinkId link, proto::NotifyAck&& ack, Now now, Effects& out) {
+  outbox_.on_ack(link, ack, now, out);
+}
+
+void Node::on_message(LinkId link, proto::NotifyNack&& nack, Now now, Effects& out) {
+  outbox_.on_nack(link, nack, now, out);
+}
+
+void Node::on_message(LinkId link, proto::ErrorReport&& error, Now now, Effects& out) {
+  if (outbox_.owns(link)) {
+    outbox_.on_bad_answer(link, now, out);
+  } else if (!link.inbound()) {
+    membership_.on_error(link, error, now, out);
+    deliver_changes(now, out);
+  }
+}
+
+// ---- What belongs to no role ---------------------------------------------------------------------------
+
+proto::Load Node::load(TimePoint now) const {
+  if (!executor_) return {};
+  return {.queued = executor_->queued(),
+          .running = executor_->running(),
+          .slots = config_.self.slots,
+          .clients = greeting_.clients(now),
+          .oldest_ms = executor_->oldest_ms(now),
+          .flags = executor_->draining() ? proto::Load::draining_flag : 0};
+}
+
+void Node::deliver_changes(Now now, Effects& out) {
+  for (const PeerChange& change : membership_.take_changes()) {
+    if (submitter_) submitter_->on_peer_change(change, now, out);
+  }
+}
+
+void Node::answer_members(Now now, Effects& out) {
+  std::erase_if(members_asked_, [&](const MembersAsked& asked) {
+    const bool settled = membership_.alive() > 0 && !membership_.settling(now.at);
+    if (now.at < asked.until && !settled) {
+      out.wake_by(std::min(asked.until, now.at + 10ms));
+      return false;
+    }
+    out.notify.emplace_back(MemberList{asked.token, membership_.view(now.at)});
+    return true;
+  });
+}
+
+/// Tasks first, then what their ends still owe to others, then good-bye.
+void Node::continue_drain(Now now, Effects& out) {
+  if (!drain_until_ || !executor_->idle()) return;
+  if (!farewell_until_) farewell_until_ = now.at + farewell;
+  const bool owes = outbox_.parked() + outbox_.waiting_on_links() > 0;
+  if (owes && now.at < *farewell_until_) return out.wake_by(*farewell_until_);
+  membership_.say_bye(out);
+  greeting_.say_bye(out);
+  out.stopped = true;
+  drain_until_.reset();
+}
+
+}  // namespace taskmesh::core
