@@ -1,0 +1,172 @@
+#include "tidy/documents.hpp"
+
+#include <cctype>
+#include <cmath>
+#include <regex>
+#include <sstream>
+
+namespace tidy {
+namespace {
+
+const std::map<std::string, double>& time_units() {
+  static const std::map<std::string, double> units{
+      {"us", 1}, {"ms", 1e3}, {"s", 1e6}, {"min", 60e6}, {"h", 3600e6}};
+  return units;
+}
+
+const std::map<std::string, double>& size_units() {
+  static const std::map<std::string, double> units{{"", 1},
+                                                   {"U", 1},
+                                                   {"ULL", 1},
+                                                   {"B", 1},
+                                                   {"KiB", 1024},
+                                                   {"MiB", 1024.0 * 1024},
+                                                   {"GiB", 1024.0 * 1024 * 1024}};
+  return units;
+}
+
+/// Sums of products, shifts last, as in C++: 1ULL << 30, 64 * 1024, payload_bytes + 1024 * 1024.
+class Evaluator {
+ public:
+  Evaluator(std::string_view text, const Table& known) : text_{text}, known_{known} {}
+
+  std::optional<Quantity> all() {
+    auto left = sum();
+    while (left && accept("<<")) {
+      const auto right = sum();
+      if (!right) return std::nullopt;
+      left->amount = std::ldexp(left->amount, static_cast<int>(right->amount));
+    }
+    skip();
+    return at_ == text_.size() ? left : std::nullopt;
+  }
+
+ private:
+  std::optional<Quantity> sum() {
+    auto left = product();
+    while (left && accept("+")) {
+      const auto right = product();
+      if (!right || right->is_time != left->is_time) return std::nullopt;
+      left->amount += right->amount;
+    }
+    return left;
+  }
+  std::optional<Quantity> product() {
+    auto left = atom();
+    while (left && accept("*")) {
+      const auto right = atom();
+      if (!right) return std::nullopt;
+      left = Quantity{left->amount * right->amount, left->is_time || right->is_time};
+    }
+    return left;
+  }
+  std::optional<Quantity> atom() {
+    skip();
+    if (at_ < text_.size() && std::isdigit(static_cast<unsigned char>(text_[at_])) != 0) return number();
+    const auto found = known_.find(word());
+    return found == known_.end() ? std::nullopt : Evaluator{found->second, known_}.all();
+  }
+  std::optional<Quantity> number() {
+    std::string digits;
+    for (; at_ < text_.size() && (is_alnum(text_[at_]) || text_[at_] == '\'' || text_[at_] == ','); ++at_) {
+      if (std::isalpha(static_cast<unsigned char>(text_[at_])) != 0) break;
+      if (text_[at_] != '\'' && text_[at_] != ',') digits += text_[at_];
+    }
+    skip();
+    const std::string unit = word();
+    if (const auto it = time_units().find(unit); it != time_units().end()) {
+      return Quantity{std::stod(digits) * it->second, true};
+    }
+    const auto it = size_units().find(unit);
+    if (it == size_units().end()) return std::nullopt;
+    return Quantity{std::stod(digits) * it->second, false};
+  }
+  static bool is_alnum(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
+  std::string word() {
+    std::string out;
+    while (at_ < text_.size() && (is_alnum(text_[at_]) || text_[at_] == '_')) out += text_[at_++];
+    return out;
+  }
+  void skip() {
+    while (at_ < text_.size() && text_[at_] == ' ') ++at_;
+  }
+  bool accept(std::string_view token) {
+    skip();
+    if (!text_.substr(at_).starts_with(token)) return false;
+    at_ += token.size();
+    return true;
+  }
+
+  std::string_view text_;
+  const Table& known_;
+  std::size_t at_ = 0;
+};
+
+Table all_matches(const std::string& text, const std::regex& pattern) {
+  Table table;
+  for (std::sregex_iterator it{text.begin(), text.end(), pattern}, end; it != end; ++it)
+    table[(*it)[1]] = (*it)[2];
+  return table;
+}
+
+template <class Same>
+Violations compare(const Table& code, const Table& document, const std::string& where, Same same) {
+  Violations found;
+  for (const auto& [name, value] : code) {
+    const auto row = document.find(name);
+    if (row == document.end()) {
+      found.push_back(where + " has no row for `" + name + "` (" + value + " in the code)");
+    } else if (!same(value, row->second)) {
+      found.push_back(where + " says `" + name + "` is " + row->second + ", the code says " + value);
+    }
+  }
+  for (const auto& [name, value] : document) {
+    if (!code.contains(name)) found.push_back(where + " has a row for `" + name + "`, the code has not");
+  }
+  return found;
+}
+
+}  // namespace
+
+Table enumerators(std::string_view code, std::string_view name) {
+  const std::string text = without_comments(code);
+  std::smatch body;
+  const std::regex whole{"enum class " + std::string{name} + R"(\b[^{]*\{([^}]*)\})"};
+  if (!std::regex_search(text, body, whole)) return {};
+  return all_matches(body[1], std::regex{R"((\w+)\s*=\s*(\d+))"});
+}
+
+Table constants(std::string_view code) {
+  return all_matches(without_comments(code), std::regex{R"(inline constexpr [\w:]+ (\w+) = ([^;]+);)"});
+}
+
+Table rows(std::string_view markdown, std::string_view heading) {
+  static const std::regex row{R"(^\|\s*`([^`]+)`\s*\|\s*([^|]*[^|\s])\s*\|)"};
+  Table table;
+  bool inside = heading.empty();
+  std::istringstream in{std::string{markdown}};
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with('#') && !heading.empty()) inside = line.find(heading) != std::string::npos;
+    std::smatch match;
+    if (inside && std::regex_search(line, match, row)) table[match[1]] = match[2];
+  }
+  return table;
+}
+
+std::optional<Quantity> evaluate(std::string_view expression, const Table& known) {
+  return Evaluator{expression, known}.all();
+}
+
+Violations compare_numbers(const Table& code, const Table& document, std::string_view where) {
+  return compare(code, document, std::string{where}, [](const auto& a, const auto& b) { return a == b; });
+}
+
+Violations compare_limits(const Table& code, const Table& document, std::string_view where) {
+  return compare(code, document, std::string{where},
+                 [&](const std::string& in_code, const std::string& in_document) {
+                   const auto expected = evaluate(in_code, code);
+                   return expected && expected == evaluate(in_document);
+                 });
+}
+
+}  // namespace tidy
