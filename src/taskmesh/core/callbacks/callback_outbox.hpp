@@ -8,14 +8,15 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
-#include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "taskmesh/base/random.hpp"
+#include "taskmesh/core/callbacks/event_flow.hpp"
 #include "taskmesh/core/config.hpp"
 #include "taskmesh/core/tasks/task_record.hpp"
 #include "taskmesh/core/types.hpp"
@@ -67,9 +68,88 @@ class CallbackOutbox {
   std::size_t listeners() const;
 
  private:
+  /// A destination in timers_ and dirty_: a client's link by its number, a listener by our serial number.
+  struct Key {
+    bool is_listener = false;
+    std::uint64_t number = 0;
+    auto operator<=>(const Key&) const = default;
+  };
+  struct Destination {
+    EventFlow flow;
+    bool dirty = false;                  // In dirty_.
+    TimePoint armed = EventFlow::never;  // In timers_ at this time; never: not in it.
+  };
+  struct Listener : Destination {
+    enum class State : std::uint8_t {
+      unused,    // No link.
+      away,      // Dialled, not connected.
+      greeting,  // Connected, CB_HELLO said.
+      ready,     // It has said CB_WELCOME.
+      broken,    // It answered badly too often: no link until retry_at.
+    };
+    std::uint64_t serial = 0;
+    std::string address;
+    State state = State::unused;
+    LinkId link;
+    bool slow_dial = false;
+    bool takes_cereal = false;
+    bool noted_away = false;  // One line per absence, one per loss, not one per event.
+    bool noted_undelivered = false;
+    bool halved = false;    // In this turn.
+    int bad_greetings = 0;  // In a row, each.
+    int bad_events = 0;
+    Duration back_off = limits::listener_retry;
+    std::size_t reserved = 0;  // Accepted tasks that have not ended.
+    std::uint32_t granted = 1;
+    std::size_t acked = 0;  // Since the window last grew.
+    std::string nonce;
+    TimePoint away_since{};
+    TimePoint hello_at{};                  // greeting: CB_HELLO again.
+    TimePoint welcome_by{};                // greeting: later is a bad answer.
+    TimePoint retry_at{};                  // broken: dial again.
+    TimePoint idle_at = EventFlow::never;  // In idle_ at this time; never: in use.
+  };
+
+  Listener& listener_at(const std::string& address);
+  Listener* by_link(LinkId link);
+  void mark(Destination& destination, Key key);
+  void arm(Destination& destination, Key key, TimePoint due);
+  void disarm(Destination& destination, Key key);
+  void run_timers(Now now, Effects& out);
+  void flush(Destination& client, LinkId link, const proto::Load& load, Now now, Effects& out);
+  void flush(Listener& listener, const proto::Load& load, Now now, Effects& out);
+
+  void on_due(Listener& listener, Now now, Effects& out);
+  TimePoint due_of(Listener& listener) const;
+  void dial(Listener& listener, bool slow, Effects& out);
+  void hang_up(Listener& listener);
+  void say_hello(Listener& listener, Now now, Effects& out);
+  void bad_answer(Listener& listener, std::string_view why, Now now, Effects& out);
+  void open_breaker(Listener& listener, std::string_view why, Now now, Effects& out);
+  void halve(Listener& listener);
+  void settle(const Ended& ended, CallbackState state);
+  void expire(Listener& listener, Now now, Effects& out);
+  void note_use(Listener& listener, Now now);
+  bool make_room();
+  void forget(Listener& listener);
+
   NodeConfig config_;
   NodeCounters& counters_;
   std::uint64_t& next_link_;
+  Random random_;
+
+  std::unordered_map<LinkId, Destination> clients_;
+  std::unordered_map<std::uint64_t, Listener> listeners_;     // By serial.
+  std::unordered_map<std::string, std::uint64_t> addresses_;  // -> serial
+  std::unordered_map<LinkId, std::uint64_t> dialled_;         // -> serial
+  std::uint64_t next_serial_ = 1;
+  std::vector<Key> dirty_;                              // What the end of the turn looks at.
+  std::set<std::pair<TimePoint, Key>> timers_;          // May be early, never late.
+  std::set<std::pair<TimePoint, std::uint64_t>> idle_;  // Listeners without use.
+  std::vector<LinkId> to_close_;
+  std::vector<Settled> settled_;
+  std::size_t parked_ = 0;
+  std::size_t waiting_on_links_ = 0;
 };
 
 }  // namespace taskmesh::core

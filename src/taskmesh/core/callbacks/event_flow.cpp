@@ -1,0 +1,89 @@
+#include "taskmesh/core/callbacks/event_flow.hpp"
+
+#include <limits>
+
+namespace taskmesh::core {
+
+void EventFlow::push(EndedPtr ended, std::size_t bytes, TimePoint expires) {
+  constexpr std::size_t bytes_max = std::numeric_limits<std::uint32_t>::max();
+  Item& item = items_.emplace_back();
+  item.ended = std::move(ended);
+  item.bytes = static_cast<std::uint32_t>(std::min(bytes, bytes_max));
+  item.expires = expires;
+  ++open_;
+}
+
+EndedPtr EventFlow::finish(std::uint64_t seq) {
+  Item& item = at(seq);
+  if (item.state == State::paused) {
+    paused_.erase({item.due, seq});
+  } else {
+    leave_window(item);
+  }
+  item.state = State::done;
+  --open_;
+  return std::move(item.ended);
+}
+
+void EventFlow::drop_done() {
+  while (sent_ > 0 && items_.front().state == State::done) {
+    items_.pop_front();
+    ++base_seq_;
+    --sent_;
+  }
+  fresh_seq_ = std::max(fresh_seq_, base_seq_);
+}
+
+bool EventFlow::pause(std::uint64_t seq, TimePoint until) {
+  if (!sent(seq)) return false;
+  Item& item = at(seq);
+  if (item.state != State::first && item.state != State::again) return false;
+  leave_window(item);
+  item.state = State::paused;
+  item.due = until;
+  paused_.emplace(until, seq);
+  return true;
+}
+
+EventFlow::Item& EventFlow::repeat(std::uint64_t seq, TimePoint now) {
+  Item& item = at(seq);
+  item.state = State::again;
+  item.due = now + limits::event_ack_timeout;
+  ++item.delivery;
+  late_.push_back({item.due, seq});
+  return item;
+}
+
+TimePoint EventFlow::next_timeout() {
+  while (sent(fresh_seq_) && at(fresh_seq_).state != State::first) ++fresh_seq_;
+  const auto holds = [this](const Timer& timer) {
+    return sent(timer.seq) && at(timer.seq).state == State::again && at(timer.seq).due == timer.due;
+  };
+  while (!late_.empty() && !holds(late_.front())) late_.pop_front();
+  const TimePoint fresh = sent(fresh_seq_) ? at(fresh_seq_).due : never;
+  return late_.empty() ? fresh : std::min(fresh, late_.front().due);
+}
+
+TimePoint EventFlow::next_repeat() {
+  TimePoint next = next_timeout();
+  if (!paused_.empty() && room_for(at(paused_.begin()->second)))
+    next = std::min(next, paused_.begin()->first);
+  return next;
+}
+
+void EventFlow::rewind() {
+  std::erase_if(items_, [](const Item& item) { return item.state == State::done; });
+  for (Item& item : items_) {
+    if (item.state == State::waiting) break;
+    item.state = State::waiting;
+  }
+  sent_ = 0;
+  base_seq_ = 1;
+  fresh_seq_ = 1;
+  late_.clear();
+  paused_.clear();
+  in_flight_ = 0;
+  in_flight_bytes_ = 0;
+}
+
+}  // namespace taskmesh::core

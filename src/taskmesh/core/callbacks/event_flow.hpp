@@ -1,0 +1,181 @@
+// EventFlow: the events for one destination, from the moment they are known until somebody has acknowledged
+// them.  Spec: proto/04-callbacks.md sections 4 and 5.
+//
+// One queue in order of age. Its first part is in flight: numbered by the connection from 1, limited by a
+// window of records and bytes, repeated after event_ack_timeout with the same number. The rest waits. All
+// events have the same time to live, so the front of the queue is always the first to expire.
+// Cost: a push, a send and an acknowledgement are O(1) each; nothing is allocated but the queue itself.
+// Pure; one thread; time never decreases. The templates call back once per event, never re-entrantly.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <deque>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "taskmesh/base/limits.hpp"
+#include "taskmesh/core/tasks/task_record.hpp"
+#include "taskmesh/core/types.hpp"
+
+namespace taskmesh::core {
+
+class EventFlow {
+ public:
+  /// "No such timer".
+  static constexpr TimePoint never = TimePoint::max();
+  /// Numbers between the oldest unacknowledged event and the newest one sent: what one lost record may hold
+  /// up.
+  static constexpr std::size_t span_max = 65'536;
+
+  /// What may be unacknowledged; at least one event always is, however large.
+  void set_window(std::uint32_t records, std::uint64_t bytes) {
+    window_records_ = std::max<std::uint32_t>(records, 1);
+    window_bytes_ = bytes;
+  }
+  std::uint32_t window_records() const { return window_records_; }
+  std::uint64_t window_bytes() const { return window_bytes_; }
+
+  /// `bytes`: the largest payload that it may be sent with. `expires` never decreases from push to push.
+  void push(EndedPtr ended, std::size_t bytes, TimePoint expires);
+
+  /// Calls done(const Ended&) for each event that these numbers name and that is not acknowledged yet.
+  /// Unknown numbers are ignored; the work is bounded by what is in flight, not by what the ranges claim.
+  template <class Done>
+  void acknowledge(const std::vector<proto::Range>& seqs, Done&& done);
+
+  /// Not before `until` again; leaves its place in the window to others. False: not in flight.
+  bool pause(std::uint64_t seq, TimePoint until);
+
+  /// Calls emit(seq, delivery, const Ended&) for what is due again and for what the window allows.
+  template <class Emit>
+  void send(TimePoint now, Emit&& emit);
+
+  /// Calls done(const Ended&) for each event whose time to live has passed, and forgets it.
+  template <class Done>
+  void expire(TimePoint now, Done&& done);
+
+  /// The connection is gone: what was in flight waits again, oldest first, and numbers start at 1.
+  void rewind();
+
+  /// True if an event in flight has waited event_ack_timeout for its acknowledgement.
+  bool overdue(TimePoint now) { return next_timeout() <= now; }
+  /// When send() will have something to repeat; never, if only an acknowledgement can change that.
+  TimePoint next_repeat();
+  TimePoint next_expiry() const { return items_.empty() ? never : items_.front().expires; }
+
+  /// Events not acknowledged: in flight, paused and waiting.
+  std::size_t size() const { return open_; }
+  bool empty() const { return open_ == 0; }
+  std::size_t in_flight() const { return in_flight_; }
+
+ private:
+  enum class State : std::uint8_t {
+    waiting,  // Not sent on this connection.
+    first,    // Sent once: its timer is found by the cursor fresh_seq_.
+    again,    // Sent more than once: its timer is in late_.
+    paused,   // Refused: in paused_, outside the window.
+    done,
+  };
+  struct Item {
+    EndedPtr ended;
+    TimePoint expires{};
+    TimePoint due{};  // first, again: repeat then; paused: send again then.
+    std::uint32_t bytes = 0;
+    std::uint32_t delivery = 0;
+    State state = State::waiting;
+  };
+  struct Timer {
+    TimePoint due{};
+    std::uint64_t seq = 0;
+  };
+
+  Item& at(std::uint64_t seq) { return items_[static_cast<std::size_t>(seq - base_seq_)]; }
+  bool sent(std::uint64_t seq) const { return seq >= base_seq_ && seq - base_seq_ < sent_; }
+  bool room_for(const Item& item) const {
+    if (in_flight_ >= window_records_) return false;
+    return in_flight_ == 0 || in_flight_bytes_ + item.bytes <= window_bytes_;
+  }
+  void enter_window(const Item& item) {
+    ++in_flight_;
+    in_flight_bytes_ += item.bytes;
+  }
+  void leave_window(const Item& item) {
+    --in_flight_;
+    in_flight_bytes_ -= item.bytes;
+  }
+  EndedPtr finish(std::uint64_t seq);
+  void drop_done();
+  TimePoint next_timeout();
+  // Marks one more delivery of an event that was sent before.
+  Item& repeat(std::uint64_t seq, TimePoint now);
+
+  std::deque<Item> items_;  // By age; the first sent_ of them have the numbers base_seq_, +1, ...
+  std::size_t sent_ = 0;
+  std::uint64_t base_seq_ = 1;
+  std::uint64_t fresh_seq_ = 1;  // No item before it is in State::first.
+  std::deque<Timer> late_;       // By due; entries that no longer hold are dropped when they reach the front.
+  std::set<std::pair<TimePoint, std::uint64_t>> paused_;
+  std::size_t open_ = 0;
+  std::size_t in_flight_ = 0;
+  std::uint64_t in_flight_bytes_ = 0;
+  std::uint32_t window_records_ = 1;
+  std::uint64_t window_bytes_ = 0;
+};
+
+template <class Done>
+void EventFlow::acknowledge(const std::vector<proto::Range>& seqs, Done&& done) {
+  // Honest ranges do not overlap, so together they name at most what is in flight.
+  std::size_t budget = sent_;
+  for (const proto::Range& range : seqs) {
+    if (budget == 0) break;
+    const std::uint64_t last = std::min(range.last, base_seq_ + sent_ - 1);
+    for (std::uint64_t seq = std::max(range.first, base_seq_); seq <= last && budget > 0; ++seq, --budget) {
+      if (at(seq).state != State::done) done(*finish(seq));
+    }
+  }
+  drop_done();
+}
+
+template <class Emit>
+void EventFlow::send(TimePoint now, Emit&& emit) {
+  const auto say = [&](std::uint64_t seq, const Item& item) { emit(seq, item.delivery, *item.ended); };
+  while (next_timeout() <= now) {
+    const bool is_fresh = sent(fresh_seq_) && at(fresh_seq_).due <= now;
+    const std::uint64_t seq = is_fresh ? fresh_seq_ : late_.front().seq;
+    if (!is_fresh) late_.pop_front();
+    say(seq, repeat(seq, now));
+  }
+  while (!paused_.empty() && paused_.begin()->first <= now && room_for(at(paused_.begin()->second))) {
+    const std::uint64_t seq = paused_.begin()->second;
+    paused_.erase(paused_.begin());
+    enter_window(at(seq));
+    say(seq, repeat(seq, now));
+  }
+  while (sent_ < items_.size() && sent_ < span_max && room_for(items_[sent_])) {
+    Item& item = items_[sent_];
+    item.state = State::first;
+    item.due = now + limits::event_ack_timeout;
+    ++item.delivery;
+    enter_window(item);
+    say(base_seq_ + sent_++, item);
+  }
+}
+
+template <class Done>
+void EventFlow::expire(TimePoint now, Done&& done) {
+  while (next_expiry() <= now) {
+    if (sent_ > 0) {
+      done(*finish(base_seq_));
+      drop_done();
+    } else {
+      const EndedPtr ended = std::move(items_.front().ended);
+      items_.pop_front();
+      --open_;
+      done(*ended);
+    }
+  }
+}
+
+}  // namespace taskmesh::core
