@@ -32,6 +32,7 @@ class Buffer {
 
   std::string_view view() const { return {data_, size_}; }
   std::size_t size() const { return size_; }
+  std::size_t capacity() const { return capacity_; }
   bool empty() const { return size_ == 0; }
   void clear() { size_ = 0; }
   char* data() { return data_; }
@@ -48,7 +49,8 @@ class Buffer {
     commit(count);
   }
 
-  /// The octets; the buffer is empty afterwards. Small contents are copied, so that they pin no spare storage.
+  /// The octets; the buffer is empty afterwards. Small contents are copied, so that they pin no spare
+  /// storage.
   Bytes take() {
     if (size_ <= small_bytes || size_ < capacity_ / 2) {
       Bytes copy = compact_copy(view());

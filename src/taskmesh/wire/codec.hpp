@@ -52,7 +52,7 @@ struct RecordView {
   std::string_view body;         ///< Inside `frame`.
   const Bytes* frame = nullptr;  ///< What small payloads are copied from and large ones are slices of.
   bool attached = false;
-  const Bytes* part = nullptr;   ///< Where attached; null: it is missing.
+  const Bytes* part = nullptr;  ///< Where attached; null: it is missing.
 };
 
 /// Reads one body; nullopt: the type is not known here.
