@@ -27,9 +27,9 @@ enum class ErrorKind : std::uint8_t {
 /// One error. Copyable, comparable; printed with to_string().
 struct Error {
   ErrorKind kind = ErrorKind::invalid;
-  std::string what;  ///< What happened: "task 7f3a was not accepted".
-  std::string why;   ///< The cause: "queue holds 1024 tasks, the limit". May be empty.
-  std::string fix;   ///< What to do: "add workers or raise queue_tasks_max". May be empty.
+  std::string what = {};  ///< What happened: "task 7f3a was not accepted".
+  std::string why = {};   ///< The cause: "queue holds 1024 tasks, the limit". May be empty.
+  std::string fix = {};   ///< What to do: "add workers or raise queue_tasks_max". May be empty.
 
   bool operator==(const Error&) const = default;
 };

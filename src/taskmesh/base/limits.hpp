@@ -41,8 +41,14 @@ inline constexpr Duration dead_after_disconnect = 2s;  ///< A closed connection 
 inline constexpr Duration hello_retry = 500ms;         ///< HELLO without WELCOME is said again.
 inline constexpr Duration client_counts_for = 10s;     ///< A client counts in `clients` this long.
 inline constexpr Duration forget_dead_after =
-    10min;                                    ///< Dead members stay known, so old gossip revives nobody.
-inline constexpr Duration own_stall = 500ms;  ///< A later step means that we stood still, not they.
+    10min;                                        ///< Dead members stay known, so old gossip revives nobody.
+inline constexpr Duration own_stall = 500ms;      ///< A later step means that we stood still, not they.
+inline constexpr Duration dial_timeout = 2s;      ///< Not connected: the peer's next endpoint is tried.
+inline constexpr Duration dead_retry = 10s;       ///< A peer that fell silent is dialled again this often.
+inline constexpr Duration redial_after = 1s;      ///< A seed whose worker ended is dialled again.
+inline constexpr Duration refused_retry = 5s;     ///< HELLO again after ERROR(auth).
+inline constexpr Duration settle_for = 500ms;     ///< A dialled peer is waited for by who lists members.
+inline constexpr std::size_t endpoints_max = 16;  ///< Endpoints kept per peer.
 
 // Tasks (proto/03-tasks.md).
 inline constexpr std::size_t queue_tasks_max = 100'000;           ///< Waiting tasks of one worker; then BUSY.

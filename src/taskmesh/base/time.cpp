@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <ctime>
 
@@ -48,7 +49,7 @@ Result<Duration> parse_duration(std::string_view text) {
   for (const Unit& unit : units) {
     const bool fits = error == std::errc{} && suffix == unit.name && number >= 0 &&
                       number * static_cast<double>(unit.ns) < longest_ns;
-    if (fits) return Duration(static_cast<std::int64_t>(number * static_cast<double>(unit.ns) + 0.5));
+    if (fits) return Duration(std::llround(number * static_cast<double>(unit.ns)));
   }
   return fail({.kind = ErrorKind::invalid,
                .what = "'" + std::string(text.substr(0, 64)) + "' is not a duration",

@@ -1,0 +1,85 @@
+// AsyncResult: the end of a task that runs meanwhile. Wait for it as a coroutine, a future, or a callback.
+//
+// Continuations (.then, the resumed coroutine) run on the client's reactor thread: keep them short, or hand
+// the work on. They may call any Client, but not block on one. An AsyncResult may be dropped: the task runs
+// on.
+#pragma once
+
+#include <condition_variable>
+#include <coroutine>
+#include <functional>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <utility>
+
+#include "taskmesh/task_result.hpp"
+
+namespace taskmesh {
+
+namespace detail {
+
+/// Shared by a caller and the client's reactor: filled once, by the reactor.
+class Ticket {
+ public:
+  Ticket() = default;
+  Ticket(const Ticket&) = delete;
+  Ticket& operator=(const Ticket&) = delete;
+  virtual ~Ticket() = default;
+
+  /// The task has ended (or the client closes). Runs the continuation, if there is one.
+  void finish(proto::TaskReport report);
+  bool finished() const;
+  /// Waits until `budget` has passed; true if finished.
+  bool wait(Duration budget);
+  /// Only after finished.
+  const proto::TaskReport& report() const { return report_; }
+  /// Runs `continuation` when finished: at once, here, if it is. At most one.
+  void then(std::function<void(const proto::TaskReport&)> continuation);
+
+ private:
+  mutable std::mutex mutex_;
+  std::condition_variable ended_;
+  bool finished_ = false;
+  proto::TaskReport report_;
+  std::function<void(const proto::TaskReport&)> continuation_;
+};
+using TicketPtr = std::shared_ptr<Ticket>;
+
+}  // namespace detail
+
+template <class T>
+class AsyncResult {
+ public:
+  AsyncResult(TaskId id, detail::TicketPtr ticket) : id_(id), ticket_(std::move(ticket)) {}
+
+  TaskId id() const { return id_; }
+  bool ready() const { return ticket_->finished(); }
+
+  /// Calls `f(TaskResult<T>)` when the task ends. At most one of then, future and co_await.
+  template <class F>
+  void then(F f) {
+    ticket_->then(
+        [f = std::move(f)](const proto::TaskReport& report) mutable { f(detail::to_result<T>(report)); });
+  }
+
+  std::future<TaskResult<T>> future() {
+    auto promise = std::make_shared<std::promise<TaskResult<T>>>();
+    auto future = promise->get_future();
+    then([promise](TaskResult<T> result) { promise->set_value(std::move(result)); });
+    return future;
+  }
+
+  // co_await gives TaskResult<T>.
+  bool await_ready() const { return ticket_->finished(); }
+  void await_suspend(std::coroutine_handle<> handle) {
+    ticket_->then([handle](const proto::TaskReport&) { handle.resume(); });
+  }
+  TaskResult<T> await_resume() const { return detail::to_result<T>(ticket_->report()); }
+
+ private:
+  TaskId id_;
+  detail::TicketPtr ticket_;
+};
+
+}  // namespace taskmesh

@@ -1,0 +1,72 @@
+// Options of clients, workers, listeners and submits. Aggregates: name what differs, `{.slots = 4}`.
+//
+// What is left unset is read from the environment (TASKMESH_*) and then defaults: docs/configuration in
+// docs/hacking.md. Durations are std::chrono; sizes are in bytes.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "taskmesh/base/limits.hpp"
+#include "taskmesh/base/time.hpp"
+#include "taskmesh/proto/tasks.hpp"
+
+namespace taskmesh {
+
+/// Of one task.
+struct SubmitOptions {
+  Priority priority = Priority::normal;
+  /// Give up if it has not ended by then (from the call on); it then ends as `expired`.
+  std::optional<Duration> deadline{};
+  /// How long the worker keeps the result; unset: the worker's own result_ttl.
+  std::optional<Duration> result_ttl{};
+  /// How long the call itself may block: submit_task for the end, the others for room at the in-flight limit.
+  Duration wait = limits::wait_budget;
+};
+
+/// Where to push the end of a task, and what to give back with it.
+struct Callback {
+  std::string
+      address;  ///< "tcp://host:port" or "ipc://@name" where a CallbackListener is (or will be) bound.
+  std::string data = {};  ///< Any JSON; comes back as callback_data. Empty: null.
+};
+
+/// Of a client.
+struct ClientOptions {
+  std::string mesh{};  ///< Unset: $TASKMESH_MESH, else "default".
+  std::vector<std::string>
+      seeds{};               ///< Endpoints of workers elsewhere. Unset: $TASKMESH_SEEDS, comma separated.
+  std::string token_file{};  ///< Mesh token of another host or user. Unset: $TASKMESH_TOKEN_FILE.
+  std::string name{};        ///< For people; unset: "client-<pid>".
+  bool insecure = false;     ///< Allows callback addresses beyond loopback, without keys.
+  std::size_t in_flight_max = limits::in_flight_max;
+  Duration flush_timeout = limits::flush_timeout;  ///< What the destructor waits for pending tasks.
+};
+
+/// Of a worker.
+struct WorkerOptions {
+  std::string mesh{};                ///< Unset: $TASKMESH_MESH, else "default".
+  std::string name{};                ///< For people; unset: $TASKMESH_NAME, else "<host>-<pid>".
+  std::uint32_t slots = 0;           ///< Tasks at once. 0: $TASKMESH_SLOTS, else the number of cores.
+  std::string bind{};                ///< Unset: $TASKMESH_BIND, else "tcp://127.0.0.1:*".
+  std::vector<std::string> seeds{};  ///< Unset: $TASKMESH_SEEDS, comma separated.
+  std::string token_file{};          ///< Unset: $TASKMESH_TOKEN_FILE, else the runtime directory's.
+  bool insecure = false;  ///< Allows a bind, and callback addresses, beyond loopback, without keys.
+  std::size_t queue_tasks_max = limits::queue_tasks_max;
+  std::size_t results_max = limits::results_max;
+  std::uint64_t results_bytes_max = limits::results_bytes_max;
+  Duration result_ttl = limits::result_ttl;
+  Duration callback_ttl = limits::callback_ttl;
+  Duration drain_timeout = limits::drain_timeout;
+  bool handle_signals = true;  ///< run() drains on SIGTERM and SIGINT; a second one ends at once.
+};
+
+/// Of a callback listener.
+struct ListenerOptions {
+  bool insecure = false;      ///< Allows an address beyond loopback, without keys.
+  bool json_results = false;  ///< Ask for results as JSON, for a listener that does not know the types.
+};
+
+}  // namespace taskmesh

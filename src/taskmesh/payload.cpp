@@ -1,0 +1,107 @@
+#include "taskmesh/payload.hpp"
+
+#include <utility>
+
+namespace taskmesh::detail {
+
+namespace {
+
+std::string base64(std::string_view bytes) {
+  constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  out.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const std::size_t left = bytes.size() - i;
+    const auto octet = [&](std::size_t k) -> unsigned {
+      return k < left ? static_cast<unsigned char>(bytes[i + k]) : 0U;
+    };
+    const unsigned word = octet(0) << 16 | octet(1) << 8 | octet(2);
+    out += letters[word >> 18];
+    out += letters[word >> 12 & 63];
+    out += left > 1 ? letters[word >> 6 & 63] : '=';
+    out += left > 2 ? letters[word & 63] : '=';
+  }
+  return out;
+}
+
+Payload finish(Codec codec, Bytes bytes) {
+  if (bytes.size() > limits::payload_bytes) {
+    throw Failure({.kind = ErrorKind::invalid,
+                   .what = "the payload has " + std::to_string(bytes.size()) + " bytes",
+                   .why = "the limit is " + std::to_string(limits::payload_bytes),
+                   .fix = "pass a reference (a path, a key) instead of the data itself"});
+  }
+  return {codec, std::move(bytes)};
+}
+
+}  // namespace
+
+Payload finish_cereal(wire::OutputArchive& archive) { return finish(Codec::cereal, archive.take()); }
+
+Payload finish_json(std::string text) { return finish(Codec::json, Bytes(std::move(text))); }
+
+Result<std::string_view> split_signature(const Payload& payload, std::string_view& signature) {
+  std::string_view bytes = payload.bytes.view();
+  const std::size_t length = bytes.empty() ? 0 : static_cast<unsigned char>(bytes.front());
+  if (payload.codec != Codec::cereal || bytes.size() < length + 1) {
+    return fail({.kind = ErrorKind::corrupt,
+                 .what = "the payload cannot be read",
+                 .why = payload.codec == Codec::cereal ? "its type signature is cut off" : "it is not typed",
+                 .fix = "read it as Payload, or ask for it by the type it was written with"});
+  }
+  signature = bytes.substr(1, length);
+  return bytes.substr(length + 1);
+}
+
+Error not_encodable(std::string_view why) {
+  return {.kind = ErrorKind::invalid,
+          .what = "the value cannot be encoded",
+          .why = std::string(why),
+          .fix = "use values of plain types, or pass a reference to the data"};
+}
+
+Error wrong_arguments(std::string_view task, std::string_view why) {
+  return {.kind = ErrorKind::invalid,
+          .what = "wrong arguments for task '" + std::string(task) + "'",
+          .why = std::string(why),
+          .fix = "call it with the arguments that it is served with"};
+}
+
+Error wrong_types(std::string_view task, std::string_view got, std::string_view takes) {
+  return wrong_arguments(task, "it takes " + describe_signature(takes) + ", got " + describe_signature(got));
+}
+
+Error wrong_result(std::string_view why) {
+  return {.kind = ErrorKind::invalid,
+          .what = "the result is of another type",
+          .why = std::string(why),
+          .fix = "ask for the type that the task returns"};
+}
+
+Result<Json::Array> json_arguments(std::string_view task, const Payload& args, std::size_t count) {
+  auto json = parse_json(args.bytes.view());
+  if (!json) return fail(wrong_arguments(task, json.error().why));
+  if (json->array() == nullptr) {
+    return fail(wrong_arguments(task, "JSON arguments are one array, got " + std::string(json->kind())));
+  }
+  if (json->array()->size() != count) {
+    return fail(wrong_arguments(task, "it takes " + std::to_string(count) + " arguments, got " +
+                                          std::to_string(json->array()->size())));
+  }
+  return *json->array();
+}
+
+std::string payload_to_json(const Payload& payload) {
+  if (payload.codec == Codec::json) return std::string(payload.bytes.view());
+  if (payload.codec == Codec::none) return "null";
+  JsonWriter writer;
+  writer.begin_object();
+  writer.key("codec");
+  writer.string(payload.codec == Codec::cereal ? "cereal" : "opaque");
+  writer.key("base64");
+  writer.string(base64(payload.bytes.view()));
+  writer.end_object();
+  return writer.take();
+}
+
+}  // namespace taskmesh::detail

@@ -1,0 +1,76 @@
+// TaskResult: everything that is known of a task, with its value or its error.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "taskmesh/payload.hpp"
+#include "taskmesh/proto/tasks.hpp"
+
+namespace taskmesh {
+
+/// The state's name as in JSON and on the command line: "success".
+std::string_view to_string(TaskState state);
+std::string_view to_string(Priority priority);
+std::string_view to_string(CallbackState state);
+/// Reads "critical", "high", "normal" or "low". Error: invalid.
+Result<Priority> parse_priority(std::string_view text);
+
+template <class T>
+struct TaskResult {
+  TaskId task_id;
+  TaskState state = TaskState::unknown;
+  CallbackState callback = CallbackState::none;
+  std::uint32_t attempt = 0;  ///< 1 from the first start on.
+  std::string worker;         ///< Name of the worker that holds or ran it.
+  NodeId worker_id;
+  WallTime submitted_at;
+  WallTime started_at;
+  WallTime completed_at;
+  /// The value where state is success, else why there is none.
+  Result<T> outcome = fail({.kind = ErrorKind::unavailable, .what = "the task has not ended"});
+
+  /// The value; throws Failure with error() where there is none.
+  std::add_lvalue_reference_t<const T> value() const& {
+    if (!outcome) throw Failure(outcome.error());
+    if constexpr (!std::is_void_v<T>) return *outcome;
+  }
+  T value() && {
+    if (!outcome) throw Failure(outcome.error());
+    if constexpr (!std::is_void_v<T>) return std::move(*outcome);
+  }
+  /// Only where there is no value.
+  const Error& error() const { return outcome.error(); }
+  explicit operator bool() const { return outcome.has_value(); }
+};
+
+namespace detail {
+
+/// Why a task in this state has no value; what the report says of it where it failed.
+Error error_of(const proto::TaskReport& report);
+
+/// The report with its value decoded.
+template <class T>
+TaskResult<T> to_result(const proto::TaskReport& report) {
+  TaskResult<T> result{.task_id = report.id,
+                       .state = report.state,
+                       .callback = report.callback,
+                       .attempt = report.attempt,
+                       .worker = report.worker_name,
+                       .worker_id = report.worker,
+                       .submitted_at = report.submitted_at,
+                       .started_at = report.started_at,
+                       .completed_at = report.completed_at};
+  const bool has_value =
+      report.state == TaskState::success && (report.flags & proto::TaskReport::value_gone_flag) == 0;
+  if (has_value) {
+    result.outcome = decode_result<T>({report.codec, report.result});
+  } else {
+    result.outcome = fail(error_of(report));
+  }
+  return result;
+}
+
+}  // namespace detail
+
+}  // namespace taskmesh

@@ -1,0 +1,76 @@
+// Worker: a process that serves tasks to a mesh.
+//
+//   taskmesh::Worker worker{{.slots = 4}};
+//   worker.serve(add, [](int a, int b) { return a + b; });
+//   worker.run();   // until stop(), SIGTERM or SIGINT
+//
+// Handlers run on the worker's slot threads, `slots` at once: they must be safe to run beside each other. A
+// handler that throws ends its attempt as failed, with the exception's type and message.
+// Errors: the constructor and start() throw Failure (bad name, address in use, no runtime directory).
+// Threads: serve before start; stop and everything else from any thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "taskmesh/handler.hpp"
+#include "taskmesh/options.hpp"
+#include "taskmesh/task.hpp"
+
+namespace taskmesh {
+
+class Worker {
+ public:
+  explicit Worker(WorkerOptions options = {});
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+  /// Stops at once what still runs; use stop() and wait() to finish first.
+  ~Worker();
+
+  /// Serves a typed task. `f` takes the task's arguments, optionally behind a TaskContext&.
+  template <class R, class... Args, class F>
+  Worker& serve(const Task<R(Args...)>& task, F f) {
+    using Values = typename detail::Split<typename detail::FunctionTraits<F>::Arguments>::Values;
+    static_assert(std::is_same_v<Values, std::tuple<std::remove_cvref_t<Args>...>>,
+                  "the handler takes other arguments than the task is declared with");
+    static_assert(std::is_convertible_v<typename detail::FunctionTraits<F>::Return, R> || std::is_void_v<R>,
+                  "the handler returns another type than the task is declared with");
+    return add(task.name(), detail::make_handler(task.name(), std::move(f)));
+  }
+  /// Serves a task by name; the handler's own signature says what it takes.
+  template <class F>
+  Worker& serve(std::string_view name, F f) {
+    return add(name, detail::make_handler(std::string(name), std::move(f)));
+  }
+  /// Serves a task by name on the bytes as they came; the answer is sent as it is.
+  Worker& serve_raw(std::string_view name, std::function<Payload(TaskContext&, const Payload&)> f);
+  /// Serves a command: arguments as one JSON array on standard input, output is the result. See docs.
+  Worker& serve_command(std::string_view name, std::string command);
+  /// Serves echo, add, sleep_ms, fail, crash, pid and counter: for first steps, tests and measurements.
+  Worker& serve_builtins();
+
+  /// Joins the mesh and serves; returns when bound. Throws Failure.
+  void start();
+  /// Begins to leave: nothing new is taken, what was accepted is finished (drain_timeout), then it leaves.
+  void stop();
+  /// Waits until it has left.
+  void wait();
+  /// start(), then waits for stop(), SIGTERM or SIGINT, then leaves.
+  void run();
+
+  NodeId id() const;
+  const std::string& name() const;
+  const std::string& mesh() const;
+  /// Where it is bound; empty before start().
+  std::string endpoint() const;
+
+ private:
+  class Impl;
+  Worker& add(std::string_view name, detail::Handler handler);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace taskmesh
