@@ -28,14 +28,12 @@ constexpr double longest_ns = 9.0e18;
 
 std::string to_rfc3339(WallTime time) {
   if (!time) return {};
-  auto seconds = static_cast<std::time_t>(time.unix_us / 1'000'000);
-  auto ms = static_cast<int>(time.unix_us / 1'000 % 1'000);
-  if (ms < 0) {
-    ms += 1'000;
-    --seconds;
-  }
+  const auto at = std::chrono::microseconds(time.unix_us);
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(at);
+  const auto ms = static_cast<int>(std::chrono::floor<std::chrono::milliseconds>(at - seconds).count());
+  const auto unix_seconds = static_cast<std::time_t>(seconds.count());
   std::tm parts{};
-  gmtime_r(&seconds, &parts);
+  gmtime_r(&unix_seconds, &parts);
   std::array<char, 64> text{};
   std::snprintf(text.data(), text.size(), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", parts.tm_year + 1900,
                 parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, ms);
