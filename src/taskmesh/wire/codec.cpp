@@ -413,10 +413,10 @@ BadRecord bad_record(const RecordView& record, Code code, const char* why) {
 }
 
 template <class T>
-std::optional<Next> decode_as(const RecordView& record) {
-  std::optional<Next> next(std::in_place, std::in_place_type<proto::Message>, std::in_place_type<T>);
+void decode_as(const RecordView& record, std::optional<Next>& next) {
+  Next& slot = next.emplace(std::in_place_type<proto::Message>, std::in_place_type<T>);
   try {
-    T& message = std::get<T>(std::get<proto::Message>(*next));
+    T& message = std::get<T>(std::get<proto::Message>(slot));
     bool payload_seen = false;
     Getter get(record.body, record, payload_seen);
     message.serialize(get);
@@ -427,10 +427,9 @@ std::optional<Next> decode_as(const RecordView& record) {
   } catch (const ArchiveError& error) {
     next.emplace(bad_record(record, error.code(), error.what()));
   }
-  return next;
 }
 
-using Decode = std::optional<Next> (*)(const RecordView&);
+using Decode = void (*)(const RecordView&, std::optional<Next>&);
 
 template <class... Ts>
 constexpr auto decoders_of(const std::variant<Ts...>* /*message*/) {
@@ -489,9 +488,10 @@ Bytes encode(const proto::Message& message, Buffer& out) {
   return std::visit([&out](const auto& one) { return encode_cut(one, out); }, message);
 }
 
-std::optional<Next> decode(const RecordView& record) {
-  if (record.type >= decoders.size() || decoders[record.type] == nullptr) return std::nullopt;
-  return decoders[record.type](record);
+bool decode(const RecordView& record, std::optional<Next>& next) {
+  if (record.type >= decoders.size() || decoders[record.type] == nullptr) return false;
+  decoders[record.type](record, next);
+  return true;
 }
 
 }  // namespace taskmesh::wire

@@ -55,7 +55,7 @@ struct RecordView {
   const Bytes* part = nullptr;  ///< Where attached; null: it is missing.
 };
 
-/// Reads one body; nullopt: the type is not known here.
-std::optional<Next> decode(const RecordView& record);
+/// Reads one body into `next`, in place because messages are large. False: the type is not known here.
+bool decode(const RecordView& record, std::optional<Next>& next);
 
 }  // namespace taskmesh::wire

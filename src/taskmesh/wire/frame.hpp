@@ -88,8 +88,10 @@ class FrameReader {
 
  private:
   FrameReader(const Frame& frame, std::uint64_t seq);
-  std::optional<Next> at_end();
-  Next give_up(std::uint16_t about, std::string text);
+  /// Reads one record. True: `next` is the answer. False: it was passed over.
+  bool step(std::optional<Next>& next);
+  bool at_end(std::optional<Next>& next);
+  bool give_up(std::optional<Next>& next, std::uint16_t about, std::string text);
 
   Frame frame_;
   std::uint64_t seq_ = 0;
