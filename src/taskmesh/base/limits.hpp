@@ -15,6 +15,8 @@ inline constexpr std::size_t attach_bytes = 16 * 1024;  ///< ...and a larger pay
 inline constexpr std::size_t payload_bytes = 64 * 1024 * 1024;  ///< Arguments or result of one task.
 inline constexpr std::size_t message_bytes = payload_bytes + 1024 * 1024;  ///< One zmq part.
 inline constexpr std::size_t frame_parts_max = 4096;           ///< Payload parts behind one frame.
+inline constexpr std::size_t frame_parts_bytes = 8 * 1024 * 1024;  ///< A frame is closed at this much payload.
+inline constexpr std::size_t frame_records_max = 8 * 1024;       ///< Records in one frame: 64 KiB of the smallest.
 inline constexpr std::size_t name_bytes = 255;                 ///< Task, node and mesh names.
 inline constexpr std::size_t address_bytes = 1024;             ///< Endpoints and callback addresses.
 inline constexpr std::size_t callback_data_bytes = 64 * 1024;  ///< JSON given back with the event.
@@ -25,6 +27,7 @@ inline constexpr int nesting_max = 32;                         ///< Depth of nes
 // Links (proto/01-frames.md, 02-membership.md).
 inline constexpr std::uint32_t window_records = 16'384;         ///< Unanswered requests per link...
 inline constexpr std::uint64_t window_bytes = 8 * 1024 * 1024;  ///< ...and their payload.
+inline constexpr std::uint64_t link_queue_bytes = 2 * message_bytes + window_bytes;  ///< Unsent; then the link is cut.
 inline constexpr std::uint32_t bad_frames_max = 20;             ///< Within bad_frames_window, then ignored.
 inline constexpr Duration bad_frames_window = 10s;
 inline constexpr Duration ignore_peer_for = 60s;
@@ -90,7 +93,8 @@ inline constexpr std::size_t listener_queue_max =
 // The process.
 inline constexpr Duration drain_timeout = 30s;     ///< SIGTERM to the end of running work.
 inline constexpr Duration flush_timeout = 5s;      ///< What a closing client waits for acceptance.
-inline constexpr std::size_t reactor_batch = 256;  ///< Frames per socket and turn.
+inline constexpr std::size_t reactor_batch = 256;  ///< Frames per socket and turn...
+inline constexpr std::size_t reactor_events_max = 32 * 1024;  ///< ...unless they hold this many records.
 
 static_assert(message_bytes > payload_bytes, "a payload part must fit into one message");
 static_assert(attach_bytes < frame_bytes, "an inline payload must fit into a frame");

@@ -1,4 +1,5 @@
-// Greeting: the door of a worker. Who may speak on the links that others dialled?  Spec: proto/02-membership.md.
+// Greeting: the door of a worker. Who may speak on the links that others dialled?  Spec:
+// proto/02-membership.md.
 //
 // Checks HELLO (version, mesh token), answers WELCOME, remembers what each greeted link granted and when it
 // last spoke, counts clients for placement, sends heartbeats to clients, ignores peers that send rubbish.
@@ -6,6 +7,8 @@
 #pragma once
 
 #include <functional>
+#include <optional>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -37,17 +40,37 @@ class Greeting {
   void on_bad_input(const BadInput& bad, Now now, Effects& out);
   bool ignored(LinkId link, TimePoint now) const;
   void on_link_down(LinkId link);
-  /// Clients heard of in the last client_counts_for.
+  /// Clients heard of in the last client_counts_for. Counted anew at most once a second, so cheap to ask.
   std::uint32_t clients(TimePoint now) const;
-  /// Heartbeats to client links; forgets links that were ignored long ago.
+  /// Heartbeats to client links; forgets silent workers' links (they greet again) and old offences. Costs
+  /// nothing before its time; each call that may need it ends with out.wake_by(its time).
   void on_tick(Now now, Effects& out);
   /// A worker leaves: BYE to every client link.
   void say_bye(Effects& out);
 
  private:
+  /// Who sent what cannot be read, or spoke before it greeted.
+  struct Offender {
+    std::uint32_t bad = 0;  ///< Since `since`.
+    TimePoint since{};
+    TimePoint ignored_until{};
+    std::optional<TimePoint> scolded_at;  ///< When it was last told to greet.
+  };
+
+  bool refuse(LinkId link, proto::Code code, Duration retry_after, std::string text, Effects& out);
+  bool acceptable(LinkId link, const proto::Hello& hello, Now now, Effects& out);
+  Offender* offender(LinkId link);
+  void drop(LinkId link);
+  void arm(Now now, Effects& out);
+
   NodeConfig config_;
   NodeCounters& counters_;
   std::function<proto::Load()> own_load_;
+  std::unordered_map<LinkId, Guest> guests_;
+  std::unordered_map<LinkId, Offender> offenders_;
+  std::optional<TimePoint> next_beat_;
+  mutable std::uint32_t clients_ = 0;
+  mutable std::optional<TimePoint> counted_at_;
 };
 
 }  // namespace taskmesh::core

@@ -26,14 +26,32 @@ class LoadView {
   const proto::Load* load(NodeId node) const;
   std::size_t unanswered(NodeId node) const;
 
- private:
-  struct Entry {
+  /// What is known of one worker. Stays where it is until version() changes (placement keeps pointers).
+  struct Row {
     proto::Load load;
-    TimePoint answer_at{};
-    bool known = false;
-    std::size_t unanswered = 0;
+    TimePoint answer_at{};  ///< Of the last answer, if `answered`.
+    bool answered = false;
+    bool known = false;          ///< Some load has been told.
+    std::size_t unanswered = 0;  ///< SUBMITs under way.
+
+    double key() const {
+      const double clients = load.clients > 0 ? load.clients : 1;
+      const double slots = load.slots > 0 ? load.slots : 1;
+      return (static_cast<double>(load.queued) + static_cast<double>(load.running) +
+              static_cast<double>(unanswered) * clients) /
+             slots;
+    }
   };
-  std::unordered_map<NodeId, Entry> entries_;
+  /// Null for a worker of which nothing is known.
+  const Row* row(NodeId node) const;
+  /// Grows whenever a row appears or goes.
+  std::uint64_t version() const { return version_; }
+
+ private:
+  Row& make_row(NodeId node);
+
+  std::unordered_map<NodeId, Row> rows_;
+  std::uint64_t version_ = 0;
 };
 
 }  // namespace taskmesh::core

@@ -4,8 +4,11 @@
 // Pure state machine, used by workers and clients alike: it dials what discovery finds, greets on every new
 // connection, sends a worker's heartbeats to the other workers, suspects silent peers (routing only) and
 // declares them dead. The caller owns it, calls it from one thread and carries out the Effects.
-// Time:   `now.at` never decreases. After a stall of our own (own_stall) the gap is added to every peer's
-//         last-heard time before anything is judged.
+// Time:   `now.at` never decreases (checked). After a stall of our own (own_stall) the gap is added to every
+//         peer's last-heard time before anything is judged.
+// Timers: every call ends with out.wake_by(the next timer). Call on_tick() once in every turn, after what
+// came
+//         in: it costs nothing before its time, and what was heard counts before anybody is judged.
 // Errors: none. A message about an unknown or older incarnation is ignored; that is normal gossip.
 #pragma once
 
@@ -13,11 +16,11 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
-#include "taskmesh/base/random.hpp"
 #include "taskmesh/core/config.hpp"
 #include "taskmesh/core/types.hpp"
 
@@ -25,20 +28,24 @@ namespace taskmesh::core {
 
 /// One worker as this node sees it. A reference stays valid until the next call that is not const.
 struct Peer {
-  proto::Member member;             ///< node is nil until the first WELCOME of a dialled seed.
+  proto::Member member;  ///< node is nil until the first WELCOME of a dialled seed.
   std::unordered_set<std::string> serves;
-  LinkId link;                      ///< The link we dialled; nil when there is none.
-  std::string endpoint;             ///< Where it goes.
-  bool seed = false;                ///< Dialled because the user said so: dialled again for ever.
+  LinkId link;           ///< The link we dialled; nil when there is none.
+  std::string endpoint;  ///< Where it goes.
+  bool seed = false;     ///< Dialled because the user said so: dialled again for ever.
   Liveness liveness = Liveness::joining;
-  bool greeted = false;             ///< WELCOME came on the present connection: requests may be sent.
-  std::uint32_t window_records = 0; ///< What it granted.
+  bool greeted = false;              ///< WELCOME came on the present connection: requests may be sent.
+  std::uint32_t window_records = 0;  ///< What it granted.
   std::uint64_t window_bytes = 0;
   std::uint64_t payload_max = 0;
   TimePoint last_heard{};
   TimePoint last_hello{};
-  TimePoint cut_at{};               ///< When the connection broke; only meaningful while !connected.
+  TimePoint cut_at{};  ///< When the connection broke; only meaningful while !connected.
   bool connected = false;
+  proto::Load load;  ///< As it said last in WELCOME or HEARTBEAT.
+
+  /// New work may be sent there.
+  bool routable() const { return greeted && liveness == Liveness::alive; }
 };
 
 /// What the other roles must know at once, in the order it happened.
@@ -69,6 +76,7 @@ class Membership {
   /// `welcome` of a different node than before on this endpoint: the old one is dead. Of myself: closed.
   /// Returns true if the link is one of ours. Members it names are found.
   bool on_welcome(LinkId link, const proto::Welcome& welcome, Now now, Effects& out);
+  /// `link` is one of ours, or one that the sender dialled and greeted on.
   void on_heartbeat(LinkId link, const proto::Heartbeat& beat, Now now, Effects& out);
   void on_bye(LinkId link, const proto::Bye& bye, Now now, Effects& out);
   /// ERROR on one of our links, e.g. wrong token or version: noted once, retried slowly.
@@ -97,11 +105,88 @@ class Membership {
   std::vector<MemberView> view(TimePoint now) const;
 
  private:
-  // The implementation is free to add what it needs below; the contract is above.
+  /// A peer with what only this class needs to know.
+  struct Entry : Peer {
+    std::uint64_t number = 0;
+    std::vector<std::string> endpoints;  ///< To be tried in turn.
+    std::size_t next_endpoint = 0;
+    std::vector<std::string> seeds;  ///< Those of them that the user gave.
+    TimePoint dialled_at{};          ///< Of the present link.
+    TimePoint attempt_at{};          ///< Since when we try to greet it, all endpoints together.
+    TimePoint next_hello{};          ///< While connected and not greeted.
+    TimePoint dial_at{};             ///< While there is no link.
+    TimePoint ended_at{};
+    TimePoint muted_until{};  ///< Speaks another version: no sign of it counts before.
+    bool told = false;        ///< The others were told `greeted` and not yet `dead` or `left`.
+    bool proven =
+        false;  ///< Ended by its own word or the operating system's: only a new incarnation revives.
+    bool failed = false;   ///< The present dial was refused: nobody waits for it to settle.
+    bool refused = false;  ///< Our token is not taken there.
+    bool noted = false;    ///< The refusal is in the log.
+
+    bool ended() const { return liveness == Liveness::dead || liveness == Liveness::left; }
+    bool living() const { return liveness != Liveness::joining && !ended(); }
+  };
+
+  void enter(Now now);
+  void leave(Effects& out) const;
+  void touch(const Entry& entry);
+  TimePoint due_of(const Entry& entry) const;
+  Entry* ours(LinkId link) const;
+  Entry* find(NodeId node) const;
+  Entry* make(const Entry* keep, bool must, Effects& out);
+  void forget(Entry& entry, Effects& out);
+  void add_endpoints(Entry& entry, const std::vector<std::string>& endpoints) const;
+
+  void found_seed(const Found& found, Now now, Effects& out);
+  void found_worker(const Found& found, Now now, Effects& out);
+  void renew(Entry& entry, std::uint64_t incarnation, const std::vector<std::string>& endpoints, Now now,
+             Effects& out);
+  void revive(Entry& entry, Now now, Effects& out);
+  void dial(Entry& entry, Now now, Effects& out);
+  void hang_up(Entry& entry, Effects& out);
+  void say_hello(Entry& entry, Now now, Effects& out);
+  void heard(Entry& entry, Now now, Effects& out);
+  void take_load(Entry& entry, const proto::Load& load);
+
+  void reached_myself(Entry& entry, Now now, Effects& out);
+  Entry* identify(Entry& entry, const proto::Member& self, Now now, Effects& out);
+  Entry* hand_link_over(Entry& from, Entry* to, const proto::Member& self, Now now, Effects& out);
+  static void move_seeds(Entry& from, Entry& to);
+  void take_welcome(Entry& entry, const proto::Welcome& welcome, Now now, Effects& out);
+
+  void cut(Entry& entry);
+  void tell_end(Entry& entry, Liveness how, std::string_view why, Effects& out);
+  void bury(Entry& entry, Liveness how, bool proven, std::string_view why, Now now, Effects& out);
+  void refused_token(Entry& entry, Now now, Effects& out);
+  void refused_version(Entry& entry, const proto::ErrorReport& error, Now now, Effects& out);
+  void greet_again(Entry& entry, Now now, Effects& out);
+
+  void send_heartbeats(Now now, Effects& out);
+  void judge(Entry& entry, Now now, Effects& out);
+  void judge_living(Entry& entry, Now now, Effects& out);
+  void keep_calling(Entry& entry, Now now, Effects& out);
+  bool gave_up(const Entry& entry, TimePoint now) const;
+
   NodeConfig config_;
   std::uint64_t& next_link_;
   std::function<proto::Load()> own_load_;
   std::uint64_t version_ = 0;
+
+  std::map<std::uint64_t, std::unique_ptr<Entry>> peers_;  // By number: order of arrival.
+  std::unordered_map<LinkId, Entry*> by_link_;
+  std::unordered_map<NodeId, Entry*> by_node_;
+  std::unordered_set<std::string> own_endpoints_;
+  std::vector<PeerChange> changes_;
+  std::uint64_t next_number_ = 1;
+  TimePoint last_step_{};
+  TimePoint due_ = TimePoint::max();  // Not later than the next timer; made exact by on_tick.
+  TimePoint next_beat_{};
+  TimePoint settle_until_{};
+  bool full_noted_ = false;
+  mutable std::uint64_t alive_version_ = ~0ULL;
+  mutable std::size_t alive_ = 0;
+  mutable std::size_t told_from_ = 0;
 };
 
 }  // namespace taskmesh::core

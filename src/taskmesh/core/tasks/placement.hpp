@@ -4,6 +4,7 @@
 // window left and are not paused by BUSY; ties at random. Pure; one thread.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,17 +22,18 @@ class Placement {
   Placement(const Membership& membership, const LoadView& loads, std::uint64_t seed);
 
   enum class Verdict : std::uint8_t {
-    placed,       ///< `node` and `link` say where.
-    no_worker,    ///< Nobody is reachable: wait.
-    not_served,   ///< Somebody is reachable, nobody serves the name.
-    no_room,      ///< All who serve it are full, paused or out of window: wait.
+    placed,      ///< `node` and `link` say where.
+    no_worker,   ///< Nobody is reachable: wait.
+    not_served,  ///< Somebody is reachable, nobody serves the name.
+    no_room,     ///< All who serve it are paused, out of window or not reachable just now: wait.
   };
   struct Choice {
     Verdict verdict = Verdict::no_worker;
     NodeId node;
     LinkId link;
   };
-  /// Where to send a task of that name and payload size now.
+  /// Where to send a task of that name and payload size now. Hot path: no allocation after the first task of
+  /// a name, one look at each worker that serves it. A window takes a single larger payload alone.
   Choice choose(std::string_view name, std::size_t bytes, TimePoint now);
   /// BUSY: nothing goes to this worker before `until`.
   void pause(NodeId node, TimePoint until);
@@ -47,9 +49,38 @@ class Placement {
   void forget(NodeId node);
 
  private:
+  /// What the submitter and BUSY tell of one worker.
+  struct Lane {
+    std::size_t bytes = 0;  ///< Payload under way.
+    TimePoint paused_until = TimePoint::min();
+  };
+  struct Candidate {
+    NodeId node;
+    LinkId link;
+    std::uint32_t window_records = 0;
+    std::uint64_t window_bytes = 0;
+    const LoadView::Row* row = nullptr;
+    const Lane* lane = nullptr;
+  };
+  struct Candidates {
+    std::vector<Candidate> routable;
+    bool served = false;  ///< By somebody who lives, reachable just now or not.
+  };
+  struct NameHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view name) const { return std::hash<std::string_view>{}(name); }
+  };
+
+  const Candidates& candidates(std::string_view name);
+  static bool has_room(const Candidate& candidate, std::size_t bytes, TimePoint now);
+
   const Membership& membership_;
   const LoadView& loads_;
   Random random_;
+  std::unordered_map<NodeId, Lane> lanes_;
+  std::unordered_map<std::string, Candidates, NameHash, std::equal_to<>> by_name_;  // Void after a change of:
+  std::uint64_t seen_members_ = ~0ULL;
+  std::uint64_t seen_loads_ = ~0ULL;
 };
 
 }  // namespace taskmesh::core
