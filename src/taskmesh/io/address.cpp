@@ -147,7 +147,7 @@ Resolved describe(const sockaddr* any) {
 
 /// All addresses of `host`; `numeric`: never asks a resolver.
 Result<std::vector<Resolved>> resolve(std::string_view text, const Parts& parts, bool numeric) {
-  if (parts.host == "localhost") return std::vector<Resolved>{{"127.0.0.1", true, false}};
+  if (parts.host == "localhost" && !parts.bracketed) return std::vector<Resolved>{{"127.0.0.1", true, false}};
   addrinfo hints{};
   hints.ai_family = parts.bracketed ? AF_INET6 : AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;

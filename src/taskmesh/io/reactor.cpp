@@ -1,0 +1,157 @@
+#include "taskmesh/io/reactor.hpp"
+
+#include <pthread.h>
+
+#include <bit>
+#include <csignal>
+
+#include "taskmesh/base/check.hpp"
+#include "taskmesh/io/clock.hpp"
+
+namespace taskmesh::io {
+
+namespace {
+
+constexpr Duration goodbye_limit = 1s;  // For what is queued when the node has stopped.
+
+/// Signals are for the program's own threads.
+void block_signals() {
+  sigset_t all;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
+
+void sooner(std::optional<TimePoint>& at, std::optional<TimePoint> other) {
+  if (other && (!at || *other < *at)) at = other;
+}
+
+}  // namespace
+
+Reactor::~Reactor() { stop(); }
+
+void Reactor::start(ReactorParts parts) {
+  TASKMESH_CHECK(!node_ && parts.transport);
+  parts_ = std::move(parts);
+  node_ = std::make_unique<core::Node>(std::move(parts_.config));
+  poller_.add(mailbox_.fd(), [this] { mailbox_.drain(); });
+  thread_ = std::thread([this] {
+    block_signals();
+    ::pthread_setname_np(::pthread_self(), "taskmesh-node");
+    run();
+  });
+}
+
+void Reactor::stop() {
+  stop_.store(true);
+  mailbox_.wake();
+  if (thread_.joinable()) thread_.join();
+}
+
+bool Reactor::wait_stopped(Duration timeout) {
+  std::unique_lock lock(ended_mutex_);
+  return ended_changed_.wait_for(lock, timeout, [this] { return ended_; });
+}
+
+void Reactor::run() {
+  for (const auto& source : parts_.discovery) source->start(poller_, mailbox_);
+  while (!stop_.load(std::memory_order_relaxed)) {
+    turn();
+    if (effects_.stopped) break;
+    sleep();
+  }
+  say_goodbye();
+  const std::lock_guard lock(ended_mutex_);
+  ended_ = true;
+  ended_changed_.notify_all();
+}
+
+void Reactor::turn() {
+  ++turns_;
+  collect(steady_now());
+  effects_.clear();
+  const Now at = now();
+  for (core::Event& event : events_) node_->step(std::move(event), at, effects_);
+  events_.clear();
+  node_->turn_end(at, effects_);
+  carry_out();
+  publish();
+}
+
+void Reactor::collect(TimePoint at) {
+  mailbox_.take(events_);
+  parts_.transport->receive(events_);
+  for (const auto& source : parts_.discovery) source->collect(at, events_);
+  if (events_.empty() && wake_at_ && *wake_at_ <= at) events_.emplace_back(core::Tick{});
+}
+
+void Reactor::carry_out() {
+  ZmqTransport& transport = *parts_.transport;
+  for (const core::Dial& dial : effects_.dial) transport.dial(dial);
+  for (const core::Send& send : effects_.send) transport.send(send.link, send.message);
+  transport.flush();
+  for (const core::LinkId link : effects_.close) transport.close(link);
+  if (!effects_.run.empty()) {
+    TASKMESH_CHECK(parts_.executor != nullptr);
+    parts_.executor->run(effects_.run);
+  }
+  if (effects_.recall && parts_.executor != nullptr) {
+    mailbox_.push(core::Returned{parts_.executor->recall()});
+  }
+  deliver_notices();
+  wake_at_ = effects_.wake_at;
+}
+
+void Reactor::deliver_notices() {
+  std::erase_if(effects_.notify, [this](const core::Notice& notice) {
+    const auto* noted = std::get_if<core::Noted>(&notice);
+    if (noted != nullptr) log_.write(noted->warning ? LogLevel::warning : LogLevel::info, noted->text);
+    return noted != nullptr;
+  });
+  if (!effects_.notify.empty() && parts_.notify) parts_.notify(effects_.notify);
+}
+
+void Reactor::sleep() {
+  if (parts_.transport->ready() || !mailbox_.arm()) {
+    mailbox_.disarm();
+    poller_.wait(Duration::zero());  // What else is ready goes into the next turn.
+    return;
+  }
+  std::optional<TimePoint> until = wake_at_;
+  for (const auto& source : parts_.discovery) sooner(until, source->wake_at());
+  const TimePoint at = steady_now();
+  if (const auto retry = parts_.transport->retry_in()) sooner(until, at + *retry);
+  poller_.wait(until ? *until - at : Duration::max());
+  mailbox_.disarm();
+}
+
+void Reactor::say_goodbye() {
+  for (const auto& source : parts_.discovery) source->stop();
+  const TimePoint limit = steady_now() + goodbye_limit;
+  parts_.transport->flush();
+  while (parts_.transport->pending() && steady_now() < limit) {
+    poller_.wait(*parts_.transport->retry_in());
+    parts_.transport->flush();
+  }
+  parts_.transport->shut_down(limit - steady_now());
+  publish();
+}
+
+void Reactor::publish() {
+  ReactorCounters counters;
+  counters.node = node_->counters();
+  counters.transport = parts_.transport->counters();
+  counters.members_alive = node_->membership().alive();
+  for (const auto& source : parts_.discovery) counters.ignored_entries += source->ignored();
+  counters.turns = turns_;
+  static_assert(sizeof counters == sizeof(Published));
+  const auto words = std::bit_cast<std::array<std::uint64_t, sizeof counters / sizeof(std::uint64_t)>>(counters);
+  for (std::size_t i = 0; i < words.size(); ++i) published_[i].store(words[i], std::memory_order_relaxed);
+}
+
+ReactorCounters Reactor::counters() const {
+  std::array<std::uint64_t, sizeof(ReactorCounters) / sizeof(std::uint64_t)> words{};
+  for (std::size_t i = 0; i < words.size(); ++i) words[i] = published_[i].load(std::memory_order_relaxed);
+  return std::bit_cast<ReactorCounters>(words);
+}
+
+}  // namespace taskmesh::io
