@@ -105,7 +105,8 @@ SCENARIO("binding stays on this machine unless somebody says otherwise", "[io][a
       CHECK(ipc->endpoint(0) == "ipc://@x");
     }
     THEN("all interfaces, or another address, needs insecure") {
-      for (const char* text : {"tcp://*:6000", "tcp://0.0.0.0:*", "tcp://[::]:6000", "tcp://192.0.2.7:6000"}) {
+      for (const char* text :
+           {"tcp://*:6000", "tcp://0.0.0.0:*", "tcp://[::]:6000", "tcp://192.0.2.7:6000"}) {
         INFO(text);
         const auto refused = io::bind_address(text, false);
         REQUIRE_FALSE(refused);

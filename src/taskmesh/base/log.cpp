@@ -31,7 +31,8 @@ class PoliteSink final : public spdlog::sinks::base_sink<std::mutex> {
       line.resize(line_bytes);
       line[line_bytes - 1] = '\n';
     }
-    if (dropped_ > 0 && put("(" + std::to_string(dropped_) + " log lines were dropped: stderr was blocked)\n")) {
+    if (dropped_ > 0 &&
+        put("(" + std::to_string(dropped_) + " log lines were dropped: stderr was blocked)\n")) {
       dropped_ = 0;
     }
     if (!put({line.data(), line.size()})) ++dropped_;
@@ -50,11 +51,16 @@ class PoliteSink final : public spdlog::sinks::base_sink<std::mutex> {
 
 spdlog::level::level_enum to_spdlog(LogLevel level) {
   switch (level) {
-    case LogLevel::debug: return spdlog::level::debug;
-    case LogLevel::info: return spdlog::level::info;
-    case LogLevel::warning: return spdlog::level::warn;
-    case LogLevel::error: return spdlog::level::err;
-    case LogLevel::off: return spdlog::level::off;
+    case LogLevel::debug:
+      return spdlog::level::debug;
+    case LogLevel::info:
+      return spdlog::level::info;
+    case LogLevel::warning:
+      return spdlog::level::warn;
+    case LogLevel::error:
+      return spdlog::level::err;
+    case LogLevel::off:
+      return spdlog::level::off;
   }
   return spdlog::level::off;
 }
@@ -98,7 +104,8 @@ LogLevel log_level_from_environment(LogLevel otherwise) {
 Log::Log(LogLevel level, int fd) : logger_(std::make_shared<Logger>(fd)), level_(level) {}
 
 void Log::write(LogLevel level, std::string_view text) const {
-  if (enabled(level)) logger_->out.log(to_spdlog(level), spdlog::string_view_t(without_control_characters(text)));
+  if (enabled(level))
+    logger_->out.log(to_spdlog(level), spdlog::string_view_t(without_control_characters(text)));
 }
 
 }  // namespace taskmesh

@@ -1,9 +1,9 @@
 // Log: lines for people, on stderr. One per life-cycle change of a node, none per task at the default level.
 //
-// A Log is a cheap handle to one logger; copies share it. There is no global one: whoever writes was given a Log.
-// Threads: any. Never blocks: when stderr takes nothing more (a stopped pager behind a pipe), lines are dropped
-// and the next line that gets through says how many. Control characters in a text are replaced, so no peer can
-// forge a line.
+// A Log is a cheap handle to one logger; copies share it. There is no global one: whoever writes was given a
+// Log. Threads: any. Never blocks: when stderr takes nothing more (a stopped pager behind a pipe), lines are
+// dropped and the next line that gets through says how many. Control characters in a text are replaced, so no
+// peer can forge a line.
 #pragma once
 
 #include <cstdint>

@@ -63,7 +63,8 @@ Result<Parts> parse_tcp(std::string_view text, std::string_view rest) {
   std::size_t host_end = 0;
   if (rest.starts_with('[')) {
     host_end = rest.find(']');
-    if (host_end == std::string_view::npos) return invalid(text, "the bracket of the IPv6 address is not closed");
+    if (host_end == std::string_view::npos)
+      return invalid(text, "the bracket of the IPv6 address is not closed");
     parts.bracketed = true;
     parts.host = rest.substr(1, host_end - 1);
     ++host_end;
@@ -142,7 +143,8 @@ Resolved describe(const sockaddr* any) {
   if (v6.sin6_scope_id != 0 && ::if_indextoname(v6.sin6_scope_id, zone.data()) != nullptr) {
     host += "%" + std::string(zone.data());
   }
-  return {"[" + host + "]", IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) != 0, IN6_IS_ADDR_UNSPECIFIED(&v6.sin6_addr) != 0};
+  return {"[" + host + "]", IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) != 0,
+          IN6_IS_ADDR_UNSPECIFIED(&v6.sin6_addr) != 0};
 }
 
 /// All addresses of `host`; `numeric`: never asks a resolver.
@@ -157,8 +159,8 @@ Result<std::vector<Resolved>> resolve(std::string_view text, const Parts& parts,
   const AddressInfo list(raw);
   if (rc != 0 && parts.bracketed) return invalid(text, "there is no IPv6 address in the brackets");
   if (rc != 0) {
-    return fail({ErrorKind::unavailable, "the host of " + quoted(text) + " cannot be resolved", ::gai_strerror(rc),
-                 "check the name, or write the numeric address"});
+    return fail({ErrorKind::unavailable, "the host of " + quoted(text) + " cannot be resolved",
+                 ::gai_strerror(rc), "check the name, or write the numeric address"});
   }
   std::vector<Resolved> all;
   for (const addrinfo* at = list.get(); at != nullptr; at = at->ai_next) {
@@ -193,9 +195,10 @@ Result<Resolved> resolve_to_bind(std::string_view text, const Parts& parts, bool
   }
   const auto beyond = std::find_if(all.begin(), all.end(), [](const Resolved& a) { return !a.loopback; });
   if (beyond != all.end() && !insecure) {
-    return fail({ErrorKind::refused, quoted(text) + " was not bound",
-                 beyond->host + " is reachable from other machines, and connections are neither encrypted nor proven",
-                 "bind tcp://127.0.0.1:*, or say --insecure (option insecure) in a network you trust"});
+    return fail(
+        {ErrorKind::refused, quoted(text) + " was not bound",
+         beyond->host + " is reachable from other machines, and connections are neither encrypted nor proven",
+         "bind tcp://127.0.0.1:*, or say --insecure (option insecure) in a network you trust"});
   }
   return all.front();
 }
@@ -236,11 +239,13 @@ Result<std::vector<std::string>> dial_addresses(std::string_view text, bool loop
   if (!all) return fail(all.error());
   std::vector<std::string> endpoints;
   for (const Resolved& address : *all) {
-    if (address.unspecified) return invalid(text, address.host + " means 'all interfaces', which cannot be dialled");
+    if (address.unspecified)
+      return invalid(text, address.host + " means 'all interfaces', which cannot be dialled");
     if (loopback_only && !address.loopback) {
-      return fail({ErrorKind::refused, quoted(text) + " is not allowed",
-                   address.host + " is another machine, and this node talks to its own machine only",
-                   "use an address on 127.0.0.1, or say --insecure (option insecure) in a network you trust"});
+      return fail(
+          {ErrorKind::refused, quoted(text) + " is not allowed",
+           address.host + " is another machine, and this node talks to its own machine only",
+           "use an address on 127.0.0.1, or say --insecure (option insecure) in a network you trust"});
     }
     endpoints.push_back("tcp://" + address.host + ":" + std::to_string(*port));
   }
@@ -276,7 +281,8 @@ std::vector<std::string> reachable_endpoints(const BindAddress& bound, std::uint
   const std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> list(raw, &::freeifaddrs);
   std::vector<std::string> endpoints;
   for (const ifaddrs* at = list.get(); at != nullptr; at = at->ifa_next) {
-    if (at->ifa_addr == nullptr || at->ifa_addr->sa_family != AF_INET || (at->ifa_flags & IFF_UP) == 0) continue;
+    if (at->ifa_addr == nullptr || at->ifa_addr->sa_family != AF_INET || (at->ifa_flags & IFF_UP) == 0)
+      continue;
     const Resolved address = describe(at->ifa_addr);
     if (!address.loopback) endpoints.push_back("tcp://" + address.host + ":" + std::to_string(port));
   }

@@ -44,7 +44,8 @@ void LinkOutbox::pop() {
   if (next_ == frames_.size()) {
     frames_.clear();
     next_ = 0;
-  } else if (next_ >= compact_at && 2 * next_ >= frames_.size()) {  // A backlog that never ends keeps no husks.
+  } else if (next_ >= compact_at &&
+             2 * next_ >= frames_.size()) {  // A backlog that never ends keeps no husks.
     frames_.erase(frames_.begin(), frames_.begin() + static_cast<std::ptrdiff_t>(next_));
     next_ = 0;
   }

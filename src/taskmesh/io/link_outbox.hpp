@@ -1,7 +1,7 @@
 // LinkOutbox: what waits to be sent on one link, in order, packed into frames.
 //
-// The records of one turn form one frame, closed early only at the frame's limits. Above the socket's own queue:
-// what the socket does not take now stays here, and bytes() tells the owner when that is too much.
+// The records of one turn form one frame, closed early only at the frame's limits. Above the socket's own
+// queue: what the socket does not take now stays here, and bytes() tells the owner when that is too much.
 // Threads: one. Time: none. Errors: none.
 #pragma once
 

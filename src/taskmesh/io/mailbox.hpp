@@ -1,9 +1,9 @@
 // Mailbox: the only way into a node from other threads. Events go in, the reactor takes them all at once.
 //
 // Threads: push() and wake() from any; all else from the reactor alone.
-// A wake-up costs microseconds and a push does not: the eventfd is written only if the reactor has said that it
-// sleeps (arm), so a flood pays for one wake-up, not for one per event.
-// Limits: bounded by those who push (tasks in flight, slots, unanswered calls), not here.
+// A wake-up costs microseconds and a push does not: the eventfd is written only if the reactor has said that
+// it sleeps (arm), so a flood pays for one wake-up, not for one per event. Limits: bounded by those who push
+// (tasks in flight, slots, unanswered calls), not here.
 #pragma once
 
 #include <mutex>

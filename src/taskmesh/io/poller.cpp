@@ -25,7 +25,8 @@ void Poller::remove(int fd) {
 
 void Poller::wait(Duration timeout) {
   std::array<epoll_event, 64> ready{};
-  const int count = ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()), poll_ms(timeout));
+  const int count =
+      ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()), poll_ms(timeout));
   for (int i = 0; i < count; ++i) {
     const auto found = handlers_.find(ready[static_cast<std::size_t>(i)].data.fd);
     if (found == handlers_.end()) continue;  // Removed by a handler before it.

@@ -144,7 +144,8 @@ void Reactor::publish() {
   for (const auto& source : parts_.discovery) counters.ignored_entries += source->ignored();
   counters.turns = turns_;
   static_assert(sizeof counters == sizeof(Published));
-  const auto words = std::bit_cast<std::array<std::uint64_t, sizeof counters / sizeof(std::uint64_t)>>(counters);
+  const auto words =
+      std::bit_cast<std::array<std::uint64_t, sizeof counters / sizeof(std::uint64_t)>>(counters);
   for (std::size_t i = 0; i < words.size(); ++i) published_[i].store(words[i], std::memory_order_relaxed);
 }
 

@@ -33,12 +33,16 @@ namespace taskmesh::io {
 /// Called with all notices of one turn but Noted, which goes to the log. May move from them.
 using NoticeSink = std::function<void(std::vector<core::Notice>& notices)>;
 
+/// Called after every turn: what the node is now. Same rules as NoticeSink.
+using TurnHook = std::function<void(const core::Node& node)>;
+
 struct ReactorParts {
   core::NodeConfig config;
   std::unique_ptr<ZmqTransport> transport;  ///< Opened on the reactor's poller(), see Reactor::prepare.
   std::vector<std::unique_ptr<Discovery>> discovery;
-  Executor* executor = nullptr;             ///< Workers only.
+  Executor* executor = nullptr;  ///< Workers only.
   NoticeSink notify;
+  TurnHook turned = {};
 };
 
 /// Everything that is counted, as it was after some recent turn.

@@ -49,9 +49,11 @@ struct Socket {
 
 void set_common_options(zmq::socket_t& socket) {
   socket.set(zmq::sockopt::linger, 0);
-  socket.set(zmq::sockopt::rcvhwm, 0);  // A full queue plus a ZMTP ping aborts libzmq; credit bounds us instead.
+  socket.set(zmq::sockopt::rcvhwm,
+             0);  // A full queue plus a ZMTP ping aborts libzmq; credit bounds us instead.
   socket.set(zmq::sockopt::sndhwm, send_queue_messages);
-  socket.set(zmq::sockopt::heartbeat_ivl, 0);  // Theirs lose messages when the receiver stalls; ours are records.
+  socket.set(zmq::sockopt::heartbeat_ivl,
+             0);  // Theirs lose messages when the receiver stalls; ours are records.
   socket.set(zmq::sockopt::immediate, true);
   socket.set(zmq::sockopt::handshake_ivl, to_ms(handshake_limit));
   socket.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(limits::message_bytes));
@@ -146,11 +148,11 @@ struct ZmqTransport::Impl {
   std::vector<std::string> endpoints;
   std::unordered_map<core::LinkId, std::unique_ptr<Socket>> dialled;
   std::unordered_map<core::LinkId, LinkOutbox> outboxes;
-  std::vector<core::LinkId> dirty;             // Got records in this turn.
-  std::unordered_set<core::LinkId> blocked;    // Hold frames that their socket did not take.
-  std::unordered_set<core::LinkId> quiet;      // Inbound, not sent to since the last sweep.
+  std::vector<core::LinkId> dirty;           // Got records in this turn.
+  std::unordered_set<core::LinkId> blocked;  // Hold frames that their socket did not take.
+  std::unordered_set<core::LinkId> quiet;    // Inbound, not sent to since the last sweep.
   std::vector<Socket*> readable;
-  std::vector<core::Event> pending;            // LinkDowns found while sending.
+  std::vector<core::Event> pending;  // LinkDowns found while sending.
   std::shared_ptr<wire::BufferPool> pool = wire::make_buffer_pool();
   TransportCounters counters;
   std::uint64_t monitors = 0;
@@ -219,7 +221,8 @@ void ZmqTransport::Impl::dial(const core::Dial& dial) {
     made = make_socket(zmq::socket_type::dealer, dial.link);
     made->dial = dial;
     made->socket.set(zmq::sockopt::reconnect_ivl, to_ms(reconnect_first));
-    made->socket.set(zmq::sockopt::reconnect_ivl_max, std::max(to_ms(dial.retry_max), to_ms(reconnect_first)));
+    made->socket.set(zmq::sockopt::reconnect_ivl_max,
+                     std::max(to_ms(dial.retry_max), to_ms(reconnect_first)));
     made->socket.set(zmq::sockopt::connect_timeout, to_ms(connect_limit));
     made->socket.set(zmq::sockopt::ipv6, dial.endpoint.find('[') != std::string::npos);
     made->socket.connect(dial.endpoint);
@@ -300,7 +303,8 @@ bool ZmqTransport::Impl::read_parts(Socket& socket, core::LinkId link, std::vect
   if (!link) return true;
   if (oversized) {
     ++counters.oversized;
-    out.emplace_back(core::BadInput{link, proto::Code::too_large, 0, "a message with too many or too large parts"});
+    out.emplace_back(
+        core::BadInput{link, proto::Code::too_large, 0, "a message with too many or too large parts"});
     return true;
   }
   ++counters.frames_in;
@@ -319,7 +323,8 @@ void ZmqTransport::Impl::read_monitor(Socket& socket, std::vector<core::Event>& 
     if (!connected && !cut) ++counters.failed_handshakes;
     if (socket.router() || (!connected && !cut)) continue;
     if (socket.up) {
-      while (read_message(socket, out)) {}  // The rest of the old connection.
+      while (read_message(socket, out)) {
+      }  // The rest of the old connection.
       out.emplace_back(core::LinkDown{socket.link});
     }
     socket.up = connected;

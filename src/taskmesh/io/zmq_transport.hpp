@@ -1,13 +1,13 @@
 // ZmqTransport: links over ZeroMQ. One ROUTER takes what others dial, one DEALER per link that we dial.
 // Spec: proto/01-frames.md; docs/decisions tells why each socket option is as it is.
 //
-// All that a turn has for one link is one zmq message: send() collects, flush() sends. Nothing here blocks. What
-// a socket does not take is kept per link, in order, up to a bound in bytes; beyond it the link counts as down.
-// A dialled link: LinkUp after each handshake, LinkDown when it is cut; between the two, what is sent to it is
-// dropped (the protocol says it again). An inbound link exists by its first message and ends with the first send
-// that finds nobody (LinkDown). Routing ids are those that the ROUTER invents; a peer that brings its own is
-// ignored.
-// Threads: opened anywhere, then driven by one thread. Errors: open() refuses what must not or cannot be bound.
+// All that a turn has for one link is one zmq message: send() collects, flush() sends. Nothing here blocks.
+// What a socket does not take is kept per link, in order, up to a bound in bytes; beyond it the link counts
+// as down. A dialled link: LinkUp after each handshake, LinkDown when it is cut; between the two, what is
+// sent to it is dropped (the protocol says it again). An inbound link exists by its first message and ends
+// with the first send that finds nobody (LinkDown). Routing ids are those that the ROUTER invents; a peer
+// that brings its own is ignored. Threads: opened anywhere, then driven by one thread. Errors: open() refuses
+// what must not or cannot be bound.
 #pragma once
 
 #include <cstdint>
@@ -34,8 +34,8 @@ struct TransportOptions {
 struct TransportCounters {
   std::uint64_t frames_in = 0;
   std::uint64_t frames_out = 0;
-  std::uint64_t oversized = 0;          ///< Messages with too many or too large parts, dropped.
-  std::uint64_t foreign_ids = 0;        ///< Messages of peers that brought a routing id of their own, dropped.
+  std::uint64_t oversized = 0;    ///< Messages with too many or too large parts, dropped.
+  std::uint64_t foreign_ids = 0;  ///< Messages of peers that brought a routing id of their own, dropped.
   std::uint64_t failed_handshakes = 0;  ///< Whoever dialled did not speak ZMTP.
   std::uint64_t overflows = 0;          ///< Links cut because their queue was full.
   std::uint64_t unsent = 0;             ///< Messages for links that were not connected, dropped.
