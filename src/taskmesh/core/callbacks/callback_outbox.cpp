@@ -291,13 +291,13 @@ void CallbackOutbox::mark(Destination& destination, Key key) {
   dirty_.push_back(key);
 }
 
-// Only ever earlier: a timer that has moved on is found out when the old time comes, so that a stream of
-// acknowledgements does not touch timers_.
+// A client's timer only ever gets earlier: that it has moved on is found out when the old time comes, so that
+// a stream of acknowledgements does not touch timers_.
 void CallbackOutbox::arm(Destination& destination, Key key, TimePoint due) {
-  if (due >= destination.armed) return;
+  if (due == destination.armed || (!key.is_listener && due > destination.armed)) return;
   disarm(destination, key);
   destination.armed = due;
-  timers_.emplace(due, key);
+  if (due != EventFlow::never) timers_.emplace(due, key);
 }
 
 void CallbackOutbox::disarm(Destination& destination, Key key) {
