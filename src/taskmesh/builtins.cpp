@@ -35,7 +35,7 @@ Payload add_numbers(TaskContext& context, const Payload& args) {
   const bool added = (args.codec == Codec::cereal && add_as<std::int32_t>(context, args, sum)) ||
                      add_as<std::int64_t>(context, args, sum) || add_as<double>(context, args, sum);
   if (!added) {
-    throw detail::BadArguments(to_string(detail::wrong_arguments("add", "it takes two numbers")));
+    throw detail::BadArguments(detail::wrong_arguments("add", "it takes two numbers"));
   }
   return sum;
 }

@@ -21,9 +21,9 @@ struct HandlerResult {
 using Handler = std::function<HandlerResult(TaskContext&, const Payload& args, bool want_json)>;
 
 /// Arguments that the task cannot read: the submitter's mistake, not a failure of the task.
-class BadArguments : public std::runtime_error {
+class BadArguments : public Failure {
  public:
-  using std::runtime_error::runtime_error;
+  using Failure::Failure;
 };
 
 template <class F>
@@ -73,7 +73,7 @@ Handler make_handler(std::string name, F f) {
   return [name = std::move(name), f = std::move(f)](TaskContext& context, const Payload& args,
                                                     bool want_json) mutable -> HandlerResult {
     Result<Values> values = decode_args<Values>(name, args);
-    if (!values) throw BadArguments(to_string(values.error()));
+    if (!values) throw BadArguments(std::move(values.error()));
     const auto invoke = [&](auto&&... value) -> typename Traits::Return {
       if constexpr (Parts::wants_context)
         return f(context, std::forward<decltype(value)>(value)...);

@@ -70,6 +70,7 @@ inline constexpr Duration first_welcomes = 20ms;     ///< A new client hears all
 inline constexpr Duration wait_budget = 30s;         ///< Default of every blocking call.
 inline constexpr Duration short_task = 200us;        ///< Work handed over ahead to free slots, in all.
 inline constexpr std::size_t hand_over_max = 64;     ///< Tasks handed over ahead, per slot.
+inline constexpr std::uint32_t slots_max = 4'096;                ///< Tasks that one worker runs at once.
 inline constexpr std::size_t waiters_max = 64;       ///< Links waiting for one task.
 inline constexpr std::size_t query_ids_max = 1'000;  ///< Ids in one QUERY.
 

@@ -153,6 +153,7 @@ void Node::on_event(Tick&&, Now, Effects&) {}  // turn_end looks at the time.
 
 void Node::on_event(SubmitTask&& submit, Now now, Effects& out) {
   TASKMESH_CHECK(submitter_ != nullptr);
+  ++counters_.calls;
   submitter_->on_submit(std::move(submit), now, out);
 }
 

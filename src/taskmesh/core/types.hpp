@@ -82,8 +82,8 @@ struct SubmitTask {
   std::string callback_address;
   std::string callback_data;
   std::optional<Duration> deadline;  ///< From now; then expired.
-  std::optional<Duration> time_limit;
-  std::optional<Duration> result_ttl;
+  std::optional<Duration> time_limit = {};
+  std::optional<Duration> result_ttl = {};
 };
 /// The face wants to know about ids. With `wait`: one Completed when the (only) task ends; else one Answered.
 struct QueryTasks {
@@ -112,7 +112,7 @@ struct EventHandled {
   LinkId link;
   std::uint64_t seq = 0;
   TaskId id;
-  std::optional<Duration> retry_after;
+  std::optional<Duration> retry_after = {};
 };
 /// An executor finished one attempt.
 struct Finished {
@@ -159,7 +159,7 @@ struct Run {
   Payload args;
   Codec reply_codec = Codec::cereal;
   bool want_json = false;  ///< Write the result as JSON too, for a callback listener that needs it.
-  std::optional<TimePoint> deadline;
+  std::optional<TimePoint> deadline = {};
   bool operator==(const Run&) const = default;
 };
 

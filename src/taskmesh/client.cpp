@@ -1,0 +1,386 @@
+#include "taskmesh/client.hpp"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <utility>
+
+#include "taskmesh/io/address.hpp"
+#include "taskmesh/io/clock.hpp"
+#include "taskmesh/io/random_seed.hpp"
+#include "taskmesh/node_host.hpp"
+#include "taskmesh/ticket_book.hpp"
+
+namespace taskmesh {
+
+using detail::AnswerTicket;
+using detail::TicketPtr;
+
+namespace {
+
+Error closed_error() {
+  return {.kind = ErrorKind::unavailable,
+          .what = "the client was closed",
+          .why = "its destructor ran while this was under way",
+          .fix = "keep the client alive until its answers are there"};
+}
+
+Error blocking_on_reactor() {
+  return {.kind = ErrorKind::invalid,
+          .what = "a blocking call was made on the client's reactor thread",
+          .why = "continuations (.then, co_await) run there, so the answer could never come",
+          .fix = "use async() there, or hand the work to another thread"};
+}
+
+Error in_flight_error(std::size_t limit) {
+  return {.kind = ErrorKind::overloaded,
+          .what = "the task was not submitted",
+          .why = std::to_string(limit) + " tasks of this client are in flight, the limit",
+          .fix = "wait for some of them, add workers, or raise in_flight_max"};
+}
+
+Result<void> check_name(std::string_view name) {
+  if (!name.empty() && name.size() <= limits::name_bytes) return {};
+  return fail({.kind = ErrorKind::invalid,
+               .what = "the task was not submitted",
+               .why = name.empty() ? "its name is empty" : "its name is longer than 255 bytes",
+               .fix = "use the name that a worker serves"});
+}
+
+Result<void> check_callback_data(const std::string& data) {
+  if (data.size() > limits::callback_data_bytes) {
+    return fail({.kind = ErrorKind::invalid,
+                 .what = "the callback data has " + std::to_string(data.size()) + " bytes",
+                 .why = "the limit is " + std::to_string(limits::callback_data_bytes),
+                 .fix = "pass a key and keep the data at your side"});
+  }
+  if (data.empty() || is_json(data)) return {};
+  return fail({.kind = ErrorKind::invalid,
+               .what = "the callback data is not valid JSON",
+               .why = "it is given back inside the event's JSON",
+               .fix = "write a string as \"text\", with its quotes"});
+}
+
+}  // namespace
+
+class Client::Impl {
+ public:
+  explicit Impl(ClientOptions options) : options_(std::move(options)), instance_(io::random_u32()) {}
+
+  Result<void> open();
+  void close();
+
+  /// `ticket` null: nobody waits. The room and the checks of every submit.
+  Result<TaskId> start(Job job, const Callback& callback, const SubmitOptions& options, TicketPtr ticket,
+                       core::Token* token_out = nullptr);
+  proto::TaskReport run(Job job, const SubmitOptions& options);
+  proto::TaskReport ask(TaskId id, Duration wait, Codec codec, bool until_end);
+  Result<core::Acceptance> await_acceptance(TaskId id, Duration wait);
+  std::vector<core::MemberView> members(Duration wait);
+  /// timed_out, or unavailable where no worker is there.
+  Error out_of_time(std::string what, Duration wait);
+  std::size_t in_flight() const;
+
+  ClientOptions options_;
+  std::string mesh_;
+
+ private:
+  Result<std::string> resolve_callback(const Callback& callback) const;
+  bool wait_for_room(Duration wait);
+  void turned(const core::Node& node);
+  TaskId next_id();
+
+  const std::uint32_t instance_;
+  std::atomic<std::uint32_t> counter_{0};
+  std::atomic<std::uint64_t> posted_{0};   // Submits given to the node.
+  std::atomic<std::uint64_t> ended_{0};    // Of them, those that are not in flight any more.
+  std::atomic<int> room_waiters_{0};
+  std::mutex room_mutex_;
+  std::condition_variable room_;
+  detail::TicketBook tickets_;
+  std::unique_ptr<detail::NodeHost> host_;  // Last: its thread uses all of the above.
+};
+
+Result<void> Client::Impl::open() {
+  mesh_ = detail::option_or_env(options_.mesh, "TASKMESH_MESH", "default");
+  detail::HostOptions host;
+  host.node.kind = core::NodeKind::client;
+  host.node.client_instance = instance_;
+  host.node.in_flight_max = options_.in_flight_max;
+  host.node.self.name = options_.name.empty() ? "client-" + std::to_string(::getpid()) : options_.name;
+  host.mesh = mesh_;
+  host.seeds = detail::list_or_env(options_.seeds, "TASKMESH_SEEDS");
+  host.token_file = detail::option_or_env(options_.token_file, "TASKMESH_TOKEN_FILE", "");
+  host.insecure = options_.insecure;
+  auto started = detail::NodeHost::start(
+      std::move(host), {.notify = [this](std::vector<core::Notice>& notices) { tickets_.answer(notices); },
+                        .turned = [this](const core::Node& node) { turned(node); }});
+  if (!started) return fail(std::move(started.error()));
+  host_ = std::move(*started);
+  return {};
+}
+
+void Client::Impl::close() {
+  if (!host_) return;
+  if (in_flight() > 0 && !host_->on_reactor_thread()) {
+    auto flushed = await_acceptance(TaskId{}, options_.flush_timeout);
+    if (!flushed) host_->log().warning("closing with unaccepted tasks: " + to_string(flushed.error()));
+  }
+  host_->stop();
+  tickets_.close(closed_error());
+}
+
+TaskId Client::Impl::next_id() {
+  const auto unix_ms = static_cast<std::uint64_t>(io::wall_now().unix_us / 1000);
+  return make_task_id(unix_ms, 0, instance_, counter_.fetch_add(1, std::memory_order_relaxed));
+}
+
+// ---- The in-flight limit ------------------------------------------------------------------------------
+
+std::size_t Client::Impl::in_flight() const {
+  // `ended_` first: it never runs ahead of `posted_`, so the difference never goes below zero.
+  const std::uint64_t ended = ended_.load(std::memory_order_acquire);
+  return static_cast<std::size_t>(posted_.load(std::memory_order_acquire) - ended);
+}
+
+void Client::Impl::turned(const core::Node& node) {
+  ended_.store(node.counters().calls - node.submitter()->in_flight(), std::memory_order_release);
+  if (room_waiters_.load() == 0) return;
+  const std::lock_guard lock(room_mutex_);
+  room_.notify_all();
+}
+
+bool Client::Impl::wait_for_room(Duration wait) {
+  if (in_flight() < options_.in_flight_max) return true;
+  if (host_->on_reactor_thread()) return false;  // Nobody else could make room.
+  std::unique_lock lock(room_mutex_);
+  ++room_waiters_;
+  const bool room = room_.wait_for(lock, wait, [this] { return in_flight() < options_.in_flight_max; });
+  --room_waiters_;
+  return room;
+}
+
+// ---- Submitting ---------------------------------------------------------------------------------------
+
+Result<std::string> Client::Impl::resolve_callback(const Callback& callback) const {
+  if (callback.address.empty()) return std::string{};
+  auto data = check_callback_data(callback.data);
+  if (!data) return fail(std::move(data.error()));
+  return io::callback_address(callback.address, !options_.insecure);
+}
+
+Result<TaskId> Client::Impl::start(Job job, const Callback& callback, const SubmitOptions& options, TicketPtr ticket,
+                                   core::Token* token_out) {
+  auto name = check_name(job.name);
+  if (!name) return fail(std::move(name.error()));
+  auto address = resolve_callback(callback);
+  if (!address) return fail(std::move(address.error()));
+  if (options.deadline && *options.deadline <= Duration::zero()) {
+    return fail({.kind = ErrorKind::invalid,
+                 .what = "the task was not submitted",
+                 .why = "its deadline is not in the future",
+                 .fix = "give the time from now, for example 5s"});
+  }
+  if (!wait_for_room(options.wait)) return fail(in_flight_error(options_.in_flight_max));
+  const TaskId id = next_id();
+  const core::Token token = ticket ? tickets_.add(std::move(ticket)) : 0;
+  if (token_out != nullptr) *token_out = token;
+  posted_.fetch_add(1, std::memory_order_acq_rel);
+  host_->post(core::SubmitTask{.id = id,
+                               .name = std::move(job.name),
+                               .args = std::move(job.args),
+                               .reply_codec = job.reply_codec,
+                               .priority = options.priority,
+                               .wait = token != 0,
+                               .token = token,
+                               .callback_address = std::move(*address),
+                               .callback_data = callback.address.empty() ? std::string{} : callback.data,
+                               .deadline = options.deadline,
+                               .time_limit = std::nullopt,
+                               .result_ttl = options.result_ttl});
+  return id;
+}
+
+proto::TaskReport Client::Impl::run(Job job, const SubmitOptions& options) {
+  proto::TaskReport report;
+  if (host_->on_reactor_thread()) {
+    report.fault = proto::Fault::from(blocking_on_reactor());
+    return report;
+  }
+  const TimePoint until = io::steady_now() + options.wait;
+  auto ticket = std::make_shared<detail::Ticket>();
+  core::Token token = 0;
+  const std::string name = job.name;
+  auto id = start(std::move(job), {}, options, ticket, &token);
+  if (!id) {
+    report.fault = proto::Fault::from(id.error());
+    return report;
+  }
+  if (ticket->wait(until - io::steady_now())) return ticket->report();
+  if (!tickets_.drop(token)) {  // The answer came in this very moment.
+    ticket->wait(limits::own_stall);
+    return ticket->report();
+  }
+  report.id = *id;
+  report.state = TaskState::pending;
+  report.fault = proto::Fault::from(out_of_time("task '" + name + "' has no result", options.wait));
+  host_->post(core::Abandon{.token = token, .withdraw = true});
+  return report;
+}
+
+// ---- Asking -------------------------------------------------------------------------------------------
+
+proto::TaskReport Client::Impl::ask(TaskId id, Duration wait, Codec codec, bool until_end) {
+  proto::TaskReport report;
+  report.id = id;
+  if (host_->on_reactor_thread()) {
+    report.fault = proto::Fault::from(blocking_on_reactor());
+    return report;
+  }
+  auto ticket = std::make_shared<AnswerTicket>();
+  const core::Token token = tickets_.add(ticket);
+  host_->post(core::QueryTasks{.token = token, .ids = {id}, .wait = until_end, .reply_codec = codec});
+  if (ticket->wait(wait) || !tickets_.drop(token)) {
+    ticket->wait(limits::own_stall);  // Dropped too late: the answer is being written.
+    if (until_end || ticket->reports.empty()) return ticket->report();
+    return ticket->reports.front();
+  }
+  host_->post(core::Abandon{.token = token});
+  const char* what = until_end ? " has not ended" : " could not be asked for";
+  report.fault = proto::Fault::from(out_of_time("task " + to_string(id) + what, wait));
+  return report;
+}
+
+Result<core::Acceptance> Client::Impl::await_acceptance(TaskId id, Duration wait) {
+  if (host_->on_reactor_thread()) return fail(blocking_on_reactor());
+  auto ticket = std::make_shared<AnswerTicket>();
+  const core::Token token = tickets_.add(ticket);
+  host_->post(core::AwaitAccepted{.token = token, .id = id});
+  if (!ticket->wait(wait) && tickets_.drop(token)) {
+    host_->post(core::Abandon{.token = token});
+    return fail(out_of_time(id ? "task " + to_string(id) + " was not accepted" : "not all tasks were accepted", wait));
+  }
+  ticket->wait(limits::own_stall);
+  if (ticket->acceptance.error) return fail(*ticket->acceptance.error);
+  return std::move(ticket->acceptance);
+}
+
+std::vector<core::MemberView> Client::Impl::members(Duration wait) {
+  if (host_->on_reactor_thread()) return {};
+  auto ticket = std::make_shared<AnswerTicket>();
+  const core::Token token = tickets_.add(ticket);
+  host_->post(core::ListMembers{.token = token, .settle = wait > Duration::zero()});
+  const Duration patience = std::max<Duration>(wait, limits::own_stall) + limits::own_stall;
+  if (ticket->wait(patience) || !tickets_.drop(token)) {
+    ticket->wait(limits::own_stall);
+    return std::move(ticket->members);
+  }
+  host_->post(core::Abandon{.token = token});
+  return {};
+}
+
+Error Client::Impl::out_of_time(std::string what, Duration wait) {
+  const auto known = members(Duration::zero());
+  const bool reachable = std::any_of(known.begin(), known.end(), [](const core::MemberView& view) {
+    return view.liveness == core::Liveness::alive || view.liveness == core::Liveness::draining;
+  });
+  if (reachable) {
+    return {.kind = ErrorKind::timed_out,
+            .what = std::move(what),
+            .why = "the time to wait ended after " + to_string(wait),
+            .fix = "wait longer, add workers, or ask again later with its id"};
+  }
+  return {.kind = ErrorKind::unavailable,
+          .what = std::move(what),
+          .why = "no worker in mesh '" + mesh_ + "' answered within " + to_string(wait),
+          .fix = "start one with `taskmesh worker --builtin`, or check the mesh name"};
+}
+
+// ---- The public face ----------------------------------------------------------------------------------
+
+Client::Client(ClientOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {
+  value_or_throw(impl_->open());
+}
+
+Client::Client(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Result<Client> Client::open(ClientOptions options) {
+  auto impl = std::make_unique<Impl>(std::move(options));
+  auto opened = impl->open();
+  if (!opened) return fail(std::move(opened.error()));
+  return Client(std::move(impl));
+}
+
+Client::Client(Client&&) noexcept = default;
+
+Client& Client::operator=(Client&& other) noexcept {
+  if (impl_ && this != &other) impl_->close();
+  impl_ = std::move(other.impl_);
+  return *this;
+}
+
+Client::~Client() {
+  if (impl_) impl_->close();
+}
+
+proto::TaskReport Client::run(Job job, const SubmitOptions& options) { return impl_->run(std::move(job), options); }
+
+Result<TaskId> Client::start(Job job, const Callback& callback, const SubmitOptions& options, TicketPtr ticket) {
+  return impl_->start(std::move(job), callback, options, std::move(ticket));
+}
+
+TaskId Client::start_async(Job job, const SubmitOptions& options, TicketPtr ticket) {
+  auto id = impl_->start(std::move(job), {}, options, ticket);
+  if (id) return *id;
+  proto::TaskReport report;
+  report.fault = proto::Fault::from(id.error());
+  ticket->finish(std::move(report));
+  return {};
+}
+
+proto::TaskReport Client::query(TaskId id, Duration wait, Codec codec) { return impl_->ask(id, wait, codec, false); }
+
+proto::TaskReport Client::await_end(TaskId id, Duration wait, Codec codec) {
+  return impl_->ask(id, wait, codec, true);
+}
+
+Result<Receipt> Client::accepted(TaskId id, Duration wait) {
+  if (!id) {
+    return fail({.kind = ErrorKind::invalid, .what = "a nil id names no task", .fix = "use the id that delay returned"});
+  }
+  auto acceptance = impl_->await_acceptance(id, wait);
+  if (!acceptance) return fail(std::move(acceptance.error()));
+  return Receipt{id, std::move(acceptance->nodes)};
+}
+
+Result<void> Client::flush(Duration wait) {
+  auto acceptance = impl_->await_acceptance(TaskId{}, wait);
+  if (!acceptance) return fail(std::move(acceptance.error()));
+  return {};
+}
+
+std::vector<WorkerInfo> Client::workers(Duration wait) {
+  std::vector<WorkerInfo> list;
+  for (core::MemberView& view : impl_->members(wait)) {
+    list.push_back({.id = view.member.node,
+                    .name = std::move(view.member.name),
+                    .host = std::move(view.member.host),
+                    .pid = view.member.pid,
+                    .state = std::string(core::to_string(view.liveness)),
+                    .endpoints = std::move(view.member.endpoints),
+                    .tasks = std::move(view.member.serves),
+                    .slots = view.member.slots,
+                    .running = view.load.running,
+                    .queued = view.load.queued,
+                    .silence = view.silence});
+  }
+  return list;
+}
+
+std::size_t Client::in_flight() const { return impl_->in_flight(); }
+
+const std::string& Client::mesh() const { return impl_->mesh_; }
+
+}  // namespace taskmesh

@@ -1,0 +1,71 @@
+// NodeHost: what Client, Worker and CallbackListener share: one node with its reactor, discovery and log.
+//
+// Internal to the face. Reads the TASKMESH_* variables for what options leave unset. Threads: post and the
+// getters from any; hooks are called on the reactor thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "taskmesh/base/log.hpp"
+#include "taskmesh/core/node.hpp"
+#include "taskmesh/io/executor.hpp"
+#include "taskmesh/io/mailbox.hpp"
+
+namespace taskmesh::detail {
+
+/// The option if it is set, else the variable, else the default.
+std::string option_or_env(const std::string& option, const char* variable, std::string_view otherwise);
+/// The same for lists, comma separated in the variable.
+std::vector<std::string> list_or_env(const std::vector<std::string>& option, const char* variable);
+
+struct HostOptions {
+  core::NodeConfig node = {};         ///< self.node, incarnation, pid, host and token are filled in.
+  std::string mesh;                ///< Empty: no mesh is joined (a listener).
+  std::string bind;                ///< Empty: nobody dials this node.
+  std::vector<std::string> seeds;
+  std::string token_file;
+  bool insecure = false;
+  /// Workers only: where attempts run; finished ones go into the mailbox.
+  std::function<std::unique_ptr<io::Executor>(io::Mailbox&)> make_executor = {};
+};
+
+struct HostHooks {
+  /// What the node tells; the vector is empty afterwards.
+  std::function<void(std::vector<core::Notice>&)> notify;
+  /// After every turn.
+  std::function<void(const core::Node&)> turned;
+};
+
+class NodeHost {
+ public:
+  /// Binds, joins, starts the reactor thread.
+  static Result<std::unique_ptr<NodeHost>> start(HostOptions options, HostHooks hooks);
+  /// Stops the reactor at once; drain first for a good end.
+  ~NodeHost();
+  NodeHost(const NodeHost&) = delete;
+  NodeHost& operator=(const NodeHost&) = delete;
+
+  void post(core::Event&& event);
+  bool on_reactor_thread() const;
+  /// Posts Drain and waits until the node has left, at most `timeout`.
+  void drain(Duration timeout);
+  /// Waits until the node has left. False: `timeout` passed first.
+  bool wait_stopped(Duration timeout);
+  /// Ends the reactor thread; hooks are not called any more afterwards.
+  void stop();
+
+  NodeId node() const;
+  const std::string& endpoint() const;
+  const Log& log() const;
+
+ private:
+  struct Impl;
+  explicit NodeHost(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace taskmesh::detail

@@ -1,0 +1,203 @@
+#include "taskmesh/worker.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <charconv>
+#include <map>
+#include <thread>
+#include <utility>
+
+#include "taskmesh/io/clock.hpp"
+#include "taskmesh/io/process_executor.hpp"
+#include "taskmesh/io/thread_executor.hpp"
+#include "taskmesh/node_host.hpp"
+#include "taskmesh/signal_watch.hpp"
+
+namespace taskmesh {
+
+namespace {
+
+constexpr Duration idle_wait = 1h;  // run() waits for a signal in turns of this.
+
+std::uint32_t slots_or_env(std::uint32_t option) {
+  if (option != 0) return option;
+  const std::string text = detail::option_or_env("", "TASKMESH_SLOTS", "");
+  if (text.empty()) return std::max(1U, std::thread::hardware_concurrency());
+  std::uint32_t slots = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), slots);
+  if (error != std::errc{} || end != text.data() + text.size() || slots == 0 || slots > limits::slots_max) {
+    throw Failure({.kind = ErrorKind::invalid,
+                   .what = "TASKMESH_SLOTS is '" + text + "'",
+                   .why = "it takes a whole number from 1 to " + std::to_string(limits::slots_max),
+                   .fix = "set it to the number of tasks that may run at once"});
+  }
+  return slots;
+}
+
+std::string host_name() {
+  std::array<char, 256> text{};
+  return ::gethostname(text.data(), text.size() - 1) == 0 ? text.data() : "localhost";
+}
+
+Error serve_error(std::string_view name, std::string why) {
+  return {.kind = ErrorKind::invalid,
+          .what = "task '" + std::string(name.substr(0, 64)) + "' cannot be served",
+          .why = std::move(why),
+          .fix = "serve each name once, before start()"};
+}
+
+/// One attempt: the user's function between decoding and encoding. Exceptions that are not ours pass through:
+/// the executor names their type.
+core::Finished run_attempt(const detail::Handler& handler, core::Run&& run) {
+  core::Finished finished;
+  TaskContext context(run.id, std::move(run.name), run.attempt, run.reply_codec, run.deadline);
+  try {
+    detail::HandlerResult answer = handler(context, run.args, run.want_json);
+    finished.result = std::move(answer.result);
+    finished.json = std::move(answer.json);
+  } catch (const Failure& failure) {
+    finished.error = failure.error();
+  }
+  return finished;
+}
+
+}  // namespace
+
+class Worker::Impl {
+ public:
+  explicit Impl(WorkerOptions options);
+
+  void add(std::string_view name, io::TaskFunction function);
+  void start();
+  void stop();
+  void wait();
+  void run();
+
+  WorkerOptions options_;
+  std::string mesh_;
+  std::string name_;
+  NodeId id_;
+  std::string endpoint_;
+
+ private:
+  detail::HostOptions host_options();
+
+  std::map<std::string, io::TaskFunction> functions_;
+  std::atomic<bool> leaving_{false};
+  detail::SignalWatch* watch_ = nullptr;  // Set while run() waits; guarded by watch_mutex_.
+  std::mutex watch_mutex_;
+  std::unique_ptr<detail::NodeHost> host_;
+};
+
+Worker::Impl::Impl(WorkerOptions options) : options_(std::move(options)) {
+  options_.slots = slots_or_env(options_.slots);
+  mesh_ = detail::option_or_env(options_.mesh, "TASKMESH_MESH", "default");
+  name_ = detail::option_or_env(options_.name, "TASKMESH_NAME", host_name() + "-" + std::to_string(::getpid()));
+}
+
+void Worker::Impl::add(std::string_view name, io::TaskFunction function) {
+  if (host_) throw Failure(serve_error(name, "the worker has started"));
+  if (name.empty() || name.size() > limits::name_bytes) {
+    throw Failure(serve_error(name, "a name has 1 to " + std::to_string(limits::name_bytes) + " bytes"));
+  }
+  if (functions_.size() >= limits::served_names_max) throw Failure(serve_error(name, "too many names"));
+  if (!functions_.emplace(name, std::move(function)).second) throw Failure(serve_error(name, "it is served already"));
+}
+
+detail::HostOptions Worker::Impl::host_options() {
+  detail::HostOptions host;
+  host.node.kind = core::NodeKind::worker;
+  host.node.self.name = name_;
+  host.node.self.slots = options_.slots;
+  for (const auto& [name, function] : functions_) host.node.self.serves.push_back(name);
+  host.node.queue_tasks_max = options_.queue_tasks_max;
+  host.node.results_max = options_.results_max;
+  host.node.results_bytes_max = options_.results_bytes_max;
+  host.node.result_ttl = options_.result_ttl;
+  host.node.callback_ttl = options_.callback_ttl;
+  host.mesh = mesh_;
+  host.bind = detail::option_or_env(options_.bind, "TASKMESH_BIND", "tcp://127.0.0.1:*");
+  host.seeds = detail::list_or_env(options_.seeds, "TASKMESH_SEEDS");
+  host.token_file = detail::option_or_env(options_.token_file, "TASKMESH_TOKEN_FILE", "");
+  host.insecure = options_.insecure;
+  host.make_executor = [this](io::Mailbox& mailbox) {
+    return std::make_unique<io::ThreadExecutor>(options_.slots, functions_, mailbox);
+  };
+  return host;
+}
+
+void Worker::Impl::start() {
+  if (host_) return;
+  host_ = value_or_throw(detail::NodeHost::start(host_options(), {}));
+  id_ = host_->node();
+  endpoint_ = host_->endpoint();
+}
+
+void Worker::Impl::stop() {
+  leaving_ = true;
+  if (host_) host_->post(core::Drain{options_.drain_timeout});
+  const std::lock_guard lock(watch_mutex_);
+  if (watch_ != nullptr) watch_->wake();
+}
+
+void Worker::Impl::wait() {
+  if (!host_) return;
+  host_->wait_stopped(idle_wait * 24 * 365);
+}
+
+void Worker::Impl::run() {
+  detail::SignalWatch watch(options_.handle_signals);
+  {
+    const std::lock_guard lock(watch_mutex_);
+    watch_ = &watch;
+  }
+  start();
+  while (!leaving_ && !watch.wait(idle_wait)) {
+  }
+  if (!leaving_) {
+    host_->log().info("leaving: finishing what was accepted; a second signal ends at once");
+    stop();
+    watch.wait(Duration::zero());  // stop() rang it too.
+  }
+  while (!host_->wait_stopped(50ms)) {
+    if (!watch.wait(Duration::zero())) continue;
+    host_->log().warning("stopped at once: what was not finished is lost");
+    break;
+  }
+  const std::lock_guard lock(watch_mutex_);
+  watch_ = nullptr;
+}
+
+Worker::Worker(WorkerOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+Worker::~Worker() = default;
+
+Worker& Worker::add(std::string_view name, detail::Handler handler) {
+  impl_->add(name, [handler = std::move(handler)](core::Run&& run) { return run_attempt(handler, std::move(run)); });
+  return *this;
+}
+
+Worker& Worker::serve_raw(std::string_view name, std::function<Payload(TaskContext&, const Payload&)> f) {
+  return add(name, [f = std::move(f)](TaskContext& context, const Payload& args, bool want_json) {
+    detail::HandlerResult answer{f(context, args), {}};
+    if (want_json && answer.result.codec == Codec::json) answer.json = answer.result.bytes;
+    return answer;
+  });
+}
+
+Worker& Worker::serve_command(std::string_view name, std::string command) {
+  impl_->add(name, io::command_function(std::string(name), std::move(command)));
+  return *this;
+}
+
+void Worker::start() { impl_->start(); }
+void Worker::stop() { impl_->stop(); }
+void Worker::wait() { impl_->wait(); }
+void Worker::run() { impl_->run(); }
+NodeId Worker::id() const { return impl_->id_; }
+const std::string& Worker::name() const { return impl_->name_; }
+const std::string& Worker::mesh() const { return impl_->mesh_; }
+std::string Worker::endpoint() const { return impl_->endpoint_; }
+
+}  // namespace taskmesh
