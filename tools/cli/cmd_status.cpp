@@ -1,0 +1,46 @@
+// taskmesh status: where a task is, without waiting for its end.
+#include "cli/mesh.hpp"
+#include "cli/output.hpp"
+#include "cli/task_document.hpp"
+#include "cli/verbs.hpp"
+
+namespace taskmesh::cli {
+
+namespace {
+
+constexpr Duration question_budget = 5s;
+
+Exit run_status(const Arguments& arguments) {
+  const auto id = TaskId::parse(arguments.text("ID"));
+  if (!id) return print_failure(id.error());
+  Client client(client_options(arguments));
+  const auto task = client.get_task_result<Json>(*id, arguments.duration("--wait"));
+  const bool nobody_knows = task.state == TaskState::unknown;
+  std::optional<Error> error;  // A task on its way has none, though it has no value either.
+  if (!task.outcome && (nobody_knows || is_terminal(task.state))) error = task.error();
+  const Exit exit = nobody_knows ? exit_of(task) : Exit::done;
+  if (nobody_knows) print_error(task.error());
+  const bool as_document = arguments.given("--json");
+  return print_line(as_document ? task_document(task, error) : std::string(to_string(task.state)), exit);
+}
+
+}  // namespace
+
+Verb status_verb() {
+  return {.name = "status",
+          .summary = "say where a task is: pending, queued, running, its end, or unknown",
+          .examples = {"taskmesh status 0193a7c41f2e70008f0c5d1a00000001",
+                       "taskmesh status $(taskmesh submit sleep_ms 500 --no-wait) --json"},
+          .positionals = {{.name = "ID", .help = "the task id: 32 hexadecimal digits"}},
+          .flags = joined(joined({{.name = "--wait",
+                                   .value = "DURATION",
+                                   .help = "give up asking after this long",
+                                   .kind = Kind::duration,
+                                   .fallback = to_string(question_budget)}},
+                                 mesh_flags()),
+                          {json_flag()}),
+          .exits = "0 known, 1 unknown, 2 usage, 3 mesh unreachable, 4 deadline passed",
+          .run = run_status};
+}
+
+}  // namespace taskmesh::cli

@@ -1,0 +1,205 @@
+// taskmesh submit: hands one task to the mesh, and waits for its result unless told not to.
+#include <chrono>
+
+#include "cli/mesh.hpp"
+#include "cli/output.hpp"
+#include "cli/task_document.hpp"
+#include "cli/verbs.hpp"
+
+namespace taskmesh::cli {
+
+namespace {
+
+/// What is left of a wait budget.
+class Budget {
+ public:
+  explicit Budget(Duration budget) : end_(std::chrono::steady_clock::now() + budget) {}
+  Duration left() const {
+    return std::max(Duration::zero(), Duration(end_ - std::chrono::steady_clock::now()));
+  }
+
+ private:
+  std::chrono::time_point<std::chrono::steady_clock, Duration> end_;
+};
+
+/// JSON as it is, anything else as a string.
+Result<std::string> argument_as_json(const std::string& text) {
+  if (is_json(text)) return text;
+  std::string quoted = to_text(Json(text));
+  const auto read = parse_json(quoted);
+  if (read && *read == Json(text)) return quoted;
+  return fail({.kind = ErrorKind::invalid,
+               .what = "an argument cannot be sent",
+               .why = "it is not UTF-8 text: " + harmless(quoted.substr(0, 64)),
+               .fix = "pass the name of a file with those bytes instead"});
+}
+
+Result<std::string> arguments_as_json(const Arguments& arguments) {
+  const auto& words = arguments.list("ARG");
+  if (!arguments.given("--args")) {
+    std::string array = "[";
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      auto value = argument_as_json(words[i]);
+      if (!value) return value;
+      array += (i == 0 ? "" : ",") + *value;
+    }
+    return array + "]";
+  }
+  if (!words.empty()) {
+    return fail({.kind = ErrorKind::invalid,
+                 .what = "arguments are given twice",
+                 .why = "ARG and --args exclude each other",
+                 .fix = "put them all into --args '[...]', or leave it out"});
+  }
+  return arguments.text("--args");
+}
+
+struct Order {
+  Call<Json> call;
+  SubmitOptions options;
+  std::optional<Callback> callback;
+};
+
+Result<Order> read_order(const Arguments& arguments) {
+  auto json = arguments_as_json(arguments);
+  if (!json) return fail(std::move(json.error()));
+  Order order{.call = call_json(arguments.text("NAME"), *json), .options = {}, .callback = {}};
+  order.options.priority = value_or_throw(parse_priority(arguments.text("--priority")));
+  order.options.wait = arguments.duration("--wait");
+  if (arguments.given("--deadline")) order.options.deadline = arguments.duration("--deadline");
+  if (arguments.given("--result-ttl")) order.options.result_ttl = arguments.duration("--result-ttl");
+  if (arguments.given("--callback")) {
+    order.callback = Callback{arguments.text("--callback"), arguments.text("--callback-data")};
+  } else if (arguments.given("--callback-data")) {
+    return fail({.kind = ErrorKind::invalid,
+                 .what = "--callback-data is given, but no address to send it to",
+                 .fix = "say --callback ADDRESS, the one that `taskmesh listen` prints"});
+  }
+  return order;
+}
+
+Result<TaskId> start(Client& client, const Order& order) {
+  if (order.callback) return client.try_delay_with_callback(order.call, *order.callback, order.options);
+  return client.try_delay(order.call, order.options);
+}
+
+std::string receipt_document(TaskId id, const std::vector<NodeId>& nodes, const std::optional<Error>& error) {
+  JsonWriter writer;
+  writer.begin_object();
+  writer.key("task_id");
+  writer.string(to_string(id));
+  writer.key("nodes");
+  writer.begin_array();
+  for (const NodeId& node : nodes) writer.string(to_string(node));
+  writer.end_array();
+  if (error) {
+    writer.key("error");
+    write_error(writer, error);
+  }
+  writer.end_object();
+  return writer.take();
+}
+
+Exit hand_over(Client& client, const Order& order, bool as_document) {
+  const auto id = start(client, order);
+  if (!id) return print_failure(id.error());
+  const auto receipt = client.accepted(*id, order.options.wait);
+  if (receipt) {
+    return print_line(as_document ? receipt_document(*id, receipt->nodes, {}) : to_string(*id), Exit::done);
+  }
+  if (as_document) print_line(receipt_document(*id, {}, receipt.error()));
+  const Exit exit = print_failure(receipt.error());
+  return exit == Exit::usage ? Exit::failed : exit;  // The command was right; the mesh refused the task.
+}
+
+/// One budget for both waits: to be accepted, then to end.
+TaskResult<Json> run_with_callback(Client& client, const Order& order) {
+  const Budget budget(order.options.wait);
+  const TaskId id = value_or_throw(start(client, order));
+  const auto receipt = client.accepted(id, budget.left());
+  const auto waits = [](ErrorKind kind) {
+    return kind == ErrorKind::unavailable || kind == ErrorKind::timed_out;
+  };
+  if (!receipt && waits(receipt.error().kind)) {
+    return {.task_id = id, .state = TaskState::pending, .outcome = fail(receipt.error())};
+  }
+  return client.wait_for<Json>(id, budget.left());
+}
+
+Exit run_submit(const Arguments& arguments) {
+  const auto order = read_order(arguments);
+  if (!order) return print_failure(order.error());
+  ClientOptions options = client_options(arguments);
+  options.insecure = arguments.given("--insecure");
+  Client client(options);
+  const bool as_document = arguments.given("--json");
+  if (arguments.given("--no-wait")) return hand_over(client, *order, as_document);
+  if (order->callback) return print_task(run_with_callback(client, *order), as_document);
+  return print_task(client.submit_task(order->call, order->options), as_document);
+}
+
+std::vector<Flag> submit_flags() {
+  return {{.name = "--args",
+           .value = "JSON",
+           .help = "all arguments at once, as one JSON array",
+           .kind = Kind::json},
+          {.name = "--no-wait",
+           .value = {},
+           .help = "print the task id once accepted, do not wait for the end",
+           .kind = Kind::toggle},
+          {.name = "--wait",
+           .value = "DURATION",
+           .help = "give up waiting after this long",
+           .kind = Kind::duration,
+           .fallback = to_string(limits::wait_budget),
+           .variable = "TASKMESH_WAIT"},
+          {.name = "--priority",
+           .value = "PRIORITY",
+           .help = "critical, high, normal or low",
+           .kind = Kind::priority,
+           .fallback = "normal",
+           .variable = "TASKMESH_PRIORITY"},
+          {.name = "--deadline",
+           .value = "DURATION",
+           .help = "give the task up if it has not ended by then",
+           .kind = Kind::period,
+           .unset = "none"},
+          {.name = "--result-ttl",
+           .value = "DURATION",
+           .help = "how long the worker keeps the result",
+           .kind = Kind::period,
+           .unset = "the worker's"},
+          {.name = "--callback",
+           .value = "ADDRESS",
+           .help = "push the end of the task there, see `taskmesh listen`",
+           .unset = "none"},
+          {.name = "--callback-data",
+           .value = "JSON",
+           .help = "comes back with the callback",
+           .kind = Kind::json,
+           .unset = "null"},
+          {.name = "--insecure",
+           .value = {},
+           .help = "allow a callback address beyond this host, without keys",
+           .kind = Kind::toggle,
+           .variable = "TASKMESH_INSECURE"}};
+}
+
+}  // namespace
+
+Verb submit_verb() {
+  return {.name = "submit",
+          .summary = "hand one task to the mesh and wait for its result",
+          .examples = {"taskmesh submit add 2 3", "taskmesh submit echo '{\"month\": \"2026-10\"}' --json",
+                       "taskmesh submit sleep_ms 500 --no-wait --callback tcp://127.0.0.1:6000"},
+          .positionals = {{.name = "NAME", .help = "the task's name"},
+                          {.name = "ARG",
+                           .help = "an argument: JSON as that value, anything else as a string",
+                           .required = false,
+                           .repeats = true}},
+          .flags = joined(joined(submit_flags(), mesh_flags()), {json_flag()}),
+          .exits = "0 done, 1 task failed or refused, 2 usage, 3 mesh unreachable, 4 deadline passed",
+          .run = run_submit};
+}
+
+}  // namespace taskmesh::cli

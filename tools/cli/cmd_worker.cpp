@@ -1,0 +1,189 @@
+// taskmesh worker: serves built-in tasks and commands until it is told to stop.
+#include <cstdlib>
+#include <set>
+
+#include "cli/output.hpp"
+#include "cli/verbs.hpp"
+#include "taskmesh/base/json.hpp"
+#include "taskmesh/worker.hpp"
+
+namespace taskmesh::cli {
+
+namespace {
+
+/// What Worker::serve_builtins serves.
+const std::vector<std::string> builtins{"echo", "add", "sleep_ms", "fail", "crash", "pid", "counter"};
+
+struct Command {
+  std::string name;
+  std::string line;
+};
+
+Error wrong(std::string what, std::string why, std::string fix) {
+  return {.kind = ErrorKind::invalid, .what = std::move(what), .why = std::move(why), .fix = std::move(fix)};
+}
+
+/// NAME=COMMAND of each --exec; names differ.
+Result<std::vector<Command>> read_commands(const Arguments& arguments) {
+  std::vector<Command> commands;
+  std::set<std::string> names;
+  if (arguments.given("--builtin")) names.insert(builtins.begin(), builtins.end());
+  for (const std::string& text : arguments.list("--exec")) {
+    const auto equals = text.find('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
+      return fail(wrong("--exec '" + text + "' names no task or no command", "it is written NAME=COMMAND",
+                        "write for example --exec 'count=wc -c'"));
+    }
+    commands.push_back({text.substr(0, equals), text.substr(equals + 1)});
+    if (!names.insert(commands.back().name).second) {
+      return fail(wrong("--exec: task '" + commands.back().name + "' is served already",
+                        "a worker serves one task per name", "give it another name"));
+    }
+  }
+  if (names.empty()) {
+    return fail(wrong("this worker has nothing to serve", "neither --builtin nor --exec is given",
+                      "say --builtin for first steps, or --exec NAME=COMMAND"));
+  }
+  return commands;
+}
+
+WorkerOptions worker_options(const Arguments& arguments) {
+  WorkerOptions options;
+  options.mesh = arguments.text("--mesh");
+  options.name = arguments.text("--name");
+  options.slots = static_cast<std::uint32_t>(arguments.count("--slots"));
+  options.bind = arguments.text("--bind");
+  options.seeds = arguments.list("--seed");
+  options.token_file = arguments.text("--token-file");
+  options.insecure = arguments.given("--insecure");
+  options.result_ttl = arguments.duration("--result-ttl");
+  options.callback_ttl = arguments.duration("--callback-ttl");
+  options.drain_timeout = arguments.duration("--drain-timeout");
+  return options;
+}
+
+std::vector<std::string> task_names(const Arguments& arguments, const std::vector<Command>& commands) {
+  std::vector<std::string> names;
+  if (arguments.given("--builtin")) names = builtins;
+  for (const Command& command : commands) names.push_back(command.name);
+  return names;
+}
+
+std::string ready_document(const Worker& worker, const std::vector<std::string>& names) {
+  JsonWriter writer;
+  writer.begin_object();
+  writer.key("id");
+  writer.string(to_string(worker.id()));
+  writer.key("name");
+  writer.string(worker.name());
+  writer.key("mesh");
+  writer.string(worker.mesh());
+  writer.key("endpoint");
+  writer.string(worker.endpoint());
+  writer.key("tasks");
+  writer.begin_array();
+  for (const std::string& name : names) writer.string(name);
+  writer.end_array();
+  writer.end_object();
+  return writer.take();
+}
+
+void tell_ready(const Worker& worker, const std::vector<std::string>& names, bool as_document) {
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+  print_note("worker '" + worker.name() + "' serves mesh '" + worker.mesh() + "' at " + worker.endpoint() +
+             ": " + list);
+  if (as_document) print_line(ready_document(worker, names));
+}
+
+Exit run_worker(const Arguments& arguments) {
+  const auto commands = read_commands(arguments);
+  if (!commands) return print_failure(commands.error());
+  // The library reads the level from its variable; the flag comes before it.
+  ::setenv("TASKMESH_LOG", arguments.text("--log").c_str(), 1);
+  Worker worker(worker_options(arguments));
+  if (arguments.given("--builtin")) worker.serve_builtins();
+  for (const Command& command : *commands) worker.serve_command(command.name, command.line);
+  worker.start();
+  tell_ready(worker, task_names(arguments, *commands), arguments.given("--json"));
+  worker.run();
+  return Exit::done;
+}
+
+std::vector<Flag> serving_flags() {
+  return {{.name = "--builtin",
+           .value = {},
+           .help = "serve echo, add, sleep_ms, fail, crash, pid and counter",
+           .kind = Kind::toggle},
+          {.name = "--exec",
+           .value = "NAME=COMMAND",
+           .help = "serve a shell command: arguments on stdin, result on stdout; repeatable",
+           .repeats = true},
+          {.name = "--name",
+           .value = "NAME",
+           .help = "for people",
+           .unset = "HOST-PID",
+           .variable = "TASKMESH_NAME"},
+          {.name = "--slots",
+           .value = "N",
+           .help = "tasks that run at once",
+           .kind = Kind::count,
+           .unset = "the number of cores",
+           .variable = "TASKMESH_SLOTS"},
+          {.name = "--bind",
+           .value = "ENDPOINT",
+           .help = "where to be bound",
+           .unset = "tcp://127.0.0.1:*",
+           .variable = "TASKMESH_BIND"}};
+}
+
+std::vector<Flag> limit_flags() {
+  return {{.name = "--insecure",
+           .value = {},
+           .help = "allow --bind and callbacks beyond this host, without keys",
+           .kind = Kind::toggle,
+           .variable = "TASKMESH_INSECURE"},
+          {.name = "--drain-timeout",
+           .value = "DURATION",
+           .help = "what running tasks get to end in after SIGTERM",
+           .kind = Kind::duration,
+           .fallback = to_string(limits::drain_timeout),
+           .variable = "TASKMESH_DRAIN_TIMEOUT"},
+          {.name = "--result-ttl",
+           .value = "DURATION",
+           .help = "how long results are kept",
+           .kind = Kind::period,
+           .fallback = to_string(limits::result_ttl),
+           .variable = "TASKMESH_RESULT_TTL"},
+          {.name = "--callback-ttl",
+           .value = "DURATION",
+           .help = "how long an absent listener is waited for",
+           .kind = Kind::period,
+           .fallback = to_string(limits::callback_ttl),
+           .variable = "TASKMESH_CALLBACK_TTL"},
+          {.name = "--log",
+           .value = "LEVEL",
+           .help = "debug, info, warning, error or off",
+           .kind = Kind::log_level,
+           .fallback = "info",
+           .variable = "TASKMESH_LOG"},
+          {.name = "--json",
+           .value = {},
+           .help = "say on stdout too that it serves, as one JSON document",
+           .kind = Kind::toggle}};
+}
+
+}  // namespace
+
+Verb worker_verb() {
+  return {.name = "worker",
+          .summary = "serve tasks to the mesh until SIGTERM or Ctrl-C",
+          .examples = {"taskmesh worker --builtin",
+                       "taskmesh worker --slots 2 --exec 'count=wc -c' --mesh reports"},
+          .positionals = {},
+          .flags = joined(joined(serving_flags(), mesh_flags()), limit_flags()),
+          .exits = "0 drained and left, 1 not started, 2 usage",
+          .run = run_worker};
+}
+
+}  // namespace taskmesh::cli

@@ -1,0 +1,82 @@
+#include "cli/task_document.hpp"
+
+#include "cli/output.hpp"
+
+namespace taskmesh::cli {
+
+namespace {
+
+void write_text(JsonWriter& writer, std::string_view name, const std::string& text) {
+  writer.key(name);
+  if (text.empty())
+    writer.null();
+  else
+    writer.string(text);
+}
+
+}  // namespace
+
+void write_error(JsonWriter& writer, const std::optional<Error>& error) {
+  if (!error) return writer.null();
+  writer.begin_object();
+  writer.key("kind");
+  writer.string(to_string(error->kind));
+  writer.key("what");
+  writer.string(error->what);
+  writer.key("why");
+  writer.string(error->why);
+  writer.key("fix");
+  writer.string(error->fix);
+  writer.end_object();
+}
+
+std::string task_document(const TaskResult<Json>& task, const std::optional<Error>& error) {
+  JsonWriter writer;
+  writer.begin_object();
+  write_text(writer, "task_id", task.task_id ? to_string(task.task_id) : "");
+  writer.key("status");
+  writer.string(to_string(task.state));
+  writer.key("result");
+  writer.value(task.outcome ? *task.outcome : Json{});
+  writer.key("error");
+  write_error(writer, error);
+  write_text(writer, "worker", task.worker);
+  write_text(writer, "worker_id", task.worker_id ? to_string(task.worker_id) : "");
+  writer.key("attempt");
+  writer.number(static_cast<std::uint64_t>(task.attempt));
+  write_text(writer, "submitted_at", to_rfc3339(task.submitted_at));
+  write_text(writer, "started_at", to_rfc3339(task.started_at));
+  write_text(writer, "completed_at", to_rfc3339(task.completed_at));
+  writer.key("callback");
+  writer.string(to_string(task.callback));
+  writer.end_object();
+  return writer.take();
+}
+
+Exit exit_of(const TaskResult<Json>& task) {
+  if (task.outcome) return Exit::done;
+  if (task.state == TaskState::expired) return Exit::late;
+  if (is_terminal(task.state)) return Exit::failed;
+  switch (task.error().kind) {
+    case ErrorKind::timed_out:
+      return Exit::late;
+    case ErrorKind::unavailable:
+      return Exit::unreachable;
+    default:
+      return Exit::failed;
+  }
+}
+
+Exit print_task(const TaskResult<Json>& task, bool as_document) {
+  std::optional<Error> error;
+  if (!task.outcome) error = task.error();
+  Exit exit = exit_of(task);
+  if (as_document)
+    exit = print_line(task_document(task, error), exit);
+  else if (task.outcome)
+    exit = print_line(to_text(*task.outcome), exit);
+  if (error) print_error(*error);
+  return exit;
+}
+
+}  // namespace taskmesh::cli

@@ -1,0 +1,104 @@
+// Verb: one command of the `taskmesh` binary as data. The same table is parsed, printed as help, and read by
+// whatever is generated from it (completion, manual pages), so that they cannot disagree.
+//
+// A verb is a value: built when it is needed, kept by nobody. What was read ends up in Arguments, already
+// checked against each flag's kind, so that a verb's own code meets no malformed number or duration.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "taskmesh/base/time.hpp"
+
+namespace taskmesh::cli {
+
+/// What the process says to whoever started it.
+enum class Exit : int {
+  done = 0,
+  failed = 1,       ///< The task failed, or it was refused.
+  usage = 2,        ///< The command line, or a variable, is wrong.
+  unreachable = 3,  ///< No worker could be asked.
+  late = 4,         ///< A deadline passed first.
+};
+
+/// What a value must look like; checked before the verb runs.
+enum class Kind {
+  toggle,    ///< No value: said or not said. As a variable: 1, true, yes or 0, false, no.
+  text,      ///< Anything but nothing.
+  count,     ///< A whole number of at least 1.
+  amount,    ///< A whole number of at least 0.
+  duration,  ///< 0s or more.
+  period,    ///< A duration above zero.
+  json,      ///< One JSON document.
+  priority,
+  log_level,
+};
+
+struct Flag {
+  std::string name;           ///< "--wait"
+  std::string value;          ///< What stands for its value in the help: "DURATION". Empty: a toggle.
+  std::string help;           ///< "give up waiting after this long"
+  Kind kind = Kind::text;     ///< How the value is checked.
+  std::string fallback = {};  ///< Used when neither flag nor variable is there: "30s".
+  std::string unset = {};     ///< For people, where there is no fallback: "the number of cores".
+  std::string variable = {};  ///< Read when the flag is not there: "TASKMESH_WAIT".
+  bool repeats = false;       ///< May be said more than once; the variable is then separated by commas.
+};
+
+/// An argument without a flag.
+struct Positional {
+  std::string name;  ///< "NAME"
+  std::string help;
+  bool required = true;
+  bool repeats = false;  ///< Takes all that is left; the last one only.
+};
+
+/// The values of one call, after flag > variable > fallback. A name that the verb does not list is a bug.
+class Arguments {
+ public:
+  /// A value was given by flag or variable (not by the fallback); for a toggle: it is on.
+  bool given(std::string_view name) const;
+  /// The value as text; the last one where it was repeated; empty if there is none.
+  const std::string& text(std::string_view name) const;
+  const std::vector<std::string>& list(std::string_view name) const;
+  /// 0 where there is no value.
+  std::uint64_t count(std::string_view name) const;
+  /// Zero where there is no value: ask given() first where zero is one.
+  Duration duration(std::string_view name) const;
+
+  /// For the parser, and for tests of verbs.
+  void put(const std::string& name, std::vector<std::string> values, bool given);
+
+ private:
+  struct Entry {
+    std::vector<std::string> values;
+    bool given = false;
+  };
+  const Entry& entry(std::string_view name) const;
+
+  std::map<std::string, Entry, std::less<>> entries_;
+};
+
+struct Verb {
+  std::string name;
+  std::string summary;                ///< One line: what it does.
+  std::vector<std::string> examples;  ///< Complete command lines that work.
+  std::vector<Positional> positionals;
+  std::vector<Flag> flags;
+  std::string exits;  ///< "0 done, 1 task failed, ...": the codes that this verb has.
+  std::function<Exit(const Arguments&)> run;
+};
+
+/// The flags of every verb that joins a mesh: --mesh, --seed, --token-file.
+std::vector<Flag> mesh_flags();
+/// --json
+Flag json_flag();
+/// `more` behind `flags`.
+std::vector<Flag> joined(std::vector<Flag> flags, const std::vector<Flag>& more);
+
+}  // namespace taskmesh::cli
