@@ -21,6 +21,7 @@ EndedPtr EventFlow::finish(std::uint64_t seq) {
     leave_window(item);
   }
   item.state = State::done;
+  item.bytes = 1;
   --open_;
   return std::move(item.ended);
 }

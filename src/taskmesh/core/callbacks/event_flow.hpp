@@ -81,8 +81,8 @@ class EventFlow {
   struct Item {
     EndedPtr ended;
     TimePoint expires{};
-    TimePoint due{};  // first, again: repeat then; paused: send again then.
-    std::uint32_t bytes = 0;
+    TimePoint due{};          // first, again: repeat then; paused: send again then.
+    std::uint32_t bytes = 0;  // done: so many from here on are done, so that repeated ranges are skipped.
     std::uint32_t delivery = 0;
     State state = State::waiting;
   };
@@ -130,10 +130,14 @@ void EventFlow::acknowledge(const std::vector<proto::Range>& seqs, Done&& done) 
   std::size_t budget = sent_;
   for (const proto::Range& range : seqs) {
     if (budget == 0) break;
+    const std::uint64_t first = std::max(range.first, base_seq_);
     const std::uint64_t last = std::min(range.last, base_seq_ + sent_ - 1);
-    for (std::uint64_t seq = std::max(range.first, base_seq_); seq <= last && budget > 0; ++seq, --budget) {
+    std::uint64_t seq = first;
+    for (; seq <= last && budget > 0; --budget) {
       if (at(seq).state != State::done) done(*finish(seq));
+      seq += at(seq).bytes;
     }
+    if (seq > first) at(first).bytes = static_cast<std::uint32_t>(seq - first);
   }
   drop_done();
 }
