@@ -1,0 +1,150 @@
+#include "taskmesh/io/thread_executor.hpp"
+
+#include <cxxabi.h>
+#include <pthread.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <exception>
+#include <typeinfo>
+
+#include "taskmesh/base/check.hpp"
+#include "taskmesh/base/limits.hpp"
+#include "taskmesh/io/clock.hpp"
+
+namespace taskmesh::io {
+
+namespace {
+
+std::string readable_type(const std::type_info& type) {
+  int status = 0;
+  const std::unique_ptr<char, void (*)(void*)> name(
+      abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), &std::free);
+  return status == 0 && name ? name.get() : type.name();
+}
+
+/// The exception in flight, as an error of the task.
+Error error_in_flight(const std::string& task) {
+  Error error{.kind = ErrorKind::failed, .what = "task '" + task + "' failed"};
+  try {
+    throw;
+  } catch (const Failure& failure) {
+    return failure.error();
+  } catch (const std::exception& exception) {
+    error.why = readable_type(typeid(exception)) + ": " + exception.what();
+  } catch (...) {
+    const std::type_info* type = abi::__cxa_current_exception_type();
+    error.why = "threw " + (type != nullptr ? readable_type(*type) : "something that is no exception");
+  }
+  if (error.why.size() > limits::error_text_bytes) error.why.resize(limits::error_text_bytes);
+  return error;
+}
+
+core::Finished execute(const Handlers& handlers, core::Run&& run) {
+  const TaskId id = run.id;
+  const std::uint32_t attempt = run.attempt;
+  const WallTime started = wall_now();
+  const TimePoint from = steady_now();
+  core::Finished finished;
+  const auto handler = handlers.find(run.name);
+  if (handler == handlers.end()) {
+    finished.error =
+        Error{ErrorKind::not_found, "task '" + run.name + "' was not run",
+              "this worker has no handler of that name", "serve it, or submit a name that is served"};
+  } else {
+    const std::string name = run.name;
+    try {
+      finished = handler->second(std::move(run));
+    } catch (...) {
+      finished = {};
+      finished.error = error_in_flight(name);
+    }
+  }
+  finished.id = id;
+  finished.attempt = attempt;
+  finished.started_at = started;
+  finished.completed_at = wall_now();
+  finished.elapsed = steady_now() - from;
+  return finished;
+}
+
+}  // namespace
+
+ThreadExecutor::ThreadExecutor(std::size_t slots, Handlers handlers, Mailbox& mailbox)
+    : shared_(std::make_shared<Shared>()) {
+  TASKMESH_CHECK(slots > 0);
+  shared_->handlers = std::move(handlers);
+  shared_->mailbox = &mailbox;
+  shared_->threads = slots;
+  for (std::size_t i = 0; i < slots; ++i) {
+    threads_.emplace_back([shared = shared_] {
+      ::pthread_setname_np(::pthread_self(), "taskmesh-slot");
+      serve(*shared);
+    });
+  }
+}
+
+ThreadExecutor::~ThreadExecutor() { stop(Duration::zero()); }
+
+void ThreadExecutor::serve(Shared& shared) {
+  std::unique_lock lock(shared.mutex);
+  while (!shared.stopping) {
+    if (shared.ready.empty()) {
+      ++shared.idle;
+      shared.work.wait(lock);
+      --shared.idle;
+      continue;
+    }
+    core::Run run = std::move(shared.ready.front());
+    shared.ready.pop_front();
+    lock.unlock();
+    core::Finished finished = execute(shared.handlers, std::move(run));
+    lock.lock();
+    if (shared.mailbox != nullptr) shared.mailbox->push(std::move(finished));
+  }
+  if (--shared.threads == 0) shared.ended.notify_all();
+}
+
+void ThreadExecutor::run(std::vector<core::Run>& batch) {
+  std::size_t wake = 0;
+  {
+    const std::lock_guard lock(shared_->mutex);
+    wake = std::min(shared_->idle, batch.size());
+    for (core::Run& run : batch) shared_->ready.push_back(std::move(run));
+  }
+  batch.clear();
+  for (; wake > 0; --wake) shared_->work.notify_one();
+}
+
+std::vector<TaskId> ThreadExecutor::recall() {
+  std::deque<core::Run> taken;
+  {
+    const std::lock_guard lock(shared_->mutex);
+    taken.swap(shared_->ready);
+  }
+  std::vector<TaskId> ids;
+  ids.reserve(taken.size());
+  for (const core::Run& run : taken) ids.push_back(run.id);
+  return ids;
+}
+
+bool ThreadExecutor::stop(Duration timeout) {
+  std::unique_lock lock(shared_->mutex);
+  shared_->stopping = true;
+  shared_->ready.clear();
+  shared_->work.notify_all();
+  const bool ended = shared_->ended.wait_for(lock, timeout, [this] { return shared_->threads == 0; });
+  shared_->mailbox = nullptr;
+  lock.unlock();
+  for (std::thread& thread : threads_) {
+    if (ended) {
+      thread.join();
+    } else {
+      thread.detach();
+    }
+  }
+  threads_.clear();
+  return ended;
+}
+
+}  // namespace taskmesh::io

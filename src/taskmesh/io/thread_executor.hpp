@@ -1,0 +1,62 @@
+// ThreadExecutor: a fixed number of slots, each a thread, fed from one queue.
+//
+// A batch is handed over under one short lock and wakes no more threads than it has runs; each slot takes one
+// run at a time, so a long task never sits on short ones behind it. What a slot finished goes to the mailbox,
+// which wakes the reactor only if it sleeps. Handlers:  by task name, fixed at birth, called by several slots
+// at once. What a handler throws ends the attempt
+//            as `failed`, with the exception's type and message.
+// Threads:   run() and recall() from the reactor; stop() from the owner's thread. The mailbox must live until
+//            stop() has returned; handlers that did not come back by then (it says so) end unheard.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <unordered_map>
+
+#include "taskmesh/io/executor.hpp"
+#include "taskmesh/io/mailbox.hpp"
+
+namespace taskmesh::io {
+
+/// Runs one attempt. The executor fills in id, attempt and the times.
+using Handler = std::function<core::Finished(core::Run&& run)>;
+using Handlers = std::unordered_map<std::string, Handler>;
+
+class ThreadExecutor final : public Executor {
+ public:
+  /// Starts the threads. `slots` is at least 1.
+  ThreadExecutor(std::size_t slots, Handlers handlers, Mailbox& mailbox);
+  /// As stop(0s).
+  ~ThreadExecutor() override;
+
+  void run(std::vector<core::Run>& batch) override;
+  std::vector<TaskId> recall() override;
+  /// Starts nothing more and waits for what runs. False: `timeout` passed, some handler is still at it and
+  /// its thread is left to itself.
+  bool stop(Duration timeout);
+
+ private:
+  /// What the slots share; outlives the executor where a handler does not return.
+  struct Shared {
+    std::mutex mutex;
+    std::condition_variable work;
+    std::condition_variable ended;
+    std::deque<core::Run> ready;
+    std::size_t idle = 0;
+    std::size_t threads = 0;
+    bool stopping = false;
+    Mailbox* mailbox = nullptr;
+    Handlers handlers;
+  };
+  static void serve(Shared& shared);
+
+  std::shared_ptr<Shared> shared_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace taskmesh::io

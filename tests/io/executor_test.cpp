@@ -1,0 +1,299 @@
+// Slots and commands, with real threads and real processes.
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <condition_variable>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <set>
+
+#include "taskmesh/io/clock.hpp"
+#include "taskmesh/io/process_executor.hpp"
+#include "taskmesh/io/thread_executor.hpp"
+
+using namespace taskmesh;
+
+namespace {
+
+constexpr Duration patience = 20s;
+
+core::Run run_of(std::string name, std::uint32_t number = 1, Payload args = {}) {
+  return {
+      .id = make_task_id(1, 0, 2, number), .attempt = 3, .name = std::move(name), .args = std::move(args)};
+}
+
+/// What the reactor does: sleeps until something comes. All Finished until `count` or patience ends.
+std::vector<core::Finished> wait_finished(io::Mailbox& mailbox, std::size_t count) {
+  std::vector<core::Finished> all;
+  std::vector<core::Event> events;
+  const TimePoint limit = io::steady_now() + patience;
+  while (all.size() < count && io::steady_now() < limit) {
+    if (mailbox.arm()) {
+      pollfd entry{.fd = mailbox.fd(), .events = POLLIN, .revents = 0};
+      ::poll(&entry, 1, io::poll_ms(limit - io::steady_now()));
+      mailbox.disarm();
+      mailbox.drain();
+    }
+    mailbox.take(events);
+    for (core::Event& event : events) all.push_back(std::get<core::Finished>(std::move(event)));
+    events.clear();
+  }
+  REQUIRE(all.size() == count);
+  return all;
+}
+
+/// Holds handlers until opened.
+class Gate {
+ public:
+  void pass() {
+    std::unique_lock lock(mutex_);
+    ++waiting_;
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return open_; });
+  }
+  void open() {
+    const std::lock_guard lock(mutex_);
+    open_ = true;
+    changed_.notify_all();
+  }
+  bool wait_for(int waiting) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, patience, [&] { return waiting_ >= waiting; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int waiting_ = 0;
+  bool open_ = false;
+};
+
+core::Finished echo(core::Run&& run) {
+  core::Finished finished;
+  finished.result = std::move(run.args);
+  return finished;
+}
+
+struct OwnException : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+io::Handlers misbehaving() {
+  return {{"echo", echo},
+          {"throws", [](core::Run&&) -> core::Finished { throw OwnException("no money left"); }},
+          {"throws_int", [](core::Run&&) -> core::Finished { throw 42; }},
+          {"throws_failure", [](core::Run&&) -> core::Finished {
+             throw Failure({ErrorKind::invalid, "bad arguments", "two were given", "give three"});
+           }}};
+}
+
+core::Finished run_command(const std::string& command, Payload args = {},
+                           std::optional<Duration> deadline = {}, std::size_t output_max = 1 << 20) {
+  core::Run run = run_of("cmd", 1, std::move(args));
+  if (deadline) run.deadline = io::steady_now() + *deadline;
+  const io::Command task(command, std::make_shared<io::CommandStop>(), output_max);
+  return task(std::move(run));
+}
+
+Payload json(std::string text) { return {Codec::json, Bytes{std::move(text)}}; }
+
+/// Open descriptors, or those of them that a child inherits.
+std::size_t open_files(bool inherited_only = false) {
+  std::size_t count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    const int flags = ::fcntl(std::stoi(entry.path().filename()), F_GETFD);
+    if (!inherited_only || (flags & FD_CLOEXEC) == 0) ++count;
+  }
+  return count;
+}
+
+}  // namespace
+
+SCENARIO("slots run what they are given, and report each end", "[io][executor]") {
+  GIVEN("two slots") {
+    io::Mailbox mailbox;
+    io::ThreadExecutor executor(2, misbehaving(), mailbox);
+    WHEN("a batch of 1,000 runs is handed over") {
+      std::vector<core::Run> batch;
+      for (std::uint32_t i = 0; i < 1'000; ++i) batch.push_back(run_of("echo", i, json(std::to_string(i))));
+      executor.run(batch);
+      CHECK(batch.empty());
+      const auto finished = wait_finished(mailbox, 1'000);
+      THEN("each ends once with its own result and times") {
+        std::set<TaskId> ids;
+        bool right = true;
+        for (const core::Finished& one : finished) {
+          ids.insert(one.id);
+          right = right && one.result.bytes.view() == std::to_string(counter_of(one.id)) &&
+                  one.attempt == 3 && !one.error && one.started_at && one.completed_at >= one.started_at;
+        }
+        CHECK(right);
+        CHECK(ids.size() == 1'000);
+      }
+    }
+    WHEN("handlers throw") {
+      std::vector<core::Run> batch;
+      batch.push_back(run_of("throws", 1));
+      batch.push_back(run_of("throws_int", 2));
+      batch.push_back(run_of("throws_failure", 3));
+      batch.push_back(run_of("nobody", 4));
+      batch.push_back(run_of("echo", 5, json("1")));
+      executor.run(batch);
+      auto finished = wait_finished(mailbox, 5);
+      std::sort(finished.begin(), finished.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+      THEN("the type and message are told, and the slots live on") {
+        REQUIRE(finished[0].error);
+        CHECK(finished[0].error->kind == ErrorKind::failed);
+        CHECK_THAT(finished[0].error->why,
+                   Catch::Contains("OwnException") && Catch::Contains("no money left"));
+        REQUIRE(finished[1].error);
+        CHECK_THAT(finished[1].error->why, Catch::Contains("int"));
+        REQUIRE(finished[2].error);
+        CHECK(finished[2].error->kind == ErrorKind::invalid);
+        REQUIRE(finished[3].error);
+        CHECK(finished[3].error->kind == ErrorKind::not_found);
+        CHECK_FALSE(finished[4].error);
+      }
+    }
+  }
+}
+
+SCENARIO("a long task holds one slot and nothing else", "[io][executor]") {
+  GIVEN("two slots, one of them held") {
+    auto gate = std::make_shared<Gate>();
+    io::Mailbox mailbox;
+    io::Handlers handlers{{"echo", echo}, {"held", [gate](core::Run&& run) {
+                                             gate->pass();
+                                             return echo(std::move(run));
+                                           }}};
+    io::ThreadExecutor executor(2, std::move(handlers), mailbox);
+    std::vector<core::Run> batch;
+    batch.push_back(run_of("held", 1));
+    for (std::uint32_t i = 2; i < 12; ++i) batch.push_back(run_of("echo", i));
+    executor.run(batch);
+    THEN("what stood behind it in the batch ends on the other") {
+      CHECK(wait_finished(mailbox, 10).size() == 10);
+      gate->open();
+      CHECK(wait_finished(mailbox, 1).front().id == run_of("held", 1).id);
+    }
+    THEN("with both held, what was not started is given back, and only that") {
+      batch.push_back(run_of("held", 20));
+      executor.run(batch);
+      REQUIRE(gate->wait_for(2));
+      wait_finished(mailbox, 10);
+      batch.push_back(run_of("echo", 30));
+      batch.push_back(run_of("echo", 31));
+      executor.run(batch);
+      CHECK(executor.recall() == std::vector<TaskId>{run_of("", 30).id, run_of("", 31).id});
+      CHECK(executor.recall().empty());
+      gate->open();
+      CHECK(wait_finished(mailbox, 2).size() == 2);
+    }
+    THEN("stopping does not wait for a handler longer than it was told") {
+      REQUIRE(gate->wait_for(1));
+      CHECK_FALSE(executor.stop(10ms));
+      gate->open();
+    }
+    THEN("stopping waits for a handler that comes back in time") {
+      wait_finished(mailbox, 10);
+      gate->open();
+      CHECK(executor.stop(patience));
+    }
+  }
+}
+
+SCENARIO("a command reads JSON, writes its result and says by its exit code how it went",
+         "[io][executor][command]") {
+  THEN("its input is the argument array, and JSON output is the result") {
+    const auto finished = run_command("cat", json(R"([1,"two"])"));
+    REQUIRE_FALSE(finished.error);
+    CHECK(finished.result.codec == Codec::json);
+    CHECK(finished.result.bytes.view() == R"([1,"two"])");
+    CHECK(run_command("cat").result.bytes.view() == "[]");
+  }
+  THEN("text becomes a string, nothing becomes null") {
+    CHECK(run_command("echo hello; echo world").result.bytes.view() == R"("hello\nworld")");
+    CHECK(run_command("true").result.bytes.view() == "null");
+    CHECK(run_command("printf '\\377'").result.bytes.view().starts_with('"'));
+  }
+  THEN("it knows its task") {
+    const auto finished =
+        run_command("echo \"$TASKMESH_TASK_ID $TASKMESH_ATTEMPT ${TASKMESH_DEADLINE_MS:-none}\"");
+    CHECK(finished.result.bytes.view() == "\"" + to_string(run_of("", 1).id) + " 3 none\"");
+    const auto limited =
+        run_command("test $TASKMESH_DEADLINE_MS -gt 1000 && test $TASKMESH_DEADLINE_MS -le 60000", {}, 60s);
+    CHECK_FALSE(limited.error);
+  }
+  THEN("a failure names the code or signal and the end of standard error") {
+    const auto failed = run_command("echo 'first line' >&2; echo 'disk on fire' >&2; exit 7");
+    REQUIRE(failed.error);
+    CHECK(failed.error->kind == ErrorKind::failed);
+    CHECK_THAT(failed.error->why, Catch::Contains("exit code 7") && Catch::Contains("disk on fire"));
+    const auto killed = run_command("kill -TERM $$");
+    REQUIRE(killed.error);
+    CHECK_THAT(killed.error->why, Catch::Contains("SIGTERM"));
+  }
+  THEN("arguments that are not JSON are refused") {
+    const auto refused = run_command("cat", {Codec::cereal, Bytes{std::string("x")}});
+    REQUIRE(refused.error);
+    CHECK(refused.error->kind == ErrorKind::invalid);
+  }
+}
+
+SCENARIO("a command that misbehaves costs no more than its limits", "[io][executor][command]") {
+  THEN("unread input does not hurt") {
+    const auto finished = run_command("exec <&-; echo 1", json("\"" + std::string(8 << 20, 'x') + "\""));
+    REQUIRE_FALSE(finished.error);
+    CHECK(finished.result.bytes.view() == "1");
+  }
+  THEN("big input and big output pass at once") {
+    const std::string big = "\"" + std::string(4 << 20, 'x') + "\"";
+    CHECK(run_command("cat", json(big), {}, 8 << 20).result.bytes.view() == big);
+  }
+  THEN("endless output ends it") {
+    const auto finished = run_command("yes");
+    REQUIRE(finished.error);
+    CHECK_THAT(finished.error->why, Catch::Contains("more than 1048576 bytes"));
+  }
+  THEN("endless standard error and a passed deadline end it with its whole group") {
+    const TimePoint from = io::steady_now();
+    const auto finished = run_command("sleep 600 & yes >&2", {}, 300ms);
+    REQUIRE(finished.error);
+    CHECK(finished.error->kind == ErrorKind::timed_out);
+    CHECK(io::steady_now() - from < patience);
+  }
+  THEN("what it leaves running is not waited for, and killed") {
+    const auto finished = run_command("sleep 600 & echo $!");
+    REQUIRE_FALSE(finished.error);
+    const pid_t left = std::stoi(std::string(finished.result.bytes.view()));
+    const TimePoint limit = io::steady_now() + patience;
+    const auto gone = [&] {
+      std::string state;
+      std::ifstream("/proc/" + std::to_string(left) + "/stat") >> state >> state >> state;
+      return state.empty() || state == "Z";
+    };
+    while (!gone() && io::steady_now() < limit) ::poll(nullptr, 0, 1);
+    CHECK(gone());
+  }
+  THEN("a worker that stops ends it") {
+    const auto stop = std::make_shared<io::CommandStop>();
+    stop->stop();
+    const auto finished = io::Command("sleep 600", stop)(run_of("cmd"));
+    REQUIRE(finished.error);
+    CHECK(finished.error->kind == ErrorKind::cancelled);
+  }
+  THEN("no descriptor is left behind or handed on") {
+    const std::size_t before = open_files();
+    for (int i = 0; i < 20; ++i) run_command("exit 3");
+    CHECK(open_files() == before);
+    const io::UniqueFd ours(::fcntl(0, F_DUPFD_CLOEXEC, 0));
+    const auto listed = run_command("ls /proc/self/fd | wc -l");
+    const std::size_t directory = 1;  // Which ls has open.
+    CHECK(std::stoul(std::string(listed.result.bytes.view())) == open_files(true) + directory);
+  }
+}
