@@ -29,7 +29,7 @@ void rewrite_if_asked(const samples::Sample& sample) {
   std::ofstream(folder / (sample.name + ".hex")) << vectors::print(sample.about, sample.expect, sample.frame);
 }
 
-/// Without what differs from line to line in writing only: the fenced example and the file are compared.
+/// The examples between fences, each with its file's name in the first line.
 std::vector<std::string> fenced_vectors(const std::string& document) {
   std::vector<std::string> found;
   const std::string fence = "```hex ";
@@ -83,5 +83,17 @@ TEST_CASE("the examples in the specification are the golden vectors", "[wire][ve
     const std::string name = example.substr(0, example.find('\n'));
     INFO("proto/01-frames.md, example " << name);
     CHECK(example.substr(name.size() + 1) == text_of(folder / name));
+  }
+}
+
+TEST_CASE("the specification's table of records is the code's", "[wire][vectors]") {
+  const std::string spec = text_of(folder.parent_path() / "01-frames.md");
+  for (const proto::Message& message : samples::one_of_each()) {
+    const auto type = std::visit([]<class T>(const T&) { return proto::type_of<T>; }, message);
+    const auto number = static_cast<std::uint16_t>(type);
+    const std::string row = "| " + wire::type_name(number) + " | " + std::to_string(number) + " | " +
+                            (wire::is_critical(type) ? "yes" : "no") + " |";
+    INFO(row);
+    CHECK(spec.find(row) != std::string::npos);
   }
 }
