@@ -50,6 +50,7 @@ void Node::turn_end(Now now, Effects& out) {
   if (!wake_ || now.at >= *wake_) tick(now, out);
   deliver_changes(now, out);
   if (submitter_) submitter_->on_turn_end(now, out);
+  if (submitter_) tell_own_ends(now);
   if (executor_) executor_->on_turn_end(load(now.at), now, out);
   outbox_.on_turn_end(load(now.at), now, out);
   if (listener_) listener_->on_turn_end(now, out);
@@ -319,6 +320,13 @@ proto::Load Node::load(TimePoint now) const {
 void Node::deliver_changes(Now now, Effects& out) {
   for (const PeerChange& change : membership_.take_changes()) {
     if (submitter_) submitter_->on_peer_change(change, now, out);
+  }
+}
+
+/// What no worker has held calls back too: the client tells the listener itself.
+void Node::tell_own_ends(Now now) {
+  for (EndedPtr& end : submitter_->take_ends()) {
+    if (outbox_.reserve(end->callback_address)) outbox_.to_address(std::move(end), now);
   }
 }
 

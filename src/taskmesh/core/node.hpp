@@ -76,6 +76,7 @@ class Node {
   void tick(Now now, Effects& out);
   void deliver_changes(Now now, Effects& out);
   void continue_drain(Now now, Effects& out);
+  void tell_own_ends(Now now);
   void answer_members(Now now, Effects& out);
 
   NodeConfig config_;

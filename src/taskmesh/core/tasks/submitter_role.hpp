@@ -10,18 +10,44 @@
 
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
-#include <set>
 #include <unordered_map>
 #include <vector>
 
 #include "taskmesh/core/config.hpp"
 #include "taskmesh/core/mesh/load_view.hpp"
 #include "taskmesh/core/mesh/membership.hpp"
+#include "taskmesh/core/tasks/in_flight.hpp"
 #include "taskmesh/core/tasks/placement.hpp"
+#include "taskmesh/core/tasks/query_book.hpp"
+#include "taskmesh/core/tasks/task_record.hpp"
+#include "taskmesh/core/tasks/waiting_room.hpp"
 #include "taskmesh/core/types.hpp"
 
 namespace taskmesh::core {
+
+/// One worker, in one life of it, as the submitter deals with it.
+struct WorkerLink {
+  NodeId node;
+  std::uint64_t incarnation = 0;
+  std::string name;
+  LinkId link;
+  bool ready = false;                ///< Greeted on the present connection.
+  bool gone = false;                 ///< Dead or left...
+  bool left = false;                 ///< ...the latter.
+  std::uint64_t first_seq = 1;       ///< Number of by_seq's front.
+  std::deque<std::uint32_t> by_seq;  ///< Slots by SUBMIT.seq of the present connection; may be stale.
+  SlotList sent;                     ///< Unanswered SUBMITs, least recently sent first.
+  SlotList held;                     ///< Accepted and awaited, least recently asked about first.
+  std::vector<proto::Range> acks;    ///< NOTIFYs of this turn.
+  Duration busy_pause{};             ///< Of the last BUSY; doubles.
+  TimePoint busy_until{};
+  TimePoint next_check{};      ///< Not before: QUERY about what it holds.
+  std::size_t remembered = 0;  ///< Ids whose holder it is known to be.
+
+  std::uint64_t next_seq() const { return first_seq + by_seq.size(); }
+};
 
 class SubmitterRole {
  public:
@@ -47,17 +73,106 @@ class SubmitterRole {
   /// Once at the end of every turn: places what waits, sends coalesced NOTIFY_ACKs, sets wake_at.
   void on_turn_end(Now now, Effects& out);
 
+  /// Ends that this client itself told of tasks with a callback address: no worker tells the listener.
+  std::vector<EndedPtr> take_ends();
+
   /// Unaccepted or awaited tasks (the in-flight limit counts these).
-  std::size_t in_flight() const;
+  std::size_t in_flight() const { return tasks_.size(); }
   /// Tasks that no worker has accepted yet.
-  std::size_t pending() const;
+  std::size_t pending() const { return pending_; }
 
  private:
+  struct Flush {
+    Token token = 0;
+    std::uint64_t before = 0;  // Serials below.
+    std::size_t open = 0;
+  };
+  struct RecentEnd {
+    TaskId id;
+    NodeId node;
+  };
+
+  // Placing and sending (submitter_placing.cpp).
+  void place(Now now, Effects& out);
+  bool may_place(Now now);
+  void look_for_changes(Now now);
+  void end_unserved(Now now, Effects& out);
+  void send(std::uint32_t slot, WorkerLink& worker, Now now, Effects& out);
+  void say(std::uint32_t slot, Now now, Effects& out);
+  void resend_due(WorkerLink& worker, Now now, Effects& out);
+  void ask_held(WorkerLink& worker, TimePoint asked_before, Now now, Effects& out);
+  void ask_one(std::uint32_t slot, WorkerLink& worker, Effects& out);
+  void set_wake(Now now, Effects& out);
+  void expire_due(Now now, Effects& out);
+
+  // Answers.
+  WorkerLink* worker_at(LinkId link);
+  template <class Visit>
+  void for_each_answered(WorkerLink& worker, const std::vector<proto::Range>& seqs, Visit visit);
+  void forget_answered(WorkerLink& worker);
+  void settle_answer(FlyingTask& task);
+  void accept(std::uint32_t slot, Now now, Effects& out);
+  void take_back(std::uint32_t slot);
+  void on_held_status(WorkerLink& worker, proto::Status&& status, Now now, Effects& out);
+
+  // Ends (submitter_ends.cpp).
+  void complete(std::uint32_t slot, proto::TaskReport&& report, Effects& out);
+  void end_here(std::uint32_t slot, TaskState state, const Error& error, Now now, Effects& out);
+  void end_lost(std::uint32_t slot, const WorkerLink& worker, Now now, Effects& out);
+  void finish_here(std::uint32_t slot, proto::TaskReport&& report, Effects& out);
+  void tell_accepted(FlyingTask& task, NodeId node, Effects& out);
+  void tell_refused(FlyingTask& task, const Error& error, Effects& out);
+  void left_pending(const FlyingTask& task, Effects& out);
+  void remember_holder(const TaskId& id, WorkerLink& worker);
+  void remember_end(const proto::TaskReport& report);
+  void remember_recent(const TaskId& id, NodeId node);
+  Error not_served_error(const FlyingTask& task) const;
+
+  // Questions and tokens (submitter_asking.cpp).
+  QueryBook::Wanted look_up(const TaskId& id, Now now) const;
+  void wait_for(const TaskId& id, const QueryTasks& query, Now now, Effects& out);
+  void hold_for(const QueryBook::Holder& holder, Now now);
+  void add_token(std::uint32_t slot, Token token);
+  void remove_token(std::uint32_t slot, Token token);
+
+  // Workers.
+  void on_worker_greeted(const PeerChange& change, Now now, Effects& out);
+  void on_worker_gone(WorkerLink& worker, bool left, Now now, Effects& out);
+  void forget_if_useless(const WorkerLink& worker);
+
   NodeConfig config_;
   NodeCounters& counters_;
   const Membership& membership_;
   LoadView loads_;
   Placement placement_;
+  InFlight tasks_;
+  WaitingRoom waiting_;
+  QueryBook questions_;
+  std::size_t pending_ = 0;
+
+  std::map<NodeId, std::unique_ptr<WorkerLink>> workers_;
+  std::vector<std::unique_ptr<WorkerLink>> former_;  // Earlier lives of workers_, while remembered.
+  tsl::robin_map<LinkId, WorkerLink*, std::hash<LinkId>> by_link_;
+  tsl::robin_map<Token, std::uint32_t> tokens_;  // Who waits for a task's end.
+
+  bool placing_ = false;  // The first look around is over.
+  std::optional<TimePoint> first_greeted_at_;
+  std::optional<TimePoint> reachable_since_;
+  std::uint64_t seen_version_ = 0;
+  bool room_ = false;  // An answer may have made room since the last try.
+  std::optional<TimePoint> resume_at_;
+
+  std::unordered_map<TaskId, std::vector<Token>> acceptance_;  // Waiting for ACCEPTED.
+  std::unordered_map<Token, TaskId> acceptance_tokens_;
+  std::vector<Flush> flushes_;
+
+  tsl::robin_map<TaskId, WorkerLink*, std::hash<TaskId>> holders_;  // Accepted, nobody waits.
+  std::deque<TaskId> holders_order_;
+  std::unordered_map<TaskId, proto::TaskReport> ends_;  // Told by this client itself.
+  std::deque<TaskId> ends_order_;
+  std::vector<RecentEnd> recent_;  // A ring of ends that workers told.
+  std::size_t recent_next_ = 0;
+  std::vector<EndedPtr> ends_to_tell_;
 };
 
 }  // namespace taskmesh::core

@@ -1,0 +1,146 @@
+#include "taskmesh/core/tasks/in_flight.hpp"
+
+#include <algorithm>
+
+#include "taskmesh/base/check.hpp"
+
+namespace taskmesh::core {
+
+namespace {
+
+/// Stale entries are swept when there are more of them than this beside the living.
+constexpr std::size_t sweep_slack = 4'096;
+
+}  // namespace
+
+std::uint32_t InFlight::allocate(const TaskId& id, Now now) {
+  std::uint32_t slot = 0;
+  if (free_.empty()) {
+    slot = static_cast<std::uint32_t>(slab_.size());
+    slab_.emplace_back();
+  } else {
+    slot = free_.back();
+    free_.pop_back();
+  }
+  const bool inserted = index_.insert({id, slot}).second;
+  TASKMESH_CHECK(inserted);
+  FlyingTask& task = slab_[slot];
+  task.serial = next_serial_++;
+  task.submitted_at = now.at;
+  task.submitted_wall = now.wall;
+  return slot;
+}
+
+std::uint32_t InFlight::insert(SubmitTask&& submit, Now now) {
+  const std::uint32_t slot = allocate(submit.id, now);
+  FlyingTask& task = slab_[slot];
+  task.submit = std::move(submit);
+  if (!task.submit.wait) task.submit.token = 0;
+  task.stage = FlyingTask::Stage::waiting;
+  task.bytes = task.submit.args.bytes.size();
+  if (task.submit.deadline) {
+    task.deadline = now.at + *task.submit.deadline;
+    task.give_up_at = task.deadline;
+    watch(slot);
+  }
+  if (instance_of(task.submit.id) == instance_) track_counter(slot);
+  return slot;
+}
+
+std::uint32_t InFlight::adopt(const TaskId& id, Codec reply_codec, Now now) {
+  const std::uint32_t slot = allocate(id, now);
+  FlyingTask& task = slab_[slot];
+  task.submit.id = id;
+  task.submit.reply_codec = reply_codec;
+  task.submit.wait = true;
+  return slot;
+}
+
+std::uint32_t InFlight::find(const TaskId& id) const {
+  const auto found = index_.find(id);
+  return found == index_.end() ? no_slot : found->second;
+}
+
+void InFlight::erase(std::uint32_t slot) {
+  unlink(slot);
+  index_.erase(slab_[slot].submit.id);
+  slab_[slot] = FlyingTask{};
+  free_.push_back(slot);
+}
+
+void InFlight::append(SlotList& list, std::uint32_t slot) {
+  FlyingTask& task = slab_[slot];
+  TASKMESH_CHECK(task.list == nullptr);
+  task.list = &list;
+  task.prev = list.tail;
+  task.next = no_slot;
+  (list.tail == no_slot ? list.head : slab_[list.tail].next) = slot;
+  list.tail = slot;
+}
+
+void InFlight::unlink(std::uint32_t slot) {
+  FlyingTask& task = slab_[slot];
+  if (task.list == nullptr) return;
+  (task.prev == no_slot ? task.list->head : slab_[task.prev].next) = task.next;
+  (task.next == no_slot ? task.list->tail : slab_[task.next].prev) = task.prev;
+  task.list = nullptr;
+  task.prev = no_slot;
+  task.next = no_slot;
+}
+
+bool InFlight::open(const Counter& entry) const {
+  const FlyingTask& task = slab_[entry.slot];
+  return task.serial == entry.serial && task.pending();
+}
+
+void InFlight::track_counter(std::uint32_t slot) {
+  if (counters_.size() > 2 * size() + sweep_slack) {
+    std::erase_if(counters_, [this](const Counter& entry) { return !open(entry); });
+  }
+  const FlyingTask& task = slab_[slot];
+  const Counter entry{counter_of(task.submit.id), slot, task.serial};
+  auto place = counters_.end();
+  while (place != counters_.begin() && std::prev(place)->counter > entry.counter) --place;
+  counters_.insert(place, entry);
+  next_counter_ = std::max(next_counter_, entry.counter + 1);
+}
+
+std::uint32_t InFlight::settled() {
+  while (!counters_.empty() && !open(counters_.front())) counters_.pop_front();
+  const std::uint32_t young = next_counter_ > settled_slack ? next_counter_ - settled_slack : 0;
+  return counters_.empty() ? young : std::min(young, counters_.front().counter);
+}
+
+bool InFlight::current(const Deadline& entry) const {
+  const FlyingTask& task = slab_[entry.slot];
+  return task.serial == entry.serial && task.give_up_at == entry.at;
+}
+
+void InFlight::watch(std::uint32_t slot) {
+  if (deadlines_.size() > 2 * size() + sweep_slack) {
+    std::erase_if(deadlines_, [this](const Deadline& entry) { return !current(entry); });
+    std::make_heap(deadlines_.begin(), deadlines_.end(), std::greater<>{});
+  }
+  deadlines_.push_back({slab_[slot].give_up_at, slot, slab_[slot].serial});
+  std::push_heap(deadlines_.begin(), deadlines_.end(), std::greater<>{});
+}
+
+std::optional<TimePoint> InFlight::next_deadline() {
+  while (!deadlines_.empty() && !current(deadlines_.front())) {
+    std::pop_heap(deadlines_.begin(), deadlines_.end(), std::greater<>{});
+    deadlines_.pop_back();
+  }
+  if (deadlines_.empty()) return std::nullopt;
+  return deadlines_.front().at;
+}
+
+std::uint32_t InFlight::take_overdue(TimePoint now) {
+  const auto next = next_deadline();
+  if (!next || *next > now) return no_slot;
+  const std::uint32_t slot = deadlines_.front().slot;
+  std::pop_heap(deadlines_.begin(), deadlines_.end(), std::greater<>{});
+  deadlines_.pop_back();
+  return slot;
+}
+
+}  // namespace taskmesh::core

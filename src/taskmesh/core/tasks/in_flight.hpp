@@ -1,0 +1,126 @@
+// InFlight: the tasks that a client has not finished with, found by id, chained into lists.
+// Spec: proto/03-tasks.md section 2 (settled) and 5.
+//
+// A slab of entries with a free list, an index by task id, and intrusive lists through the entries (a task is in
+// at most one list: waiting for a place, sent and unanswered, or held by a worker). So a step costs no search
+// and no allocation per task, and timers look at the front of a list only. Pure; one thread.
+#pragma once
+
+#include <tsl/robin_map.h>
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "taskmesh/core/types.hpp"
+
+namespace taskmesh::core {
+
+struct WorkerLink;   // submitter_role.hpp
+struct WaitingName;  // waiting_room.hpp
+
+inline constexpr std::uint32_t no_slot = 0xFFFF'FFFF;
+/// Threads take their counters in one order and hand their tasks over in another: `settled` stays this far
+/// behind the newest counter, so that a late first SUBMIT is not below it.
+inline constexpr std::uint32_t settled_slack = 4'096;
+
+/// A chain of slots, oldest first.
+struct SlotList {
+  std::uint32_t head = no_slot;
+  std::uint32_t tail = no_slot;
+  bool empty() const { return head == no_slot; }
+};
+
+struct FlyingTask {
+  enum class Stage : std::uint8_t { free, waiting, sent, held };
+
+  SubmitTask submit;        ///< `token` is 0 where nobody waits; args are released at acceptance.
+  std::vector<Token> more;  ///< Further tokens that wait for the end.
+  Stage stage = Stage::free;
+  bool sent_before = false;
+  bool wait_said = false;  ///< The worker has been asked to tell us the end.
+  bool acceptance_awaited = false;
+  std::uint8_t refusals = 0;     ///< REJECT(no_such_queue) so far.
+  std::uint64_t serial = 0;      ///< Order of submission; never used twice.
+  std::uint64_t seq = 0;         ///< Of the last SUBMIT, on the worker's link.
+  WorkerLink* worker = nullptr;  ///< Sent: who was asked. Held: who accepted.
+  std::size_t bytes = 0;         ///< Of the arguments.
+  TimePoint submitted_at{};
+  TimePoint first_sent_at{};
+  TimePoint at{};  ///< Sent: when last. Held: when accepted or last asked about.
+  TimePoint deadline = TimePoint::max();
+  TimePoint give_up_at = TimePoint::max();  ///< When the client itself says expired.
+  std::optional<TimePoint> unknown_at;      ///< Held: asked then, and the holder did not know it.
+  WallTime submitted_wall;
+
+  std::uint32_t prev = no_slot;
+  std::uint32_t next = no_slot;
+  SlotList* list = nullptr;
+  WaitingName* name = nullptr;
+
+  bool awaited() const { return submit.token != 0 || !more.empty(); }
+  bool pending() const { return stage == Stage::waiting || stage == Stage::sent; }
+};
+
+class InFlight {
+ public:
+  explicit InFlight(std::uint32_t instance) : instance_(instance) {}
+
+  /// A new task, in no list; its id must not be present. Deadline and counter are watched from here on.
+  std::uint32_t insert(SubmitTask&& submit, Now now);
+  /// A task that another call (or client) submitted and that is only waited for.
+  std::uint32_t adopt(const TaskId& id, Codec reply_codec, Now now);
+  FlyingTask& at(std::uint32_t slot) { return slab_[slot]; }
+  const FlyingTask& at(std::uint32_t slot) const { return slab_[slot]; }
+  std::uint32_t find(const TaskId& id) const;
+  /// Leaves its list and is forgotten.
+  void erase(std::uint32_t slot);
+  std::size_t size() const { return index_.size(); }
+
+  void append(SlotList& list, std::uint32_t slot);
+  void unlink(std::uint32_t slot);
+
+  /// No id of this client with a lower counter will be sent again.
+  std::uint32_t settled();
+  /// A slot whose give_up_at has come; no_slot: none. Its entry is consumed.
+  std::uint32_t take_overdue(TimePoint now);
+  /// Watches give_up_at anew after it was changed.
+  void watch(std::uint32_t slot);
+  std::optional<TimePoint> next_deadline();
+  /// The serial that the next task will get.
+  std::uint64_t next_serial() const { return next_serial_; }
+
+ private:
+  struct Counter {
+    std::uint32_t counter = 0;
+    std::uint32_t slot = no_slot;
+    std::uint64_t serial = 0;
+  };
+  struct Deadline {
+    TimePoint at{};
+    std::uint32_t slot = no_slot;
+    std::uint64_t serial = 0;
+    bool operator>(const Deadline& other) const {
+      return at != other.at ? at > other.at : serial > other.serial;
+    }
+  };
+
+  std::uint32_t allocate(const TaskId& id, Now now);
+  void track_counter(std::uint32_t slot);
+  bool open(const Counter& entry) const;
+  bool current(const Deadline& entry) const;
+
+  std::uint32_t instance_;
+  std::deque<FlyingTask> slab_;
+  std::vector<std::uint32_t> free_;
+  tsl::robin_map<TaskId, std::uint32_t, std::hash<TaskId>> index_;
+  std::uint64_t next_serial_ = 1;
+  // Both hold an entry per task at first; what has become stale is dropped at the front, and wholesale when
+  // it outgrows the living.
+  std::deque<Counter> counters_;
+  std::uint32_t next_counter_ = 0;
+  std::vector<Deadline> deadlines_;  // A heap, earliest first.
+};
+
+}  // namespace taskmesh::core

@@ -1,0 +1,165 @@
+// SubmitterRole: questions of the face, and the tokens that wait.
+#include <algorithm>
+
+#include "taskmesh/core/tasks/submitter_role.hpp"
+
+namespace taskmesh::core {
+
+/// What this client knows of the id by itself.
+QueryBook::Wanted SubmitterRole::look_up(const TaskId& id, Now now) const {
+  QueryBook::Wanted wanted{.id = id};
+  if (const std::uint32_t slot = tasks_.find(id); slot != no_slot) {
+    const FlyingTask& task = tasks_.at(slot);
+    if (task.pending()) {
+      wanted.known.emplace();
+      wanted.known->id = id;
+      wanted.known->state = TaskState::pending;
+      wanted.known->name = task.submit.name;
+      wanted.known->submitted_at = task.submitted_wall;
+    } else {
+      wanted.holder = task.worker->node;
+    }
+  } else if (const auto end = ends_.find(id); end != ends_.end()) {
+    wanted.known = end->second;
+  } else if (const auto held = holders_.find(id); held != holders_.end()) {
+    const WorkerLink& worker = *held->second;
+    wanted.holder = worker.node;
+    if (worker.gone) wanted.known = lost_report(id, {}, worker.node, worker.name, worker.left, now);
+  }
+  return wanted;
+}
+
+void SubmitterRole::on_query(QueryTasks&& query, Now now, Effects& out) {
+  if (query.wait) {
+    for (const TaskId& id : query.ids) wait_for(id, query, now, out);
+    return;
+  }
+  std::vector<QueryBook::Wanted> wanted;
+  wanted.reserve(query.ids.size());
+  for (const TaskId& id : query.ids) wanted.push_back(look_up(id, now));
+  questions_.ask(query.token, false, query.reply_codec, std::move(wanted), now, out);
+}
+
+void SubmitterRole::wait_for(const TaskId& id, const QueryTasks& query, Now now, Effects& out) {
+  if (const std::uint32_t slot = tasks_.find(id); slot != no_slot) {
+    add_token(slot, query.token);
+    return;  // Still pending: the SUBMIT, or a QUERY at its acceptance, says that we wait.
+  }
+  auto wanted = look_up(id, now);
+  if (wanted.known) {
+    out.notify.emplace_back(Completed{query.token, std::move(*wanted.known)});
+    return;
+  }
+  std::vector<QueryBook::Wanted> one;
+  one.push_back(std::move(wanted));
+  questions_.ask(query.token, true, query.reply_codec, std::move(one), now, out);
+}
+
+/// A question found the holder, and the holder now knows that we wait: like a task of our own from here on.
+void SubmitterRole::hold_for(const QueryBook::Holder& holder, Now now) {
+  std::uint32_t slot = tasks_.find(holder.id);
+  if (slot == no_slot) {
+    const auto worker = workers_.find(holder.node);
+    if (worker == workers_.end()) return;
+    slot = tasks_.adopt(holder.id, holder.reply_codec, now);
+    FlyingTask& task = tasks_.at(slot);
+    task.stage = FlyingTask::Stage::held;
+    task.worker = worker->second.get();
+    task.at = now.at;
+    task.wait_said = true;
+    tasks_.append(worker->second->held, slot);
+  }
+  add_token(slot, holder.token);
+}
+
+void SubmitterRole::add_token(std::uint32_t slot, Token token) {
+  FlyingTask& task = tasks_.at(slot);
+  if (task.submit.token == 0) {
+    task.submit.token = token;
+  } else {
+    task.more.push_back(token);
+  }
+  tokens_[token] = slot;
+}
+
+void SubmitterRole::remove_token(std::uint32_t slot, Token token) {
+  FlyingTask& task = tasks_.at(slot);
+  tokens_.erase(token);
+  if (task.submit.token == token) {
+    task.submit.token = 0;
+    if (task.more.empty()) return;
+    task.submit.token = task.more.back();
+    task.more.pop_back();
+  } else {
+    std::erase(task.more, token);
+  }
+}
+
+void SubmitterRole::on_await_accepted(const AwaitAccepted& await, Now, Effects& out) {
+  if (!await.id) {
+    if (pending_ == 0) {
+      out.notify.emplace_back(Acceptance{.token = await.token});
+    } else {
+      flushes_.push_back({await.token, tasks_.next_serial(), pending_});
+    }
+    return;
+  }
+  Acceptance answer{.token = await.token, .id = await.id};
+  const auto recent = [&] {
+    return std::find_if(recent_.begin(), recent_.end(),
+                        [&](const RecentEnd& end) { return end.id == await.id; });
+  };
+  if (const std::uint32_t slot = tasks_.find(await.id); slot != no_slot) {
+    FlyingTask& task = tasks_.at(slot);
+    if (task.pending()) {
+      task.acceptance_awaited = true;
+      acceptance_[await.id].push_back(await.token);
+      acceptance_tokens_[await.token] = await.id;
+      return;
+    }
+    answer.nodes = {task.worker->node};
+  } else if (const auto end = ends_.find(await.id); end != ends_.end()) {
+    answer.error = end->second.fault.to_error();
+  } else if (const auto held = holders_.find(await.id); held != holders_.end()) {
+    answer.nodes = {held->second->node};
+  } else if (const auto known = recent(); known != recent_.end()) {
+    answer.nodes = {known->node};
+  } else {
+    answer.error = Error{.kind = ErrorKind::not_found,
+                         .what = "the acceptance of task " + to_string(await.id) + " is not known",
+                         .why = "this client did not submit it, or too long ago",
+                         .fix = "ask for its result instead"};
+  }
+  out.notify.emplace_back(std::move(answer));
+}
+
+void SubmitterRole::on_abandon(const Abandon& abandon, Now now, Effects& out) {
+  if (questions_.abandon(abandon.token)) return;
+  std::erase_if(flushes_, [&](const Flush& flush) { return flush.token == abandon.token; });
+  if (const auto asked = acceptance_tokens_.find(abandon.token); asked != acceptance_tokens_.end()) {
+    const auto tokens = acceptance_.find(asked->second);
+    std::erase(tokens->second, abandon.token);
+    if (tokens->second.empty()) acceptance_.erase(tokens);
+    acceptance_tokens_.erase(asked);
+  }
+  const auto waiting = tokens_.find(abandon.token);
+  if (waiting == tokens_.end()) return;
+  const std::uint32_t slot = waiting->second;
+  remove_token(slot, abandon.token);
+  FlyingTask& task = tasks_.at(slot);
+  if (task.awaited()) return;
+  if (task.stage == FlyingTask::Stage::held) {
+    remember_holder(task.submit.id, *task.worker);
+    tasks_.erase(slot);
+  } else if (abandon.withdraw && !task.sent_before) {
+    ++counters_.expired;
+    end_here(slot, TaskState::expired,
+             {.kind = ErrorKind::timed_out,
+              .what = "task " + to_string(task.submit.id) + " ('" + task.submit.name + "') was not sent",
+              .why = "its caller stopped waiting before a worker was found for it",
+              .fix = "start a worker, or wait longer"},
+             now, out);
+  }
+}
+
+}  // namespace taskmesh::core

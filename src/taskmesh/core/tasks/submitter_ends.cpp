@@ -1,0 +1,166 @@
+// SubmitterRole: how a task ends for this client, and what is remembered of it.
+#include "taskmesh/core/tasks/submitter_role.hpp"
+
+namespace taskmesh::core {
+
+namespace {
+
+/// Ends told by workers that AwaitAccepted may still ask about.
+constexpr std::size_t recent_ends_max = 4'096;
+
+}  // namespace
+
+/// Flushes count what was pending when they were asked for.
+void SubmitterRole::left_pending(const FlyingTask& task, Effects& out) {
+  --pending_;
+  if (flushes_.empty()) return;
+  for (Flush& flush : flushes_) {
+    if (task.serial < flush.before && --flush.open == 0) {
+      out.notify.emplace_back(Acceptance{.token = flush.token});
+    }
+  }
+  std::erase_if(flushes_, [](const Flush& flush) { return flush.open == 0; });
+}
+
+void SubmitterRole::tell_accepted(FlyingTask& task, NodeId node, Effects& out) {
+  left_pending(task, out);
+  if (!task.acceptance_awaited) return;
+  task.acceptance_awaited = false;
+  const auto found = acceptance_.find(task.submit.id);
+  if (found == acceptance_.end()) return;
+  for (const Token token : found->second) {
+    acceptance_tokens_.erase(token);
+    out.notify.emplace_back(Acceptance{token, task.submit.id, {node}, std::nullopt});
+  }
+  acceptance_.erase(found);
+}
+
+void SubmitterRole::tell_refused(FlyingTask& task, const Error& error, Effects& out) {
+  left_pending(task, out);
+  if (!task.acceptance_awaited) return;
+  const auto found = acceptance_.find(task.submit.id);
+  if (found == acceptance_.end()) return;
+  for (const Token token : found->second) {
+    acceptance_tokens_.erase(token);
+    out.notify.emplace_back(Acceptance{token, task.submit.id, {}, error});
+  }
+  acceptance_.erase(found);
+}
+
+/// A worker told the end. The entry is gone afterwards.
+void SubmitterRole::complete(std::uint32_t slot, proto::TaskReport&& report, Effects& out) {
+  FlyingTask& task = tasks_.at(slot);
+  if (task.pending()) {
+    settle_answer(task);
+    tell_accepted(task, report.worker, out);
+  }
+  if (task.name != nullptr) waiting_.remove(slot);
+  remember_recent(task.submit.id, report.worker);
+  for (const Token token : task.more) {
+    tokens_.erase(token);
+    out.notify.emplace_back(Completed{token, report});
+  }
+  if (task.submit.token != 0) {
+    tokens_.erase(task.submit.token);
+    out.notify.emplace_back(Completed{task.submit.token, std::move(report)});
+  }
+  tasks_.erase(slot);
+}
+
+/// This client itself says how the task ended.
+void SubmitterRole::end_here(std::uint32_t slot, TaskState state, const Error& error, Now now, Effects& out) {
+  const FlyingTask& task = tasks_.at(slot);
+  proto::TaskReport report;
+  report.id = task.submit.id;
+  report.state = state;
+  report.name = task.submit.name;
+  report.submitted_at = task.submitted_wall;
+  report.completed_at = now.wall;
+  report.fault = proto::Fault::from(error);
+  finish_here(slot, std::move(report), out);
+}
+
+void SubmitterRole::end_lost(std::uint32_t slot, const WorkerLink& worker, Now now, Effects& out) {
+  const FlyingTask& task = tasks_.at(slot);
+  ++counters_.lost;
+  auto report = lost_report(task.submit.id, task.submit.name, worker.node, worker.name, worker.left, now);
+  report.submitted_at = task.submitted_wall;
+  finish_here(slot, std::move(report), out);
+}
+
+void SubmitterRole::finish_here(std::uint32_t slot, proto::TaskReport&& report, Effects& out) {
+  FlyingTask& task = tasks_.at(slot);
+  if (task.pending()) {
+    settle_answer(task);
+    tell_refused(task, report.fault.to_error(), out);
+  }
+  if (task.name != nullptr) waiting_.remove(slot);
+  remember_end(report);
+  if (!task.submit.callback_address.empty()) {
+    ends_to_tell_.push_back(std::make_shared<Ended>(Ended{.report = report,
+                                                          .callback_address = task.submit.callback_address,
+                                                          .callback_data = task.submit.callback_data}));
+  }
+  for (const Token token : task.more) {
+    tokens_.erase(token);
+    out.notify.emplace_back(Completed{token, report});
+  }
+  if (task.submit.token != 0) {
+    tokens_.erase(task.submit.token);
+    out.notify.emplace_back(Completed{task.submit.token, std::move(report)});
+  }
+  tasks_.erase(slot);
+}
+
+std::vector<EndedPtr> SubmitterRole::take_ends() {
+  std::vector<EndedPtr> ends;
+  ends.swap(ends_to_tell_);
+  return ends;
+}
+
+void SubmitterRole::remember_holder(const TaskId& id, WorkerLink& worker) {
+  const auto [place, fresh] = holders_.insert({id, &worker});
+  if (!fresh) return;
+  ++worker.remembered;
+  holders_order_.push_back(id);
+  if (holders_order_.size() <= limits::remembered_max) return;
+  const auto oldest = holders_.find(holders_order_.front());
+  WorkerLink& former = *oldest->second;
+  holders_.erase(oldest);
+  holders_order_.pop_front();
+  --former.remembered;
+  forget_if_useless(former);
+}
+
+void SubmitterRole::remember_end(const proto::TaskReport& report) {
+  if (!ends_.insert_or_assign(report.id, report).second) return;
+  ends_order_.push_back(report.id);
+  if (ends_order_.size() <= limits::remembered_max) return;
+  ends_.erase(ends_order_.front());
+  ends_order_.pop_front();
+}
+
+void SubmitterRole::remember_recent(const TaskId& id, NodeId node) {
+  if (recent_.size() < recent_ends_max) {
+    recent_.push_back({id, node});
+    return;
+  }
+  recent_[recent_next_] = {id, node};
+  recent_next_ = (recent_next_ + 1) % recent_ends_max;
+}
+
+Error SubmitterRole::not_served_error(const FlyingTask& task) const {
+  std::string near;
+  for (const std::string& name : placement_.nearest_names(task.submit.name)) {
+    near += (near.empty() ? "; the nearest names are '" : ", '") + name + "'";
+  }
+  const std::size_t alive = membership_.alive();
+  return {.kind = ErrorKind::not_found,
+          .what = "no worker serves the task '" + task.submit.name + "'",
+          .why = (alive == 1 ? std::string("the one reachable worker does not know it")
+                             : "none of " + std::to_string(alive) + " reachable workers knows it") +
+                 near,
+          .fix = "check the name, or start a worker that serves it"};
+}
+
+}  // namespace taskmesh::core
