@@ -1,24 +1,31 @@
-// ExecutorRole: a worker's side of a task: accept, queue, hand to a slot, end, tell.  Spec: proto/03-tasks.md.
+// ExecutorRole: a worker's side of a task: accept, queue, hand to a slot, end, tell.  Spec:
+// proto/03-tasks.md.
 //
 // Accepts SUBMITs into a bounded queue (BUSY beyond it), recognises repeated ids, starts by priority, keeps
-// results, answers QUERY, and gives every end to the outbox: for each waiting link and for the callback address.
-// Short tasks are handed over ahead of free slots so that a flood is not one thread hop per task: the sum of
-// the expected times of what is handed over and not finished stays below short_task per free slot; what is
-// not started within 5 ms is recalled.
+// results, answers QUERY, and gives every end to the outbox: for each waiting link and for the callback
+// address. Short tasks are handed over ahead of free slots so that a flood is not one thread hop per task
+// (core/tasks/slots.hpp); what is not started within 5 ms is recalled.
+// The executor answers every Run once: Finished, or (after recall) its id in Returned.
 // Pure; one thread; `now.at` never decreases.
 #pragma once
 
+#include <tsl/robin_map.h>
+
+#include <cstdint>
 #include <deque>
-#include <string>
-#include <unordered_map>
-#include <unordered_set>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "taskmesh/core/callbacks/callback_outbox.hpp"
 #include "taskmesh/core/config.hpp"
+#include "taskmesh/core/tasks/deadlines.hpp"
 #include "taskmesh/core/tasks/result_cache.hpp"
 #include "taskmesh/core/tasks/run_queue.hpp"
 #include "taskmesh/core/tasks/seen_ids.hpp"
+#include "taskmesh/core/tasks/slots.hpp"
+#include "taskmesh/core/tasks/submit_answers.hpp"
+#include "taskmesh/core/tasks/submit_check.hpp"
 #include "taskmesh/core/tasks/task_record.hpp"
 #include "taskmesh/core/types.hpp"
 
@@ -27,6 +34,8 @@ namespace taskmesh::core {
 class ExecutorRole {
  public:
   ExecutorRole(const NodeConfig& config, NodeCounters& counters, CallbackOutbox& outbox);
+  ExecutorRole(const ExecutorRole&) = delete;
+  ExecutorRole& operator=(const ExecutorRole&) = delete;
 
   /// `link` is greeted. Answers at the end of the turn: ACCEPTED, BUSY; REJECT at once.
   void on_submit(LinkId link, proto::Submit&& submit, Now now, Effects& out);
@@ -42,17 +51,75 @@ class ExecutorRole {
   /// learns from the outbox what was delivered, sets wake_at.
   void on_turn_end(const proto::Load& load, Now now, Effects& out);
 
+  /// Accepted and not started; also what is handed over ahead.
   std::uint32_t queued() const;
+  /// Slots that are occupied; never more than there are.
   std::uint32_t running() const;
   std::uint32_t oldest_ms(TimePoint now) const;
-  bool draining() const;
+  bool draining() const { return drain_until_.has_value(); }
   /// No task is queued or running.
-  bool idle() const;
+  bool idle() const { return live_ == 0; }
 
  private:
-  NodeConfig config_;
+  struct Outcome {
+    TaskState state = TaskState::lost;
+    proto::Fault fault;
+    Payload result;
+    Bytes json;
+    WallTime started_at;
+    WallTime completed_at;
+  };
+
+  // Accepting.
+  bool answer_known(LinkId link, const proto::Submit& submit, SeenIds::Answer answer, Now now);
+  bool refuse_for_now(LinkId link, const proto::Submit& submit);
+  bool full(const proto::Submit& submit) const;
+  Duration room_expected_in() const;
+  void accept(LinkId link, proto::Submit&& submit, std::uint32_t name, Now now);
+  void reject(LinkId link, const proto::Submit& submit, proto::Code code, const Error& error, Effects& out);
+  const std::uint32_t* find_name(std::string_view name);
+  void add_waiter(TaskRecord& task, Waiter waiter);
+
+  // Running.
+  void hand_over(Now now, Effects& out);
+  Run make_run(const TaskRecord& task) const;
+  void recall(Now now, Effects& out);
+
+  // Ending.
+  void do_due(Now now);
+  void expire(TaskRecord& task, Now now);
+  void lose_rest(Now now);
+  Outcome outcome_of(Finished&& finished, const TaskRecord& task) const;
+  void end(TaskRecord& task, Outcome&& outcome, Now now);
+  void publish(const TaskRecord& task, const EndedPtr& ended, Now now);
+
+  // Telling.
+  proto::TaskReport report_of(const TaskRecord& task) const;
+  proto::TaskReport about(const TaskId& id, LinkId link, const proto::Query& query, Now now);
+  EndedPtr remains_of(const TaskId& id, std::optional<proto::TaskReport> remembered) const;
+
+  TaskRecord* find(const TaskId& id);
+  TaskRecord& new_record(const TaskId& id);
+  void erase(TaskRecord& task);
+
+  const NodeConfig config_;
   NodeCounters& counters_;
   CallbackOutbox& outbox_;
+  tsl::robin_map<std::string_view, std::uint32_t> names_;  // Views into config_.self.serves.
+  std::uint32_t last_name_ = 0;
+  std::deque<TaskRecord> pool_;  // Records stay where they are; free ones are used again.
+  std::vector<TaskRecord*> free_;
+  tsl::robin_map<TaskId, TaskRecord*> records_;
+  RunQueue queue_;
+  Slots slots_;
+  Deadlines deadlines_;
+  SeenIds seen_;
+  ResultCache cache_;
+  SubmitAnswers answers_;
+  std::size_t waiting_ = 0;       // In queue_ and alive.
+  std::size_t live_ = 0;          // Accepted, end not told.
+  std::uint64_t live_bytes_ = 0;  // Their arguments.
+  std::optional<TimePoint> drain_until_;
 };
 
 }  // namespace taskmesh::core

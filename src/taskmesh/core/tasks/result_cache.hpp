@@ -1,11 +1,18 @@
 // ResultCache: ended tasks, readable for their ttl within bounds of number and bytes; least recently used
 // goes first. What goes leaves its state behind (no value), in a second bounded table.  proto/03-tasks.md 4.
-// Pure; one thread; `now` never decreases.
+//
+// The newest result is kept even if it alone is above bytes_max: what is told can be read.
+// Pure; one thread; `now` never decreases. Every call but expire() takes constant time.
 #pragma once
 
+#include <tsl/robin_map.h>
+
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <optional>
+#include <vector>
 
 #include "taskmesh/core/config.hpp"
 #include "taskmesh/core/tasks/task_record.hpp"
@@ -25,8 +32,60 @@ class ResultCache {
   std::optional<CallbackState> callback(const TaskId& id) const;
   /// Drops what is past its ttl. Returns when to call again.
   std::optional<TimePoint> expire(TimePoint now);
-  std::size_t size() const;
-  std::uint64_t bytes() const;
+  /// Results that can be read, and their size.
+  std::size_t size() const { return size_; }
+  std::uint64_t bytes() const { return bytes_; }
+  /// Ended tasks that are known by state alone.
+  std::size_t remembered_size() const { return remembered_size_; }
+
+ private:
+  using Index = std::uint32_t;
+  static constexpr Index none = UINT32_MAX;
+  struct Links {
+    Index older = none;
+    Index newer = none;
+  };
+  struct List {
+    Index oldest = none;
+    Index newest = none;
+  };
+  struct Entry {
+    TaskId id;
+    EndedPtr ended;  // Null: known by state alone.
+    TimePoint expires{};
+    std::uint64_t bytes = 0;
+    WallTime completed_at;
+    std::uint32_t attempt = 0;
+    Links use;  // Least recently used first; without a value: first forgotten first.
+    Links age;  // Within the ttl class.
+    std::uint16_t ttl_class = 0;
+    std::uint8_t fault_kind = 0;
+    TaskState state = TaskState::unknown;
+    CallbackState callback = CallbackState::none;
+  };
+  // Results of about one ttl are a list: oldest first is nearly earliest expiry first, and nothing is sorted.
+  static constexpr std::size_t ttl_classes = 8 * 64;
+  static std::uint16_t class_of(Duration ttl);
+
+  void append(List& list, Links Entry::*links, Index index);
+  void remove(List& list, Links Entry::*links, Index index);
+  Index new_entry();
+  void drop_value(Index index);
+  void erase(Index index);
+
+  std::size_t results_max_;
+  std::uint64_t bytes_max_;
+  std::size_t remembered_max_;
+  std::deque<Entry> entries_;
+  std::vector<Index> free_;
+  tsl::robin_map<TaskId, Index> by_id_;
+  List used_;
+  List remembered_;
+  std::array<List, ttl_classes> by_ttl_;
+  std::optional<TimePoint> next_expiry_;
+  std::size_t size_ = 0;
+  std::size_t remembered_size_ = 0;
+  std::uint64_t bytes_ = 0;
 };
 
 }  // namespace taskmesh::core

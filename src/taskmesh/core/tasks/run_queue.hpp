@@ -1,12 +1,14 @@
 // RunQueue: accepted tasks that wait for a slot: four priorities, first in, first out inside each.
 //
-// Bounded by the caller (size, bytes). Removal of an id that is not at the front is lazy. Pure; one thread.
+// Bounded by the caller (size, bytes). An id that must not be started any more stays until it comes to the
+// front, where the caller skips it, or until compact() drops it. Pure; one thread.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 
 #include "taskmesh/base/ids.hpp"
@@ -22,6 +24,8 @@ class RunQueue {
   /// The next task to start; nullopt when empty.
   std::optional<TaskId> pop();
   std::optional<TaskId> peek() const;
+  /// Drops what `keep` says no to; the order of the rest stays.
+  void compact(const std::function<bool(const TaskId&)>& keep);
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
 

@@ -1,6 +1,7 @@
 // A task at the worker that holds it, and what remains of it after its end.  Spec: proto/03-tasks.md section 4.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,17 +21,47 @@ struct Ended {
 };
 using EndedPtr = std::shared_ptr<const Ended>;
 
-/// An accepted task that has not ended.
+/// The report in the form that an asker wants: JSON where it asks for that and we have it, else as it is.
+inline proto::TaskReport report_for(const Ended& ended, Codec wanted) {
+  proto::TaskReport report = ended.report;
+  if (wanted == Codec::json && report.codec != Codec::json && !ended.json.empty()) {
+    report.codec = Codec::json;
+    report.result = ended.json;
+  }
+  return report;
+}
+
+/// A link that asked to be told the end, and the form it wants the result in.
+struct Waiter {
+  LinkId link;
+  Codec codec = Codec::cereal;
+};
+
+/// Where an accepted task is, seen from the executor of the process.
+enum class Place : std::uint8_t {
+  waiting,  ///< In the run queue.
+  ahead,    ///< Handed over although no slot is free: not started, may be taken back.
+  slot,     ///< Handed over, and occupies a slot until the executor has answered.
+};
+
+/// An accepted task that has not ended; also one whose end was told (expired, lost) while the executor still
+/// has it. Its arguments stay until the end: what is handed over may come back.
 struct TaskRecord {
-  proto::Submit submit;               ///< As accepted; args are released when handed over.
+  proto::Submit submit;               ///< As accepted; `seq` is that of the last SUBMIT for it.
   TaskState state = TaskState::queued;
+  Place place = Place::waiting;
   std::uint32_t attempt = 0;
-  std::size_t args_bytes = 0;
+  std::uint32_t name = 0;             ///< Number of the task name at this worker.
   std::optional<TimePoint> deadline;
+  Duration expected{};                ///< While handed over: its expected time; zero: long or unknown.
   TimePoint handed_over{};
-  WallTime submitted_at;
+  TimePoint in_slot_since{};
+  bool moved_up = false;              ///< In a slot since another one ended: perhaps not started yet.
   WallTime started_at;
-  std::vector<LinkId> waiters;        ///< Links that asked to be told the end.
+  LinkId asked_on;                    ///< Link of the last SUBMIT for it.
+  std::vector<Waiter> waiters;
+  TaskRecord* older = nullptr;        ///< Neighbours in the order of hand-over (core/tasks/slots.hpp).
+  TaskRecord* newer = nullptr;
 };
 
 /// True if the state machine allows the move; everything else is a bug of ours.

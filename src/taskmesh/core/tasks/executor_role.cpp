@@ -1,0 +1,497 @@
+#include "taskmesh/core/tasks/executor_role.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <utility>
+
+#include "taskmesh/base/check.hpp"
+
+namespace taskmesh::core {
+
+namespace {
+
+/// A span from the wire. Ten years are for ever, and far from overflow.
+Duration span_of_ms(std::uint64_t ms) {
+  constexpr std::uint64_t most = 10ULL * 365 * 24 * 3600 * 1000;
+  return std::chrono::milliseconds(std::min(ms, most));
+}
+
+WallTime submitted_at(const TaskId& id) { return {static_cast<std::int64_t>(created_unix_ms(id)) * 1000}; }
+
+bool waits(const proto::Submit& submit) { return (submit.flags & proto::Submit::wait_flag) != 0; }
+
+proto::Fault fault(ErrorKind kind, const TaskId& id, std::string_view what, std::string why,
+                   std::string fix) {
+  return {static_cast<std::uint8_t>(kind), "task " + to_string(id) + " " + std::string(what), std::move(why),
+          std::move(fix)};
+}
+
+EndedPtr in_codec(const EndedPtr& ended, Codec wanted) {
+  if (wanted != Codec::json || ended->report.codec == Codec::json || ended->json.empty()) return ended;
+  auto other = std::make_shared<Ended>(*ended);
+  other->report = report_for(*ended, wanted);
+  return other;
+}
+
+}  // namespace
+
+ExecutorRole::ExecutorRole(const NodeConfig& config, NodeCounters& counters, CallbackOutbox& outbox)
+    : config_(config),
+      counters_(counters),
+      outbox_(outbox),
+      slots_(config.self.slots, config.self.serves.size(), counters),
+      cache_(config.results_max, config.results_bytes_max, limits::remembered_max) {
+  for (const std::string& name : config_.self.serves) {
+    names_.emplace(name, static_cast<std::uint32_t>(&name - config_.self.serves.data()));
+  }
+}
+
+// ---- Accepting ----------------------------------------------------------------------------------------
+
+void ExecutorRole::on_submit(LinkId link, proto::Submit&& submit, Now now, Effects& out) {
+  ++counters_.submits;
+  answers_.open(link);
+  if (const auto refusal = check_submit(submit, config_)) {
+    reject(link, submit, refusal->code, refusal->error, out);
+    return;
+  }
+  const std::uint32_t* name = find_name(submit.name);
+  if (!name) {
+    reject(link, submit, proto::Code::no_such_queue,
+           {ErrorKind::not_found, "nobody serves '" + submit.name + "' here",
+            "worker '" + config_.self.name + "' does not serve that name",
+            "start a worker that serves it, or correct the name"},
+           out);
+    return;
+  }
+  const bool again = (submit.flags & proto::Submit::again_flag) != 0;
+  const auto answer = seen_.check(submit.id, submit.settled, again, span_of_ms(submit.age_ms), now.at);
+  if (answer_known(link, submit, answer, now)) return;
+  if (answer == SeenIds::Answer::too_old) {
+    reject(link, submit, proto::Code::too_old,
+           {ErrorKind::lost, "task " + to_string(submit.id) + " is not taken again",
+            "it is too old to know whether it was accepted here before",
+            "look for its effects before you submit it anew"},
+           out);
+    return;
+  }
+  if (refuse_for_now(link, submit)) {
+    seen_.forget(submit.id);
+    return;
+  }
+  accept(link, std::move(submit), *name, now);
+}
+
+/// Answers a SUBMIT whose id is known here. False: it is not.
+bool ExecutorRole::answer_known(LinkId link, const proto::Submit& submit, SeenIds::Answer answer, Now now) {
+  TaskRecord* task = find(submit.id);
+  if (task && !is_terminal(task->state)) {
+    ++counters_.duplicates;
+    task->submit.seq = submit.seq;
+    task->asked_on = link;
+    if (waits(submit)) add_waiter(*task, {link, submit.reply_codec});
+    answers_.accepted(link, submit.seq);
+    return true;
+  }
+  const bool first = answer == SeenIds::Answer::fresh && (submit.flags & proto::Submit::again_flag) == 0;
+  if (!task && first) return false;  // The hot path ends here, before a look into the results.
+  EndedPtr ended = cache_.find(submit.id, now.at);
+  auto remembered = ended ? std::nullopt : cache_.remembered(submit.id);
+  if (!task && !ended && !remembered && answer != SeenIds::Answer::seen) return false;
+  ++counters_.duplicates;
+  if (!waits(submit)) {
+    answers_.accepted(link, submit.seq);
+    return true;
+  }
+  // NOTIFY implies ACCEPTED.
+  if (!ended) ended = remains_of(submit.id, std::move(remembered));
+  outbox_.to_link(link, in_codec(ended, submit.reply_codec), now);
+  return true;
+}
+
+/// Says BUSY if there is no room. False: there is, and it is taken where others keep it.
+bool ExecutorRole::refuse_for_now(LinkId link, const proto::Submit& submit) {
+  if (draining()) {
+    answers_.busy(link, submit.seq, proto::Code::draining, limits::busy_retry_max);
+  } else if (full(submit)) {
+    answers_.busy(link, submit.seq, proto::Code::busy, room_expected_in());
+  } else if (!submit.callback_address.empty() && !outbox_.reserve(submit.callback_address)) {
+    answers_.busy(link, submit.seq, proto::Code::busy, limits::busy_retry_max);
+  } else {
+    return false;
+  }
+  ++counters_.busy;
+  return true;
+}
+
+bool ExecutorRole::full(const proto::Submit& submit) const {
+  // What a free slot takes at the end of this turn does not wait.
+  const std::size_t queue = queued();
+  if (queue >= config_.queue_tasks_max + slots_.free()) return true;
+  // One that is larger than the limit must get through when nothing waits.
+  return queue > slots_.free() && live_bytes_ + submit.args.size() > config_.queue_bytes_max;
+}
+
+/// Half of the queue's expected time: by then there is room, and still work.
+Duration ExecutorRole::room_expected_in() const {
+  const auto rounds = static_cast<double>(queued()) / slots_.total() / 2;
+  const double ns = std::min(rounds * static_cast<double>(slots_.usual().count()), 1e18);
+  return std::clamp(Duration{static_cast<Duration::rep>(ns)}, limits::busy_retry, limits::busy_retry_max);
+}
+
+void ExecutorRole::accept(LinkId link, proto::Submit&& submit, std::uint32_t name, Now now) {
+  TaskRecord& task = new_record(submit.id);
+  task.submit = std::move(submit);
+  task.name = name;
+  task.asked_on = link;
+  if (waits(task.submit)) task.waiters.push_back({link, task.submit.reply_codec});
+  if (task.submit.deadline_ms != 0) {
+    task.deadline = now.at + span_of_ms(task.submit.deadline_ms);
+    deadlines_.add(task.submit.id, *task.deadline);
+  }
+  queue_.push(task.submit.id, task.submit.priority);
+  ++waiting_;
+  ++live_;
+  live_bytes_ += task.submit.args.size();
+  answers_.accepted(link, task.submit.seq);
+}
+
+void ExecutorRole::reject(LinkId link, const proto::Submit& submit, proto::Code code, const Error& error,
+                          Effects& out) {
+  ++counters_.rejected;
+  out.send.push_back({link, proto::Reject{submit.seq, submit.id, static_cast<std::uint16_t>(code),
+                                          proto::Fault::from(error)}});
+}
+
+const std::uint32_t* ExecutorRole::find_name(std::string_view name) {
+  const auto& serves = config_.self.serves;
+  if (last_name_ < serves.size() && serves[last_name_] == name) return &last_name_;
+  const auto found = names_.find(name);
+  if (found == names_.end()) return nullptr;
+  last_name_ = found->second;
+  return &last_name_;
+}
+
+/// Beyond waiters_max nobody is added: who is not told asks again.
+void ExecutorRole::add_waiter(TaskRecord& task, Waiter waiter) {
+  for (Waiter& known : task.waiters) {
+    if (known.link != waiter.link) continue;
+    known.codec = waiter.codec;
+    return;
+  }
+  if (task.waiters.size() >= limits::waiters_max) {
+    std::erase_if(task.waiters, [&](const Waiter& known) { return !answers_.is_open(known.link); });
+  }
+  if (task.waiters.size() < limits::waiters_max) task.waiters.push_back(waiter);
+}
+
+// ---- Running ------------------------------------------------------------------------------------------
+
+void ExecutorRole::hand_over(Now now, Effects& out) {
+  while (waiting_ > 0) {
+    const auto id = queue_.pop();
+    TASKMESH_CHECK(id.has_value());
+    TaskRecord* task = find(*id);
+    if (!task || task->place != Place::waiting) continue;  // Its end was told while it waited.
+    const auto room = slots_.room_for(*task, now.at);
+    if (room == Slots::Room::none) {
+      queue_.push_front(*id, task->submit.priority);
+      return;
+    }
+    --waiting_;
+    out.run.push_back(make_run(*task));
+    slots_.hand_over(*task, room, now);
+  }
+}
+
+Run ExecutorRole::make_run(const TaskRecord& task) const {
+  const proto::Submit& submit = task.submit;
+  Run run{.id = submit.id, .attempt = 1, .name = config_.self.serves[task.name]};
+  run.args = {submit.codec, submit.args};
+  run.reply_codec = submit.reply_codec;
+  run.want_json = !submit.callback_address.empty() && submit.reply_codec != Codec::json &&
+                  !outbox_.takes_cereal(submit.callback_address);
+  run.deadline = task.deadline;
+  return run;
+}
+
+void ExecutorRole::on_finished(Finished&& finished, Now now, Effects&) {
+  TaskRecord* task = find(finished.id);
+  if (!task || task->place == Place::waiting || finished.attempt != 1) {
+    ++counters_.late_ends;  // Of nothing that we handed over: an end that came twice.
+    return;
+  }
+  slots_.learn(task->name, finished.elapsed);
+  if (is_terminal(task->state)) {
+    ++counters_.late_ends;
+  } else {
+    slots_.mark_started(*task, now);
+    ++counters_.finished;
+    end(*task, outcome_of(std::move(finished), *task), now);
+  }
+  slots_.release(*task, now);
+  erase(*task);
+}
+
+void ExecutorRole::on_returned(const Returned& returned, Now now, Effects&) {
+  // From the last to the first, so that each goes in front of its successor.
+  for (auto id = returned.ids.rbegin(); id != returned.ids.rend(); ++id) {
+    TaskRecord* task = find(*id);
+    if (!task || task->place == Place::waiting) continue;
+    slots_.release(*task, now);
+    if (is_terminal(task->state)) {
+      erase(*task);
+      continue;
+    }
+    task->state = TaskState::queued;
+    task->attempt = 0;
+    task->started_at = {};
+    queue_.push_front(*id, task->submit.priority);
+    ++waiting_;
+  }
+}
+
+void ExecutorRole::recall(Now now, Effects& out) {
+  auto due = slots_.recall_due();
+  if (due && *due <= now.at) {
+    out.recall = true;
+    slots_.recalled(now.at);
+    due = slots_.recall_due();
+  }
+  if (due) out.wake_by(*due);
+}
+
+// ---- Ending -------------------------------------------------------------------------------------------
+
+void ExecutorRole::on_drain(TimePoint until, Now now, Effects&) {
+  drain_until_ = drain_until_ ? std::min(*drain_until_, until) : until;
+  do_due(now);
+}
+
+void ExecutorRole::on_tick(Now now, Effects&) { do_due(now); }
+
+void ExecutorRole::do_due(Now now) {
+  while (const auto id = deadlines_.pop_due(now.at)) {
+    TaskRecord* task = find(*id);
+    if (task && !is_terminal(task->state) && task->deadline && *task->deadline <= now.at) expire(*task, now);
+  }
+  if (drain_until_ && *drain_until_ <= now.at) lose_rest(now);
+  cache_.expire(now.at);
+}
+
+void ExecutorRole::expire(TaskRecord& task, Now now) {
+  ++counters_.expired;
+  const bool started = task.state == TaskState::running;
+  end(task,
+      {.state = TaskState::expired,
+       .fault = fault(ErrorKind::timed_out, task.submit.id, "expired",
+                      "its deadline passed while it " + std::string(started ? "ran" : "waited for a slot"),
+                      "give it more time, or add workers for '" + config_.self.serves[task.name] + "'")},
+      now);
+  if (task.place == Place::waiting) erase(task);
+}
+
+void ExecutorRole::lose_rest(Now now) {
+  if (live_ == 0) return;
+  std::vector<TaskRecord*> rest;
+  for (const auto& [id, task] : records_) {
+    if (!is_terminal(task->state)) rest.push_back(task);
+  }
+  for (TaskRecord* task : rest) {
+    ++counters_.lost;
+    end(*task,
+        {.state = TaskState::lost,
+         .fault =
+             fault(ErrorKind::lost, task->submit.id, "is lost", "the worker left before it ended",
+                   "submit it again if running it twice does no harm, or give workers more time to drain")},
+        now);
+    if (task->place == Place::waiting) erase(*task);
+  }
+}
+
+ExecutorRole::Outcome ExecutorRole::outcome_of(Finished&& finished, const TaskRecord& task) const {
+  Outcome outcome{.state = TaskState::success,
+                  .started_at = finished.started_at ? finished.started_at : task.started_at,
+                  .completed_at = finished.completed_at};
+  if (finished.error) {
+    outcome.state = TaskState::failure;
+    outcome.fault = proto::Fault::from(*finished.error);
+  } else if (const auto size = std::max(finished.result.bytes.size(), finished.json.size());
+             size > config_.payload_max) {
+    outcome.state = TaskState::failure;
+    outcome.fault =
+        fault(ErrorKind::invalid, task.submit.id, "has a result that is too large",
+              std::to_string(size) + " octets, the limit is " + std::to_string(config_.payload_max),
+              "return less, or a reference to the data");
+  } else {
+    outcome.result = std::move(finished.result);
+    outcome.json = std::move(finished.json);
+  }
+  return outcome;
+}
+
+/// Makes the end known and readable. The record is the caller's to erase when the executor has let go of it.
+void ExecutorRole::end(TaskRecord& task, Outcome&& outcome, Now now) {
+  TASKMESH_CHECK(may_move(task.state, outcome.state));
+  proto::Submit& submit = task.submit;
+  auto ended = std::make_shared<Ended>();
+  ended->report = report_of(task);
+  ended->report.state = outcome.state;
+  if (outcome.started_at) ended->report.started_at = outcome.started_at;
+  ended->report.completed_at = outcome.completed_at ? outcome.completed_at : now.wall;
+  ended->report.fault = std::move(outcome.fault);
+  ended->report.codec = outcome.result.codec;
+  ended->report.result = std::move(outcome.result.bytes);
+  ended->json = std::move(outcome.json);
+  ended->callback_address = std::move(submit.callback_address);
+  ended->callback_data = std::move(submit.callback_data);
+
+  task.state = outcome.state;
+  --live_;
+  live_bytes_ -= submit.args.size();
+  submit.args = {};
+  const auto over = [this](const TaskId& id) {
+    const TaskRecord* other = find(id);
+    return !other || is_terminal(other->state);
+  };
+  if (task.place == Place::waiting) {
+    --waiting_;
+    if (queue_.size() > 2 * waiting_ + 64) queue_.compact([&](const TaskId& id) { return !over(id); });
+  }
+  if (task.deadline) deadlines_.remove(over);
+  publish(task, ended, now);
+  task.waiters.clear();
+}
+
+/// First readable, then told.
+void ExecutorRole::publish(const TaskRecord& task, const EndedPtr& ended, Now now) {
+  const proto::Submit& submit = task.submit;
+  cache_.put(ended, submit.result_ttl_ms != 0 ? span_of_ms(submit.result_ttl_ms) : config_.result_ttl,
+             now.at);
+  for (const Waiter& waiter : task.waiters) {
+    if (!answers_.is_open(waiter.link)) continue;
+    outbox_.to_link(waiter.link, in_codec(ended, waiter.codec), now);
+    if (waiter.link == task.asked_on) answers_.told(waiter.link, submit.seq);
+  }
+  if (!ended->callback_address.empty()) outbox_.to_address(ended, now);
+}
+
+// ---- Telling ------------------------------------------------------------------------------------------
+
+void ExecutorRole::on_query(LinkId link, const proto::Query& query, Now now, Effects& out) {
+  if (query.ids.size() > limits::query_ids_max) {
+    ++counters_.bad_input;
+    out.send.push_back({link, proto::ErrorReport{.code = static_cast<std::uint16_t>(proto::Code::too_large),
+                                                 .about = static_cast<std::uint16_t>(proto::Type::query),
+                                                 .text = "a QUERY names at most " +
+                                                         std::to_string(limits::query_ids_max) + " ids"}});
+    return;
+  }
+  answers_.open(link);
+  for (const TaskId& id : query.ids) {
+    out.send.push_back({link, proto::Status{query.request, about(id, link, query, now)}});
+  }
+}
+
+proto::TaskReport ExecutorRole::about(const TaskId& id, LinkId link, const proto::Query& query, Now now) {
+  if (TaskRecord* task = find(id); task && !is_terminal(task->state)) {
+    if ((query.flags & proto::Query::wait_flag) != 0) add_waiter(*task, {link, query.reply_codec});
+    return report_of(*task);
+  }
+  proto::TaskReport report{.id = id};
+  if (const EndedPtr ended = cache_.find(id, now.at)) {
+    report = report_for(*ended, query.reply_codec);
+  } else if (auto remembered = cache_.remembered(id)) {
+    report = std::move(*remembered);
+    report.submitted_at = submitted_at(id);
+    report.worker = config_.self.node;
+    report.worker_name = config_.self.name;
+  }
+  if (const auto callback = cache_.callback(id)) report.callback = *callback;
+  return report;
+}
+
+/// Of a task that has not ended.
+proto::TaskReport ExecutorRole::report_of(const TaskRecord& task) const {
+  proto::TaskReport report{.id = task.submit.id, .state = task.state};
+  report.callback = task.submit.callback_address.empty() ? CallbackState::none : CallbackState::pending;
+  report.attempt = task.attempt;
+  report.submitted_at = submitted_at(task.submit.id);
+  report.started_at = task.started_at;
+  report.worker = config_.self.node;
+  report.worker_name = config_.self.name;
+  report.name = config_.self.serves[task.name];
+  return report;
+}
+
+/// What is told to who waits for a task that ended long ago. Without even its state it counts as lost.
+EndedPtr ExecutorRole::remains_of(const TaskId& id, std::optional<proto::TaskReport> remembered) const {
+  auto ended = std::make_shared<Ended>();
+  if (remembered) {
+    ended->report = std::move(*remembered);
+  } else {
+    ended->report = {.id = id, .state = TaskState::lost, .flags = proto::TaskReport::value_gone_flag};
+    ended->report.fault = fault(ErrorKind::lost, id, "ended, nobody knows how",
+                                "it was accepted here before, and its end is no longer remembered",
+                                "look for its effects before you submit it anew");
+  }
+  ended->report.submitted_at = submitted_at(id);
+  ended->report.worker = config_.self.node;
+  ended->report.worker_name = config_.self.name;
+  return ended;
+}
+
+// ---- Turns and links ----------------------------------------------------------------------------------
+
+void ExecutorRole::on_link_down(LinkId link) { answers_.close(link); }
+
+void ExecutorRole::on_turn_end(const proto::Load& load, Now now, Effects& out) {
+  do_due(now);
+  for (const auto& settled : outbox_.take_settled()) cache_.set_callback(settled.id, settled.state);
+  hand_over(now, out);
+  answers_.flush(load, out);
+  recall(now, out);
+  if (const auto next = deadlines_.next()) out.wake_by(*next);
+  if (drain_until_ && live_ > 0) out.wake_by(*drain_until_);
+  if (const auto next = cache_.expire(now.at)) out.wake_by(*next);
+}
+
+std::uint32_t ExecutorRole::queued() const { return static_cast<std::uint32_t>(waiting_) + slots_.ahead(); }
+
+std::uint32_t ExecutorRole::running() const { return slots_.in_slots(); }
+
+std::uint32_t ExecutorRole::oldest_ms(TimePoint now) const {
+  const TaskRecord* oldest = slots_.oldest();
+  if (!oldest) return 0;
+  const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(now - oldest->in_slot_since).count();
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(age, 0, UINT32_MAX));
+}
+
+// ---- Records ------------------------------------------------------------------------------------------
+
+TaskRecord* ExecutorRole::find(const TaskId& id) {
+  const auto found = records_.find(id);
+  return found == records_.end() ? nullptr : found->second;
+}
+
+TaskRecord& ExecutorRole::new_record(const TaskId& id) {
+  if (free_.empty()) free_.push_back(&pool_.emplace_back());
+  TaskRecord& task = *free_.back();
+  free_.pop_back();
+  const bool inserted = records_.emplace(id, &task).second;
+  TASKMESH_CHECK(inserted);
+  return task;
+}
+
+void ExecutorRole::erase(TaskRecord& task) {
+  records_.erase(task.submit.id);
+  // The list of waiters keeps its small storage: most tasks have one.
+  std::vector<Waiter> waiters = std::move(task.waiters);
+  waiters.clear();
+  task = TaskRecord{};
+  if (waiters.capacity() <= 2) task.waiters = std::move(waiters);
+  free_.push_back(&task);
+}
+
+}  // namespace taskmesh::core
