@@ -37,6 +37,8 @@ inline constexpr std::size_t peers_max = 1'024;          ///< Workers one node k
 inline constexpr std::size_t links_max = 65'536;         ///< Greeted inbound links of one node.
 
 // Membership (proto/02-membership.md).
+inline constexpr std::size_t directory_entry_bytes = 64 * 1024;  ///< One worker's file in the runtime directory...
+inline constexpr std::size_t entry_endpoints_max = 16;           ///< ...and the endpoints in it.
 inline constexpr Duration heartbeat_every = 1s;
 inline constexpr Duration suspect_after = 2s;          ///< Silence: no new work goes there.
 inline constexpr Duration dead_after = 8s;             ///< Silence: its tasks are lost.

@@ -228,13 +228,25 @@ Result<BindAddress> bind_address(std::string_view text, bool insecure) {
   return address;
 }
 
-Result<std::vector<std::string>> dial_addresses(std::string_view text, bool loopback_only) {
+Result<void> check_dial_syntax(std::string_view text) {
   const auto parts = parse(text);
   if (!parts) return fail(parts.error());
+  if (!parts->ipc_name.empty()) return {};
+  if (!parse_port(parts->port)) return invalid(text, "the port is not a number from 1 to 65535");
+  if (parts->host == "*") return invalid(text, "nobody can be dialled at '*'");
+  return {};
+}
+
+bool needs_resolver(std::string_view text) {
+  const auto parts = parse(text);
+  return parts && parts->ipc_name.empty() && !parts->bracketed && !resolve(text, *parts, true);
+}
+
+Result<std::vector<std::string>> dial_addresses(std::string_view text, bool loopback_only) {
+  if (auto checked = check_dial_syntax(text); !checked) return fail(std::move(checked.error()));
+  const auto parts = parse(text);
   if (!parts->ipc_name.empty()) return std::vector<std::string>{"ipc://" + parts->ipc_name};
   const auto port = parse_port(parts->port);
-  if (!port) return invalid(text, "the port is not a number from 1 to 65535");
-  if (parts->host == "*") return invalid(text, "nobody can be dialled at '*'");
   const auto all = resolve(text, *parts, false);
   if (!all) return fail(all.error());
   std::vector<std::string> endpoints;

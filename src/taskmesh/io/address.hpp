@@ -42,6 +42,12 @@ Result<BindAddress> bind_address(std::string_view text, bool insecure);
 /// Reads an address to dial (a seed) as its numeric endpoints, in the resolver's order.
 Result<std::vector<std::string>> dial_addresses(std::string_view text, bool loopback_only);
 
+/// What can be said about an address to dial without resolving its host. Error: invalid.
+Result<void> check_dial_syntax(std::string_view text);
+
+/// True if the host of `text` is a name that only a resolver knows: dial_addresses may block.
+bool needs_resolver(std::string_view text);
+
 /// Reads a callback address as its numeric endpoint.
 Result<std::string> callback_address(std::string_view text, bool loopback_only);
 

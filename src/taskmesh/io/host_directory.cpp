@@ -1,0 +1,330 @@
+#include "taskmesh/io/host_directory.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include "taskmesh/base/json.hpp"
+#include "taskmesh/base/limits.hpp"
+#include "taskmesh/io/address.hpp"
+#include "taskmesh/io/clock.hpp"
+#include "taskmesh/io/runtime_files.hpp"
+
+namespace taskmesh::io {
+
+namespace {
+
+constexpr Duration look_every = 1s;             // Covers what no notification tells.
+constexpr Duration look_every_unaided = 250ms;  // Without inotify: its instances are limited per user.
+constexpr Duration look_again_after = 20ms;     // A file is told closed just before its lock is dropped.
+constexpr Duration leftover_age = 1min;
+constexpr std::size_t mesh_name_bytes = 64;
+constexpr std::string_view suffix = ".json";
+constexpr std::string_view temporary_suffix = ".tmp";
+constexpr std::size_t id_digits = 32;
+
+std::string file_name(const NodeId& node) { return to_string(node) + std::string(suffix); }
+
+/// The node that an entry's name claims; nil if it is no entry's name.
+NodeId node_of(std::string_view name) {
+  if (name.size() != id_digits + suffix.size() || !name.ends_with(suffix)) return {};
+  const auto id = NodeId::parse(name.substr(0, id_digits));
+  return id && file_name(*id) == name ? *id : NodeId{};
+}
+
+std::string own_pid_namespace() {
+  std::array<char, 64> text{};
+  const ssize_t size = ::readlink("/proc/self/ns/pid", text.data(), text.size());
+  return size > 0 ? std::string(text.data(), static_cast<std::size_t>(size)) : std::string{};
+}
+
+std::optional<std::uint64_t> number_at(const Json& json, std::string_view name) {
+  const Json* member = json.at(name);
+  if (member == nullptr) return std::nullopt;
+  if (const auto* natural = std::get_if<std::uint64_t>(&member->value())) return *natural;
+  const auto* integer = std::get_if<std::int64_t>(&member->value());
+  if (integer == nullptr || *integer < 0) return std::nullopt;
+  return static_cast<std::uint64_t>(*integer);
+}
+
+std::string text_of(const HostEntry& entry) {
+  JsonWriter json;
+  json.begin_object();
+  json.key("node");
+  json.string(to_string(entry.node));
+  json.key("incarnation");
+  json.number(entry.incarnation);
+  json.key("endpoints");
+  json.begin_array();
+  for (const std::string& endpoint : entry.endpoints) json.string(endpoint);
+  json.end_array();
+  json.key("pid");
+  json.number(static_cast<std::uint64_t>(::getpid()));
+  json.key("pid_namespace");
+  json.string(own_pid_namespace());
+  json.end_object();
+  return json.take() + "\n";
+}
+
+struct ParsedEntry {
+  HostEntry entry;
+  int pid = 0;  // 0: none that we could watch.
+};
+
+std::optional<ParsedEntry> parse_entry(std::string_view text, const NodeId& node) {
+  const auto json = parse_json(text, limits::directory_entry_bytes);
+  if (!json) return std::nullopt;
+  const Json* id = json->at("node");
+  const Json* endpoints = json->at("endpoints");
+  const auto incarnation = number_at(*json, "incarnation");
+  const bool shaped = id != nullptr && id->string() != nullptr && *id->string() == to_string(node) &&
+                      incarnation && endpoints != nullptr && endpoints->array() != nullptr &&
+                      !endpoints->array()->empty() &&
+                      endpoints->array()->size() <= limits::entry_endpoints_max;
+  if (!shaped) return std::nullopt;
+  ParsedEntry parsed{{.node = node, .incarnation = *incarnation}};
+  for (const Json& endpoint : *endpoints->array()) {
+    if (endpoint.string() == nullptr || !is_numeric_endpoint(*endpoint.string())) return std::nullopt;
+    parsed.entry.endpoints.push_back(*endpoint.string());
+  }
+  const Json* pid_namespace = json->at("pid_namespace");
+  const auto pid = number_at(*json, "pid");
+  const bool ours = pid_namespace != nullptr && pid_namespace->string() != nullptr &&
+                    *pid_namespace->string() == own_pid_namespace();
+  if (ours && pid && *pid <= static_cast<std::uint64_t>(std::numeric_limits<int>::max())) {
+    parsed.pid = static_cast<int>(*pid);
+  }
+  return parsed;
+}
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+}  // namespace
+
+Result<void> check_mesh_name(std::string_view mesh) {
+  const auto allowed = [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
+  };
+  const bool good = !mesh.empty() && mesh.size() <= mesh_name_bytes && mesh.front() != '.' &&
+                    std::all_of(mesh.begin(), mesh.end(), allowed);
+  if (good) return {};
+  return fail({ErrorKind::invalid, "the mesh name cannot be used",
+               "it has 1 to 64 letters, digits, dots, dashes and underscores, and starts with no dot",
+               "choose a name like default or my-mesh"});
+}
+
+std::string runtime_directory(std::string_view mesh) {
+  std::string base = environment("XDG_RUNTIME_DIR");
+  if (!base.empty()) {
+    base += "/taskmesh/";
+  } else {
+    base = environment("TMPDIR");
+    if (base.empty()) base = "/tmp";
+    base += "/taskmesh-" + std::to_string(::geteuid()) + "/";
+  }
+  return base + std::string(mesh);
+}
+
+HostDirectory::HostDirectory(std::string path, UniqueFd directory, std::string token)
+    : path_(std::move(path)), directory_(std::move(directory)), token_(std::move(token)) {}
+
+HostDirectory::~HostDirectory() { HostDirectory::stop(); }
+
+Result<std::unique_ptr<HostDirectory>> HostDirectory::open(std::string_view mesh) {
+  if (auto checked = check_mesh_name(mesh); !checked) return fail(std::move(checked.error()));
+  std::string path = runtime_directory(mesh);
+  if (path.front() != '/') {
+    return fail({ErrorKind::invalid, "the runtime directory " + path + " is not used",
+                 "its path is not absolute", "set XDG_RUNTIME_DIR to an absolute path, or unset it"});
+  }
+  auto directory = open_private_directory(path);
+  if (!directory) return fail(std::move(directory.error()));
+  auto token = shared_token(directory->get(), path);
+  if (!token) return fail(std::move(token.error()));
+  return std::unique_ptr<HostDirectory>(
+      new HostDirectory(std::move(path), std::move(*directory), std::move(*token)));
+}
+
+// ---- Publishing -----------------------------------------------------------------------------------------
+
+Result<void> HostDirectory::publish(HostEntry entry) {
+  own_ = std::move(entry);
+  return write_entry();
+}
+
+/// Written and locked under another name first: whoever sees the entry sees it whole and held.
+Result<void> HostDirectory::write_entry() {
+  const std::string name = file_name(own_->node);
+  const std::string temporary = "." + name + std::string(temporary_suffix);
+  UniqueFd file(::openat(directory_.get(), temporary.c_str(),
+                         O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600));
+  const bool done = file && take_life_lock(file.get()) && write_all(file.get(), text_of(*own_)) &&
+                    ::renameat(directory_.get(), temporary.c_str(), directory_.get(), name.c_str()) == 0;
+  if (!done) {
+    return fail({ErrorKind::unavailable, "this worker cannot be published in " + path_, std::strerror(errno),
+                 "check that the file system has room and keeps locks"});
+  }
+  own_file_ = std::move(file);
+  return {};
+}
+
+bool HostDirectory::published() const {
+  struct stat status {};
+  return ::fstatat(directory_.get(), file_name(own_->node).c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+// ---- Watching -------------------------------------------------------------------------------------------
+
+void HostDirectory::start(Poller& poller, Mailbox&) {
+  poller_ = &poller;
+  inotify_.reset(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  if (!inotify_) return;
+  const std::uint32_t wanted = IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE | IN_ONLYDIR;
+  if (::inotify_add_watch(inotify_.get(), path_.c_str(), wanted) < 0) {
+    inotify_.reset();
+    return;
+  }
+  poller.add(inotify_.get(), [this] {
+    std::array<char, 4096> events{};
+    while (::read(inotify_.get(), events.data(), events.size()) > 0) {
+    }
+    look_now_ = true;  // What happened does not matter: the look compares everything.
+  });
+}
+
+void HostDirectory::collect(TimePoint now, std::vector<core::Event>& out) {
+  if (!poller_ || (!look_now_ && next_look_ && now < *next_look_)) return;
+  look_again_ = std::exchange(look_now_, false);
+  look(out);
+  next_look_ = now + (look_again_ ? look_again_after : inotify_ ? look_every : look_every_unaided);
+}
+
+void HostDirectory::look(std::vector<core::Event>& out) {
+  drop_ended(out);
+  bad_before_.swap(bad_);
+  bad_.clear();
+  for (const std::string& name : list()) {
+    if (name.ends_with(temporary_suffix)) remove_leftover(name);
+    const NodeId node = node_of(name);
+    if (!node || known_.contains(name) || (own_ && own_->node == node)) continue;
+    consider(name, out);
+  }
+  // Somebody cleaned up: others need the entry. If it cannot be written now, the next look tries again.
+  if (own_ && !published()) static_cast<void>(write_entry());
+}
+
+std::vector<std::string> HostDirectory::list() const {
+  std::vector<std::string> names;
+  // A descriptor of its own: reading a directory moves its position.
+  const int fd = ::openat(directory_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return names;
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(fd), &::closedir);
+  if (!stream) {
+    ::close(fd);
+    return names;
+  }
+  for (const dirent* at = nullptr; (at = ::readdir(stream.get())) != nullptr;) names.emplace_back(at->d_name);
+  return names;
+}
+
+void HostDirectory::drop_ended(std::vector<core::Event>& out) {
+  for (auto at = known_.begin(); at != known_.end();) {
+    Known& known = at->second;
+    if (!life_lock_is_free(known.file.get())) {
+      ++at;
+      continue;
+    }
+    out.emplace_back(core::Gone{known.entry.node, known.entry.incarnation});
+    ::unlinkat(directory_.get(), at->first.c_str(), 0);
+    if (known.process) poller_->remove(known.process.get());
+    at = known_.erase(at);
+  }
+}
+
+void HostDirectory::consider(const std::string& name, std::vector<core::Event>& out) {
+  struct stat status {};
+  if (::fstatat(directory_.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return;  // Gone again.
+  const Identity identity{status.st_ino, status.st_ctim.tv_sec * 1'000'000'000 + status.st_ctim.tv_nsec};
+  const auto before = bad_before_.find(name);
+  if (before != bad_before_.end() && before->second == identity) {
+    bad_.emplace(name, identity);
+    return;
+  }
+  if (!S_ISREG(status.st_mode) || status.st_uid != ::geteuid() || known_.size() >= limits::peers_max) {
+    return ignore(name, identity);
+  }
+  UniqueFd file(::openat(directory_.get(), name.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
+  if (!file) return ignore(name, identity);
+  const auto text = read_all(file.get(), limits::directory_entry_bytes);
+  auto parsed = text ? parse_entry(*text, node_of(name)) : std::nullopt;
+  if (!parsed) return ignore(name, identity);
+  if (life_lock_is_free(file.get())) {
+    ::unlinkat(directory_.get(), name.c_str(), 0);
+    return;
+  }
+  remember(name, std::move(parsed->entry), std::move(file), parsed->pid, out);
+}
+
+void HostDirectory::ignore(const std::string& name, Identity identity) {
+  ++ignored_;
+  bad_.emplace(name, identity);
+}
+
+void HostDirectory::remember(const std::string& name, HostEntry entry, UniqueFd file, int pid,
+                             std::vector<core::Event>& out) {
+  Known known{std::move(entry), std::move(file), {}};
+  if (pid > 0) known.process.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  // Held after the pid was opened: the pid is the holder's, not a later process's.
+  if (life_lock_is_free(known.file.get())) {
+    look_now_ = true;
+    return;
+  }
+  if (known.process) {
+    const int fd = known.process.get();
+    poller_->add(fd, [this, fd] {
+      poller_->remove(fd);  // It stays readable; the lock decides.
+      look_now_ = true;
+    });
+  }
+  out.emplace_back(core::Found{known.entry.node, known.entry.incarnation, known.entry.endpoints});
+  known_.insert_or_assign(name, std::move(known));
+}
+
+/// A process that died while it wrote its entry leaves a file that nobody holds.
+void HostDirectory::remove_leftover(const std::string& name) const {
+  struct stat status {};
+  const bool there = ::fstatat(directory_.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
+  const std::int64_t changed_us = status.st_ctim.tv_sec * 1'000'000 + status.st_ctim.tv_nsec / 1'000;
+  const auto age = std::chrono::microseconds(wall_now().unix_us - changed_us);
+  if (there && S_ISREG(status.st_mode) && age > leftover_age) ::unlinkat(directory_.get(), name.c_str(), 0);
+}
+
+void HostDirectory::stop() {
+  if (own_ && own_file_) ::unlinkat(directory_.get(), file_name(own_->node).c_str(), 0);
+  own_.reset();
+  own_file_.reset();
+  if (poller_ == nullptr) return;
+  if (inotify_) poller_->remove(inotify_.get());
+  for (const auto& [name, known] : known_) {
+    if (known.process) poller_->remove(known.process.get());
+  }
+  inotify_.reset();
+  known_.clear();
+  next_look_.reset();
+  poller_ = nullptr;
+}
+
+}  // namespace taskmesh::io

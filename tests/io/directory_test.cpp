@@ -1,0 +1,387 @@
+// The runtime directory with real files, locks and processes.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+
+#include "taskmesh/io/clock.hpp"
+#include "taskmesh/io/host_directory.hpp"
+#include "taskmesh/io/runtime_files.hpp"
+#include "taskmesh/io/seeds.hpp"
+
+using namespace taskmesh;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr Duration patience = 20s;
+
+/// A runtime directory of its own for the time of a test.
+class Runtime {
+ public:
+  Runtime() {
+    std::string path = fs::temp_directory_path() / "taskmesh-test-XXXXXX";
+    REQUIRE(::mkdtemp(path.data()) != nullptr);
+    path_ = path;
+    ::setenv("XDG_RUNTIME_DIR", path.c_str(), 1);
+  }
+  ~Runtime() {
+    ::unsetenv("XDG_RUNTIME_DIR");
+    fs::remove_all(path_);
+  }
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+  const fs::path& path() const { return path_; }
+  fs::path mesh(const std::string& name = "m") const { return path_ / "taskmesh" / name; }
+
+ private:
+  fs::path path_;
+};
+
+NodeId node(std::uint8_t number) {
+  NodeId id;
+  id.bytes.fill(number);
+  return id;
+}
+
+io::HostEntry entry(std::uint8_t number) {
+  return {.node = node(number),
+          .incarnation = 1'000u + number,
+          .endpoints = {"tcp://127.0.0.1:" + std::to_string(25'000 + number)}};
+}
+
+/// A node that looks: its directory, poller and what it was told.
+class Watcher {
+ public:
+  explicit Watcher(const std::string& mesh = "m") {
+    auto opened = io::HostDirectory::open(mesh);
+    REQUIRE(opened);
+    directory_ = std::move(*opened);
+  }
+  io::HostDirectory& operator*() { return *directory_; }
+  io::HostDirectory* operator->() { return directory_.get(); }
+  void start() { directory_->start(poller_, mailbox_); }
+  void turn() {
+    poller_.wait(1ms);
+    directory_->collect(io::steady_now(), events);
+  }
+  /// Turns until `done`; true if it came to pass in time.
+  bool until(const std::function<bool()>& done, Duration within = patience) {
+    const TimePoint limit = io::steady_now() + within;
+    while (!done() && io::steady_now() < limit) turn();
+    return done();
+  }
+  bool found(std::uint8_t number) const { return has<core::Found>(node(number)); }
+  bool gone(std::uint8_t number) const { return has<core::Gone>(node(number)); }
+  template <class T>
+  bool has(NodeId id) const {
+    for (const core::Event& event : events) {
+      const auto* wanted = std::get_if<T>(&event);
+      if (wanted != nullptr && wanted->node == id) return true;
+    }
+    return false;
+  }
+  void end() { directory_.reset(); }
+
+  std::vector<core::Event> events;
+
+ private:
+  io::Poller poller_;
+  io::Mailbox mailbox_;
+  std::unique_ptr<io::HostDirectory> directory_;
+};
+
+/// Another process that publishes a worker and then waits to be killed.
+class Process {
+ public:
+  explicit Process(std::uint8_t number, const std::string& mesh = "m") {
+    int ready[2];
+    REQUIRE(::pipe2(ready, O_CLOEXEC) == 0);
+    pid_ = ::fork();
+    REQUIRE(pid_ >= 0);
+    if (pid_ == 0) {
+      auto directory = io::HostDirectory::open(mesh);
+      const char good = directory && (*directory)->publish(entry(number)) ? 'y' : 'n';
+      static_cast<void>(!::write(ready[1], &good, 1));
+      while (true) ::pause();
+    }
+    char good = 'n';
+    ::close(ready[1]);
+    static_cast<void>(!::read(ready[0], &good, 1));
+    ::close(ready[0]);
+    REQUIRE(good == 'y');
+  }
+  ~Process() { kill(); }
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+  void kill() {
+    if (pid_ == 0) return;
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+    pid_ = 0;
+  }
+
+ private:
+  pid_t pid_ = 0;
+};
+
+void write_file(const fs::path& path, std::string_view text) { std::ofstream(path) << text; }
+
+std::string entry_name(std::uint8_t number) { return to_string(node(number)) + ".json"; }
+
+}  // namespace
+
+SCENARIO("workers of one host find each other and learn of each exit at once", "[io][directory]") {
+  const Runtime runtime;
+  GIVEN("a watcher and a worker in another process") {
+    Watcher watcher;
+    watcher.start();
+    auto worker = std::make_unique<Process>(std::uint8_t{1});
+    REQUIRE(watcher.until([&] { return watcher.found(1); }));
+    THEN("its entry says who and where") {
+      const auto& found = std::get<core::Found>(watcher.events.front());
+      CHECK(found.incarnation == 1'001);
+      CHECK(found.endpoints == entry(1).endpoints);
+    }
+    WHEN("it is killed") {
+      worker->kill();
+      THEN("that is known well before the next regular look, and its entry is deleted") {
+        CHECK(watcher.until([&] { return watcher.gone(1); }, 900ms));
+        CHECK_FALSE(fs::exists(runtime.mesh() / entry_name(1)));
+      }
+    }
+    WHEN("its file is deleted behind its back") {
+      fs::remove(runtime.mesh() / entry_name(1));
+      watcher.until([] { return false; }, 50ms);
+      THEN("it is alive as long as its lock is, and its end is still noticed") {
+        CHECK_FALSE(watcher.gone(1));
+        worker->kill();
+        CHECK(watcher.until([&] { return watcher.gone(1); }));
+      }
+    }
+    WHEN("another starts before somebody who looks only now") {
+      Process second(2);
+      Watcher late;
+      late.start();
+      THEN("the late one finds both in its first look") {
+        late.turn();
+        CHECK(late.found(1));
+        CHECK(late.found(2));
+      }
+    }
+  }
+  GIVEN("a worker that leaves in good order") {
+    Watcher watcher;
+    Watcher worker;
+    watcher.start();
+    REQUIRE(worker->publish(entry(3)));
+    worker.start();
+    REQUIRE(watcher.until([&] { return watcher.found(3); }));
+    worker.turn();
+    CHECK_FALSE(worker.found(3));  // Nobody finds himself.
+    worker.end();
+    THEN("its entry is gone and the others are told") {
+      CHECK_FALSE(fs::exists(runtime.mesh() / entry_name(3)));
+      CHECK(watcher.until([&] { return watcher.gone(3); }));
+    }
+  }
+  GIVEN("a worker whose entry somebody cleaned away") {
+    Watcher worker;
+    REQUIRE(worker->publish(entry(4)));
+    worker.start();
+    worker.turn();
+    fs::remove(runtime.mesh() / entry_name(4));
+    THEN("it publishes itself again") {
+      CHECK(worker.until([&] { return fs::exists(runtime.mesh() / entry_name(4)); }));
+    }
+  }
+}
+
+SCENARIO("what a dead process left behind is nobody's worker", "[io][directory]") {
+  const Runtime runtime;
+  GIVEN("the entry of a worker that was killed while nobody watched") {
+    { Process worker(1); }
+    REQUIRE(fs::exists(runtime.mesh() / entry_name(1)));
+    WHEN("somebody looks") {
+      Watcher watcher;
+      watcher.start();
+      watcher.turn();
+      THEN("it is deleted and not told") {
+        CHECK(watcher.events.empty());
+        CHECK_FALSE(fs::exists(runtime.mesh() / entry_name(1)));
+      }
+    }
+  }
+}
+
+SCENARIO("hostile entries are ignored and counted, and nobody waits for them", "[io][directory]") {
+  const Runtime runtime;
+  GIVEN("a directory full of nonsense, each piece held by a lock, and one honest worker") {
+    Watcher watcher;
+    const fs::path mesh = runtime.mesh();
+    const std::string good = R"("incarnation":1,"endpoints":["tcp://127.0.0.1:1"],"pid":1})";
+    const auto named = [](std::uint8_t number) { return R"({"node":")" + to_string(node(number)) + "\","; };
+    write_file(mesh / entry_name(10), "not JSON");
+    write_file(mesh / entry_name(11), std::string(100'000, ' '));
+    write_file(mesh / entry_name(12), std::string(60'000, '['));
+    write_file(mesh / entry_name(13), named(99) + good);
+    write_file(mesh / entry_name(14), named(14) + R"("incarnation":-1,"endpoints":["tcp://127.0.0.1:1"]})");
+    write_file(mesh / entry_name(15), named(15) + R"("incarnation":1,"endpoints":["tcp://example.org:1"]})");
+    write_file(mesh / entry_name(16), named(16) + R"("incarnation":1,"endpoints":[]})");
+    REQUIRE(::mkfifo((mesh / entry_name(17)).c_str(), 0600) == 0);
+    fs::create_symlink("/dev/zero", mesh / entry_name(18));
+    fs::create_directory(mesh / entry_name(19));
+    write_file(mesh / "README.json", "{}");
+    std::vector<io::UniqueFd> holders;
+    for (std::uint8_t i = 10; i < 17; ++i) {
+      holders.emplace_back(::open((mesh / entry_name(i)).c_str(), O_RDWR | O_CLOEXEC));
+      REQUIRE(io::take_life_lock(holders.back().get()));
+    }
+    const Process worker(1);
+    WHEN("somebody looks, several times") {
+      watcher.start();
+      REQUIRE(watcher.until([&] { return watcher.found(1); }));
+      write_file(mesh / "touch", "");
+      watcher.until([] { return false; }, 50ms);
+      THEN("only the honest one is told, and each piece of nonsense counts once") {
+        CHECK(watcher.events.size() == 1);
+        CHECK(watcher->ignored() == 10);
+      }
+    }
+  }
+}
+
+SCENARIO("two meshes on one host do not see each other", "[io][directory]") {
+  const Runtime runtime;
+  GIVEN("a worker in each") {
+    const Process one(1, "one");
+    const Process two(2, "two");
+    Watcher watcher("one");
+    watcher.start();
+    watcher.turn();
+    THEN("only the own mesh's is found, and the tokens differ") {
+      CHECK(watcher.found(1));
+      CHECK_FALSE(watcher.found(2));
+      CHECK(watcher->token().size() == 32);
+      CHECK(watcher->token() != Watcher("two")->token());
+      CHECK(watcher->token() == Watcher("one")->token());
+      CHECK(io::read_token(runtime.mesh("one") / "token") == watcher->token());
+    }
+  }
+}
+
+SCENARIO("a directory that others may have touched is refused, with a way out", "[io][directory]") {
+  const Runtime runtime;
+  const auto refused = [](ErrorKind kind) {
+    const auto opened = io::HostDirectory::open("m");
+    REQUIRE_FALSE(opened);
+    CHECK(to_string(opened.error().kind) == to_string(kind));
+    CHECK_FALSE(opened.error().what.empty());
+    CHECK_FALSE(opened.error().why.empty());
+    CHECK_FALSE(opened.error().fix.empty());
+  };
+  THEN("open to a group") {
+    fs::create_directories(runtime.mesh());
+    fs::permissions(runtime.path() / "taskmesh", fs::perms::owner_all);
+    fs::permissions(runtime.mesh(), fs::perms::owner_all | fs::perms::group_read);
+    refused(ErrorKind::refused);
+  }
+  THEN("open one level above") {
+    fs::create_directories(runtime.mesh());
+    fs::permissions(runtime.path() / "taskmesh", fs::perms::all);
+    refused(ErrorKind::refused);
+  }
+  THEN("a link") {
+    fs::create_directories(runtime.path() / "elsewhere");
+    fs::permissions(runtime.path() / "elsewhere", fs::perms::owner_all);
+    fs::create_symlink(runtime.path() / "elsewhere", runtime.path() / "taskmesh");
+    refused(ErrorKind::refused);
+  }
+  THEN("somebody else's") {
+    if (::geteuid() == 0) {
+      Watcher make;
+      REQUIRE(::chown(runtime.mesh().c_str(), 12'345, 12'345) == 0);
+      refused(ErrorKind::refused);
+    }
+  }
+  THEN("a token that others can read, or that is none") {
+    { Watcher make; }
+    fs::permissions(runtime.mesh() / "token", fs::perms::owner_all | fs::perms::others_read);
+    refused(ErrorKind::refused);
+    fs::permissions(runtime.mesh() / "token", fs::perms::owner_read | fs::perms::owner_write);
+    write_file(runtime.mesh() / "token", "short");
+    refused(ErrorKind::corrupt);
+  }
+  THEN("a runtime directory that is not there") {
+    ::setenv("XDG_RUNTIME_DIR", "/nonexistent/run", 1);
+    refused(ErrorKind::unavailable);
+    ::setenv("XDG_RUNTIME_DIR", "relative/path", 1);
+    refused(ErrorKind::invalid);
+  }
+}
+
+TEST_CASE("mesh names are names of directories and nothing more", "[io][directory]") {
+  for (const char* good : {"default", "a", "A.b_c-9", "0"}) CHECK(io::check_mesh_name(good));
+  for (const std::string& bad :
+       {std::string(""), std::string("."), std::string(".."), std::string(".hidden"), std::string("a/b"),
+        std::string("a b"), std::string("\xC3\xA4"), std::string("a\0b", 3), std::string(65, 'a')}) {
+    CHECK_FALSE(io::check_mesh_name(bad));
+  }
+}
+
+SCENARIO("processes that start at once agree on one token", "[io][directory]") {
+  const Runtime runtime;
+  GIVEN("eight processes that open the same new mesh") {
+    std::vector<std::unique_ptr<Process>> all;
+    for (std::uint8_t i = 1; i <= 8; ++i) all.push_back(std::make_unique<Process>(i));
+    Watcher watcher;
+    watcher.start();
+    watcher.turn();
+    THEN("all are found and no half-made file is left") {
+      for (std::uint8_t i = 1; i <= 8; ++i) CHECK(watcher.found(i));
+      for (const auto& file : fs::directory_iterator(runtime.mesh())) {
+        CHECK(file.path().filename().string().front() != '.');
+      }
+    }
+  }
+}
+
+SCENARIO("seeds are told as endpoints without a node", "[io][seeds]") {
+  GIVEN("numeric seeds, localhost, and one that is no address") {
+    io::Poller poller;
+    io::Mailbox mailbox;
+    auto seeds = io::Seeds::open({"tcp://127.0.0.1:1", "tcp://localhost:2"}, true);
+    REQUIRE(seeds);
+    (*seeds)->start(poller, mailbox);
+    std::vector<core::Event> events;
+    mailbox.take(events);
+    REQUIRE(events.size() == 2);
+    CHECK(std::get<core::Found>(events[0]).endpoints == std::vector<std::string>{"tcp://127.0.0.1:1"});
+    CHECK(std::get<core::Found>(events[1]).endpoints == std::vector<std::string>{"tcp://127.0.0.1:2"});
+    CHECK_FALSE(std::get<core::Found>(events[1]).node);
+    CHECK_FALSE(io::Seeds::open({"127.0.0.1:1"}, true));
+    CHECK_FALSE(io::Seeds::open({"tcp://name.example:*"}, true));
+    const auto beyond = io::Seeds::open({"tcp://192.0.2.1:1"}, true);
+    REQUIRE_FALSE(beyond);
+    CHECK(beyond.error().kind == ErrorKind::refused);
+  }
+  GIVEN("a name that only the resolver knows") {
+    io::Poller poller;
+    io::Mailbox mailbox;
+    auto seeds = io::Seeds::open({"tcp://ip6-localhost:3", "tcp://no-such-host.invalid:3"}, true);
+    REQUIRE(seeds);
+    (*seeds)->start(poller, mailbox);
+    THEN("starting does not wait for it, and stopping does not either") {
+      const TimePoint from = io::steady_now();
+      (*seeds)->stop();
+      CHECK(io::steady_now() - from < patience);
+    }
+  }
+}
