@@ -141,7 +141,7 @@ TEST_CASE("fields above their limit are refused as too large", "[wire][codec][ho
 SCENARIO("long error texts are cut by who writes them, between letters", "[wire][codec]") {
   GIVEN("a report whose fault is longer than the limit and ends in letters of three octets") {
     proto::Notify notify;
-    notify.report.fault = {.kind = 7, .what = "failed", .why = "x"};
+    notify.report.fault = {.kind = 7, .what = "failed", .why = "xy"};
     while (notify.report.fault.why.size() <= limits::error_text_bytes)
       notify.report.fault.why += "\xE2\x82\xAC";
     WHEN("it travels") {

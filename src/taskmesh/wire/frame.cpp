@@ -19,6 +19,12 @@ constexpr std::size_t tag_at = 4;
 constexpr std::size_t seq_at = 8;
 /// Below this a frame is copied out: cheaper than pinning a whole buffer until the peer has read it.
 constexpr std::size_t copy_below_bytes = 8 * 1024;
+/// SUBMIT without any text; no record with a payload is shorter.
+constexpr std::size_t attached_record_bytes = 88;
+
+// So a frame that is not full by its octets is not full by its parts or records either.
+static_assert(limits::frame_bytes / attached_record_bytes < limits::frame_parts_max);
+static_assert(limits::frame_bytes / record_header_bytes <= limits::frame_records_max);
 
 Error open_error(ErrorKind kind, std::string why, std::string fix) {
   return {.kind = kind, .what = "a frame cannot be read", .why = std::move(why), .fix = std::move(fix)};
@@ -114,9 +120,7 @@ void FrameWriter::add(const proto::Message& message) {
   ++records_;
 }
 
-bool FrameWriter::full() const {
-  return open_ && (open_->size() >= limits::frame_bytes || parts_.size() >= limits::frame_parts_max);
-}
+bool FrameWriter::full() const { return open_ && open_->size() >= limits::frame_bytes; }
 
 Frame FrameWriter::take() {
   TASKMESH_CHECK(records_ > 0);

@@ -52,7 +52,7 @@ class FrameWriter {
   void add(const proto::Message& message);
   /// No record is waiting.
   bool empty() const { return records_ == 0; }
-  /// Time to take(): limits::frame_bytes or limits::frame_parts_max is reached.
+  /// Time to take(): limits::frame_bytes is reached. There is always room for one more record.
   bool full() const;
   /// Closes the frame and starts the next one. Only where !empty().
   Frame take();
