@@ -185,7 +185,8 @@ void CallbackListener::Impl::handle(core::EventArrived arrived) {
       host_->log().warning("no handler for the event of task '" + event.name + "'; it is acknowledged");
     }
   } catch (const std::exception& error) {
-    host_->log().warning("the handler of '" + event.name + "' threw: " + error.what() + "; the event comes again");
+    host_->log().warning("the handler of '" + event.name + "' threw: " + error.what() +
+                         "; the event comes again");
     handled.retry_after = again_after;
   } catch (...) {
     host_->log().warning("the handler of '" + event.name + "' threw; the event comes again");
@@ -208,7 +209,8 @@ std::optional<CompletionEvent> CallbackListener::Impl::next(Duration wait) {
     event = std::move(events_.front());
     events_.pop_front();
   }
-  host_->post(core::EventHandled{.link = event.link, .seq = event.seq, .id = event.notify.report.id, .retry_after = {}});
+  host_->post(core::EventHandled{
+      .link = event.link, .seq = event.seq, .id = event.notify.report.id, .retry_after = {}});
   return to_event(std::move(event));
 }
 
@@ -218,7 +220,8 @@ CallbackListener::~CallbackListener() = default;
 
 void CallbackListener::on(std::string_view name, Handler handler) {
   if (name.empty()) {
-    throw Failure({.kind = ErrorKind::invalid, .what = "a handler needs a task name", .fix = "use on_any for all"});
+    throw Failure(
+        {.kind = ErrorKind::invalid, .what = "a handler needs a task name", .fix = "use on_any for all"});
   }
   impl_->add_handler(name, std::move(handler));
 }

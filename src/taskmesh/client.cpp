@@ -94,8 +94,8 @@ class Client::Impl {
 
   const std::uint32_t instance_;
   std::atomic<std::uint32_t> counter_{0};
-  std::atomic<std::uint64_t> posted_{0};   // Submits given to the node.
-  std::atomic<std::uint64_t> ended_{0};    // Of them, those that are not in flight any more.
+  std::atomic<std::uint64_t> posted_{0};  // Submits given to the node.
+  std::atomic<std::uint64_t> ended_{0};   // Of them, those that are not in flight any more.
   std::atomic<int> room_waiters_{0};
   std::mutex room_mutex_;
   std::condition_variable room_;
@@ -171,8 +171,8 @@ Result<std::string> Client::Impl::resolve_callback(const Callback& callback) con
   return io::callback_address(callback.address, !options_.insecure);
 }
 
-Result<TaskId> Client::Impl::start(Job job, const Callback& callback, const SubmitOptions& options, TicketPtr ticket,
-                                   core::Token* token_out) {
+Result<TaskId> Client::Impl::start(Job job, const Callback& callback, const SubmitOptions& options,
+                                   TicketPtr ticket, core::Token* token_out) {
   auto name = check_name(job.name);
   if (!name) return fail(std::move(name.error()));
   auto address = resolve_callback(callback);
@@ -260,7 +260,8 @@ Result<core::Acceptance> Client::Impl::await_acceptance(TaskId id, Duration wait
   host_->post(core::AwaitAccepted{.token = token, .id = id});
   if (!ticket->wait(wait) && tickets_.drop(token)) {
     host_->post(core::Abandon{.token = token});
-    return fail(out_of_time(id ? "task " + to_string(id) + " was not accepted" : "not all tasks were accepted", wait));
+    return fail(out_of_time(
+        id ? "task " + to_string(id) + " was not accepted" : "not all tasks were accepted", wait));
   }
   ticket->wait(limits::own_stall);
   if (ticket->acceptance.error) return fail(*ticket->acceptance.error);
@@ -325,9 +326,12 @@ Client::~Client() {
   if (impl_) impl_->close();
 }
 
-proto::TaskReport Client::run(Job job, const SubmitOptions& options) { return impl_->run(std::move(job), options); }
+proto::TaskReport Client::run(Job job, const SubmitOptions& options) {
+  return impl_->run(std::move(job), options);
+}
 
-Result<TaskId> Client::start(Job job, const Callback& callback, const SubmitOptions& options, TicketPtr ticket) {
+Result<TaskId> Client::start(Job job, const Callback& callback, const SubmitOptions& options,
+                             TicketPtr ticket) {
   return impl_->start(std::move(job), callback, options, std::move(ticket));
 }
 
@@ -340,7 +344,9 @@ TaskId Client::start_async(Job job, const SubmitOptions& options, TicketPtr tick
   return {};
 }
 
-proto::TaskReport Client::query(TaskId id, Duration wait, Codec codec) { return impl_->ask(id, wait, codec, false); }
+proto::TaskReport Client::query(TaskId id, Duration wait, Codec codec) {
+  return impl_->ask(id, wait, codec, false);
+}
 
 proto::TaskReport Client::await_end(TaskId id, Duration wait, Codec codec) {
   return impl_->ask(id, wait, codec, true);
@@ -348,7 +354,9 @@ proto::TaskReport Client::await_end(TaskId id, Duration wait, Codec codec) {
 
 Result<Receipt> Client::accepted(TaskId id, Duration wait) {
   if (!id) {
-    return fail({.kind = ErrorKind::invalid, .what = "a nil id names no task", .fix = "use the id that delay returned"});
+    return fail({.kind = ErrorKind::invalid,
+                 .what = "a nil id names no task",
+                 .fix = "use the id that delay returned"});
   }
   auto acceptance = impl_->await_acceptance(id, wait);
   if (!acceptance) return fail(std::move(acceptance.error()));

@@ -22,10 +22,13 @@ std::string option_or_env(const std::string& option, const char* variable, std::
 /// The same for lists, comma separated in the variable.
 std::vector<std::string> list_or_env(const std::vector<std::string>& option, const char* variable);
 
+/// This machine's name, for people.
+std::string host_name();
+
 struct HostOptions {
-  core::NodeConfig node = {};         ///< self.node, incarnation, pid, host and token are filled in.
-  std::string mesh;                ///< Empty: no mesh is joined (a listener).
-  std::string bind;                ///< Empty: nobody dials this node.
+  core::NodeConfig node = {};  ///< self.node, incarnation, pid, host and token are filled in.
+  std::string mesh;            ///< Empty: no mesh is joined (a listener).
+  std::string bind;            ///< Empty: nobody dials this node.
   std::vector<std::string> seeds;
   std::string token_file;
   bool insecure = false;

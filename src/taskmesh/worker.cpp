@@ -2,10 +2,11 @@
 
 #include <unistd.h>
 
-#include <array>
+#include <algorithm>
 #include <atomic>
 #include <charconv>
-#include <map>
+#include <memory>
+#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -36,11 +37,6 @@ std::uint32_t slots_or_env(std::uint32_t option) {
   return slots;
 }
 
-std::string host_name() {
-  std::array<char, 256> text{};
-  return ::gethostname(text.data(), text.size() - 1) == 0 ? text.data() : "localhost";
-}
-
 Error serve_error(std::string_view name, std::string why) {
   return {.kind = ErrorKind::invalid,
           .what = "task '" + std::string(name.substr(0, 64)) + "' cannot be served",
@@ -69,11 +65,14 @@ class Worker::Impl {
  public:
   explicit Impl(WorkerOptions options);
 
-  void add(std::string_view name, io::TaskFunction function);
+  ~Impl();
+
+  void add(std::string_view name, io::Handler function);
+  void add_command(std::string_view name, std::string command);
   void start();
   void stop();
   void wait();
-  void run();
+  void run(const std::function<void()>& serving);
 
   WorkerOptions options_;
   std::string mesh_;
@@ -84,7 +83,8 @@ class Worker::Impl {
  private:
   detail::HostOptions host_options();
 
-  std::map<std::string, io::TaskFunction> functions_;
+  io::Handlers functions_;
+  std::shared_ptr<io::CommandStop> commands_ = std::make_shared<io::CommandStop>();
   std::atomic<bool> leaving_{false};
   detail::SignalWatch* watch_ = nullptr;  // Set while run() waits; guarded by watch_mutex_.
   std::mutex watch_mutex_;
@@ -94,16 +94,27 @@ class Worker::Impl {
 Worker::Impl::Impl(WorkerOptions options) : options_(std::move(options)) {
   options_.slots = slots_or_env(options_.slots);
   mesh_ = detail::option_or_env(options_.mesh, "TASKMESH_MESH", "default");
-  name_ = detail::option_or_env(options_.name, "TASKMESH_NAME", host_name() + "-" + std::to_string(::getpid()));
+  name_ = detail::option_or_env(options_.name, "TASKMESH_NAME",
+                                detail::host_name() + "-" + std::to_string(::getpid()));
 }
 
-void Worker::Impl::add(std::string_view name, io::TaskFunction function) {
+void Worker::Impl::add(std::string_view name, io::Handler function) {
   if (host_) throw Failure(serve_error(name, "the worker has started"));
   if (name.empty() || name.size() > limits::name_bytes) {
     throw Failure(serve_error(name, "a name has 1 to " + std::to_string(limits::name_bytes) + " bytes"));
   }
   if (functions_.size() >= limits::served_names_max) throw Failure(serve_error(name, "too many names"));
-  if (!functions_.emplace(name, std::move(function)).second) throw Failure(serve_error(name, "it is served already"));
+  if (!functions_.emplace(name, std::move(function)).second)
+    throw Failure(serve_error(name, "it is served already"));
+}
+
+void Worker::Impl::add_command(std::string_view name, std::string command) {
+  if (command.empty()) throw Failure(serve_error(name, "its command is empty"));
+  add(name, io::Command(std::move(command), commands_));
+}
+
+Worker::Impl::~Impl() {
+  commands_->stop();  // Slots that wait for a process get it back.
 }
 
 detail::HostOptions Worker::Impl::host_options() {
@@ -112,6 +123,7 @@ detail::HostOptions Worker::Impl::host_options() {
   host.node.self.name = name_;
   host.node.self.slots = options_.slots;
   for (const auto& [name, function] : functions_) host.node.self.serves.push_back(name);
+  std::sort(host.node.self.serves.begin(), host.node.self.serves.end());
   host.node.queue_tasks_max = options_.queue_tasks_max;
   host.node.results_max = options_.results_max;
   host.node.results_bytes_max = options_.results_bytes_max;
@@ -147,13 +159,14 @@ void Worker::Impl::wait() {
   host_->wait_stopped(idle_wait * 24 * 365);
 }
 
-void Worker::Impl::run() {
+void Worker::Impl::run(const std::function<void()>& serving) {
   detail::SignalWatch watch(options_.handle_signals);
   {
     const std::lock_guard lock(watch_mutex_);
     watch_ = &watch;
   }
   start();
+  if (serving) serving();
   while (!leaving_ && !watch.wait(idle_wait)) {
   }
   if (!leaving_) {
@@ -174,7 +187,8 @@ Worker::Worker(WorkerOptions options) : impl_(std::make_unique<Impl>(std::move(o
 Worker::~Worker() = default;
 
 Worker& Worker::add(std::string_view name, detail::Handler handler) {
-  impl_->add(name, [handler = std::move(handler)](core::Run&& run) { return run_attempt(handler, std::move(run)); });
+  impl_->add(
+      name, [handler = std::move(handler)](core::Run&& run) { return run_attempt(handler, std::move(run)); });
   return *this;
 }
 
@@ -187,14 +201,14 @@ Worker& Worker::serve_raw(std::string_view name, std::function<Payload(TaskConte
 }
 
 Worker& Worker::serve_command(std::string_view name, std::string command) {
-  impl_->add(name, io::command_function(std::string(name), std::move(command)));
+  impl_->add_command(name, std::move(command));
   return *this;
 }
 
 void Worker::start() { impl_->start(); }
 void Worker::stop() { impl_->stop(); }
 void Worker::wait() { impl_->wait(); }
-void Worker::run() { impl_->run(); }
+void Worker::run(const std::function<void()>& serving) { impl_->run(serving); }
 NodeId Worker::id() const { return impl_->id_; }
 const std::string& Worker::name() const { return impl_->name_; }
 const std::string& Worker::mesh() const { return impl_->mesh_; }

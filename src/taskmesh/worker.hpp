@@ -58,8 +58,9 @@ class Worker {
   void stop();
   /// Waits until it has left.
   void wait();
-  /// start(), then waits for stop(), SIGTERM or SIGINT, then leaves.
-  void run();
+  /// start(), then waits for stop(), SIGTERM or SIGINT, then leaves. `serving` is called here once it serves,
+  /// when a signal is already taken for a request to leave.
+  void run(const std::function<void()>& serving = {});
 
   NodeId id() const;
   const std::string& name() const;

@@ -1,0 +1,148 @@
+#include "taskmesh/node_host.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cstdlib>
+#include <thread>
+#include <utility>
+
+#include "taskmesh/io/address.hpp"
+#include "taskmesh/io/clock.hpp"
+#include "taskmesh/io/host_directory.hpp"
+#include "taskmesh/io/random_seed.hpp"
+#include "taskmesh/io/reactor.hpp"
+#include "taskmesh/io/seeds.hpp"
+#include "taskmesh/wire/frame.hpp"
+
+namespace taskmesh::detail {
+
+std::string option_or_env(const std::string& option, const char* variable, std::string_view otherwise) {
+  if (!option.empty()) return option;
+  const char* value = std::getenv(variable);
+  return value != nullptr && *value != '\0' ? value : std::string(otherwise);
+}
+
+std::vector<std::string> list_or_env(const std::vector<std::string>& option, const char* variable) {
+  if (!option.empty()) return option;
+  std::vector<std::string> list;
+  std::string text = option_or_env({}, variable, {});
+  while (!text.empty()) {
+    const std::size_t comma = std::min(text.find(','), text.size());
+    if (comma > 0) list.push_back(text.substr(0, comma));
+    text.erase(0, comma + 1);
+  }
+  return list;
+}
+
+std::string host_name() {
+  std::array<char, 256> text{};
+  return ::gethostname(text.data(), text.size() - 1) == 0 ? text.data() : "localhost";
+}
+
+struct NodeHost::Impl {
+  explicit Impl(Log log_handle) : log(std::move(log_handle)), reactor(log) {}
+
+  Log log;
+  NodeId node;
+  std::string endpoint;
+  std::atomic<std::thread::id> reactor_thread{};
+  io::Reactor reactor;
+  std::unique_ptr<io::Executor> executor;  // Before the reactor's mailbox goes, after its thread has ended.
+};
+
+namespace {
+
+/// Who this process is, for others to see.
+void introduce(core::NodeConfig& node) {
+  node.self.node = io::random_node_id();
+  node.self.incarnation = static_cast<std::uint64_t>(io::wall_now().unix_us / 1000);
+  node.self.pid = static_cast<std::uint32_t>(::getpid());
+  node.self.host = host_name();
+  node.seed = io::random_u64();
+}
+
+/// Joins the mesh: the runtime directory of this host, and seeds elsewhere.
+Result<void> join(const HostOptions& options, core::NodeConfig& node,
+                  std::vector<std::unique_ptr<io::Discovery>>& out) {
+  if (options.mesh.empty()) return {};
+  auto directory = io::HostDirectory::open(options.mesh);
+  if (!directory) return fail(std::move(directory.error()));
+  node.token = (*directory)->token();
+  if (!options.token_file.empty()) {
+    auto token = io::read_token(options.token_file);
+    if (!token) return fail(std::move(token.error()));
+    node.token = std::move(*token);
+  }
+  if (node.kind == core::NodeKind::worker) {
+    auto published = (*directory)->publish({node.self.node, node.self.incarnation, node.self.endpoints});
+    if (!published) return published;
+  }
+  out.push_back(std::move(*directory));
+  if (options.seeds.empty()) return {};
+  auto seeds = io::Seeds::open(options.seeds, !options.insecure);
+  if (!seeds) return fail(std::move(seeds.error()));
+  out.push_back(std::move(*seeds));
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<NodeHost>> NodeHost::start(HostOptions options, HostHooks hooks) {
+  auto impl = std::make_unique<Impl>(Log(log_level_from_environment(LogLevel::warning)));
+  io::TransportOptions transport{.bind = options.bind,
+                                 .insecure = options.insecure,
+                                 .mesh_tag = options.mesh.empty() ? 0 : wire::mesh_tag(options.mesh)};
+  auto opened = io::ZmqTransport::open(std::move(transport), impl->reactor.poller(), impl->log);
+  if (!opened) return fail(std::move(opened.error()));
+  io::ReactorParts parts;
+  parts.config = std::move(options.node);
+  parts.transport = std::move(*opened);
+  introduce(parts.config);
+  parts.config.loopback_only = !options.insecure;
+  parts.config.self.endpoints = parts.transport->endpoints();
+  auto joined = join(options, parts.config, parts.discovery);
+  if (!joined) return fail(std::move(joined.error()));
+  impl->node = parts.config.self.node;
+  impl->endpoint = parts.transport->bound();
+  if (options.make_executor) impl->executor = options.make_executor(impl->reactor.mailbox());
+  parts.executor = impl->executor.get();
+  parts.notify = std::move(hooks.notify);
+  parts.turned = [host = impl.get(), turned = std::move(hooks.turned)](const core::Node& node) {
+    if (host->reactor_thread.load(std::memory_order_relaxed) == std::thread::id{}) {
+      host->reactor_thread = std::this_thread::get_id();
+    }
+    if (turned) turned(node);
+  };
+  impl->reactor.start(std::move(parts));
+  return std::unique_ptr<NodeHost>(new NodeHost(std::move(impl)));
+}
+
+NodeHost::NodeHost(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+NodeHost::~NodeHost() { stop(); }
+
+void NodeHost::post(core::Event&& event) { impl_->reactor.mailbox().push(std::move(event)); }
+
+bool NodeHost::on_reactor_thread() const {
+  return impl_->reactor_thread.load() == std::this_thread::get_id();
+}
+
+void NodeHost::drain(Duration timeout) {
+  post(core::Drain{timeout});
+  wait_stopped(timeout);
+}
+
+bool NodeHost::wait_stopped(Duration timeout) { return impl_->reactor.wait_stopped(timeout); }
+
+void NodeHost::stop() {
+  impl_->reactor.stop();
+  impl_->executor.reset();
+}
+
+NodeId NodeHost::node() const { return impl_->node; }
+const std::string& NodeHost::endpoint() const { return impl_->endpoint; }
+const Log& NodeHost::log() const { return impl_->log; }
+
+}  // namespace taskmesh::detail
