@@ -74,6 +74,7 @@ void Reactor::turn() {
   events_.clear();
   node_->turn_end(at, effects_);
   carry_out();
+  if (parts_.turned) parts_.turned(*node_);
   publish();
 }
 
