@@ -76,6 +76,9 @@ SCENARIO("a listener that returns gets what waits, oldest first", "[core][callba
       }
     }
   }
+}
+
+SCENARIO("every connection to a listener begins anew", "[core][callbacks]") {
   GIVEN("a listener whose nonce changes with every connection") {
     Desk desk;
     desk.tell(1, here);
@@ -158,6 +161,10 @@ SCENARIO("an address that answers badly is left alone for a while", "[core][call
       }
     }
   }
+}
+
+SCENARIO("bad answers in a row are counted", "[core][callbacks]") {
+  Desk desk;
   GIVEN("something that answers CB_HELLO with another nonce") {
     desk.tell(1, here);
     const LinkId link = desk.dialled();

@@ -272,6 +272,9 @@ SCENARIO("a slow listener gets a smaller window, which grows again", "[core][cal
       }
     }
   }
+}
+
+SCENARIO("a refused event comes again after its pause", "[core][callbacks]") {
   GIVEN("one event in flight") {
     Desk desk;
     const LinkId link = desk.greeted(here);

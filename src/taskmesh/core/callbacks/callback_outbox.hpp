@@ -72,7 +72,9 @@ class CallbackOutbox {
   struct Key {
     bool is_listener = false;
     std::uint64_t number = 0;
-    auto operator<=>(const Key&) const = default;
+    bool operator<(const Key& other) const {
+      return is_listener != other.is_listener ? other.is_listener : number < other.number;
+    }
   };
   struct Destination {
     EventFlow flow;

@@ -1,5 +1,5 @@
 // EventFlow: the events for one destination, from the moment they are known until somebody has acknowledged
-// them.  Spec: proto/04-callbacks.md sections 4 and 5.
+// them.  Spec: proto/04-callbacks.md sections 5 and 6.
 //
 // One queue in order of age. Its first part is in flight: numbered by the connection from 1, limited by a
 // window of records and bytes, repeated after event_ack_timeout with the same number. The rest waits. All
