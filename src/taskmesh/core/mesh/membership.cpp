@@ -431,24 +431,27 @@ void Membership::on_bye(LinkId link, const proto::Bye& bye, Now now, Effects& ou
 void Membership::on_error(LinkId link, const proto::ErrorReport& error, Now now, Effects& out) {
   enter(now);
   Entry* entry = ours(link);
-  if (entry != nullptr && entry->connected) {
-    if (error.code == static_cast<std::uint16_t>(proto::Code::auth)) {
-      is_about_hello(error) ? refused_token(*entry, now, out) : greet_again(*entry, now, out);
-    } else if (error.code == static_cast<std::uint16_t>(proto::Code::version) && is_about_hello(error)) {
-      refused_version(*entry, error, now, out);
-    } else if (error.code == static_cast<std::uint16_t>(proto::Code::busy) && is_about_hello(error)) {
-      const auto most =
-          std::chrono::duration_cast<std::chrono::milliseconds>(limits::ignore_peer_for).count();
-      const std::uint64_t ms = std::min(error.retry_after_ms, static_cast<std::uint64_t>(most));
-      entry->failed = true;
-      entry->next_hello = now.at + std::max<Duration>(limits::hello_retry, std::chrono::milliseconds(ms));
-    }
+  if (entry == nullptr || !entry->connected) return leave(out);
+  // Before its WELCOME all that we have said is HELLO, so an ERROR about a whole frame is about that too.
+  const bool about_hello = is_about_hello(error) || (error.about == 0 && !entry->greeted);
+  if (error.code == static_cast<std::uint16_t>(proto::Code::auth)) {
+    const bool stranger = is_about_hello(error) || (about_hello && !entry->living());
+    stranger ? refused_token(*entry, is_about_hello(error), now, out) : greet_again(*entry, now, out);
+  } else if (error.code == static_cast<std::uint16_t>(proto::Code::version) && about_hello) {
+    refused_version(*entry, error, now, out);
+  } else if (error.code == static_cast<std::uint16_t>(proto::Code::busy) && about_hello) {
+    const auto most = std::chrono::duration_cast<std::chrono::milliseconds>(limits::ignore_peer_for).count();
+    const std::uint64_t ms = std::min(error.retry_after_ms, static_cast<std::uint64_t>(most));
+    entry->failed = true;
+    entry->next_hello = now.at + std::max<Duration>(limits::hello_retry, std::chrono::milliseconds(ms));
+    touch(*entry);
   }
   leave(out);
 }
 
-void Membership::refused_token(Entry& entry, Now now, Effects& out) {
-  if (!std::exchange(entry.noted, true)) out.notify.emplace_back(notes::refused_token(entry));
+void Membership::refused_token(Entry& entry, bool token, Now now, Effects& out) {
+  const std::string_view why = token ? "wrong mesh token" : "it belongs to another mesh";
+  if (!std::exchange(entry.noted, true)) out.notify.emplace_back(notes::refused_token(entry, why));
   if (entry.living()) {
     return bury(entry, Liveness::dead, false, "who answers at its address is of another mesh", now, out);
   }

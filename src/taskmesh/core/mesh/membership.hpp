@@ -158,7 +158,7 @@ class Membership {
   void cut(Entry& entry);
   void tell_end(Entry& entry, Liveness how, std::string_view why, Effects& out);
   void bury(Entry& entry, Liveness how, bool proven, std::string_view why, Now now, Effects& out);
-  void refused_token(Entry& entry, Now now, Effects& out);
+  void refused_token(Entry& entry, bool token, Now now, Effects& out);
   void refused_version(Entry& entry, const proto::ErrorReport& error, Now now, Effects& out);
   void greet_again(Entry& entry, Now now, Effects& out);
 

@@ -52,11 +52,11 @@ Noted book_full() {
                     .fix = "split the mesh into smaller ones"})};
 }
 
-Noted refused_token(const Peer& peer) {
+Noted refused_token(const Peer& peer, std::string_view why) {
   return {true,
           to_string(Error{.kind = ErrorKind::refused,
                           .what = "the worker at " + printable(peer.endpoint) + " refused us",
-                          .why = "wrong mesh token",
+                          .why = std::string{why},
                           .fix = "give both nodes the same mesh name and runtime directory, or the same "
                                  "token file"})};
 }

@@ -16,8 +16,8 @@ Noted heard_again(const Peer& peer);
 Noted ended(const Peer& peer, Liveness how, std::string_view why);
 /// More workers were found than one node may know.
 Noted book_full();
-/// Our mesh token is not taken there.
-Noted refused_token(const Peer& peer);
+/// Our mesh, or our mesh token, is not the one there.
+Noted refused_token(const Peer& peer, std::string_view why);
 Noted refused_version(const Peer& peer, std::string_view text);
 /// Somebody who sends what cannot be read is not listened to for a while.
 Noted ignored(LinkId link, std::string_view last_text);

@@ -1,0 +1,90 @@
+#include "taskmesh/core/mesh/load_view.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "core/mesh_support.hpp"
+
+using namespace mesh_test;
+
+namespace {
+
+proto::Load busy(std::uint32_t queued, std::uint32_t running, std::uint32_t slots,
+                 std::uint32_t clients = 1) {
+  return {queued, running, slots, clients, 0, 0};
+}
+
+}  // namespace
+
+SCENARIO("the key of a worker is its load per slot, with what is under way times the clients",
+         "[core][load]") {
+  LoadView view;
+  const NodeId worker = node_id(1);
+  CHECK(view.key(worker) == 0.0);
+  CHECK(view.load(worker) == nullptr);
+  CHECK(view.unanswered(worker) == 0);
+
+  view.on_answer(worker, busy(6, 2, 4, 3), at(0s).at);
+  CHECK(view.key(worker) == 2.0);
+  CHECK(view.load(worker)->queued == 6);
+  view.placed(worker);
+  view.placed(worker);
+  CHECK(view.unanswered(worker) == 2);
+  CHECK(view.key(worker) == 3.5);  // (6 + 2 + 2 x 3) / 4
+  view.answered(worker);
+  CHECK(view.key(worker) == 2.75);
+  view.answered(worker, 1'000);  // A repeated answer cannot make it negative.
+  CHECK(view.unanswered(worker) == 0);
+  CHECK(view.key(worker) == 2.0);
+}
+
+SCENARIO("what a worker does not say counts as one", "[core][load]") {
+  LoadView view;
+  view.placed(node_id(1));
+  CHECK(view.key(node_id(1)) == 1.0);
+  CHECK(view.load(node_id(1)) == nullptr);
+  view.on_answer(node_id(1), busy(1, 0, 0, 0), at(0s).at);
+  CHECK(view.key(node_id(1)) == 2.0);
+  view.answered(node_id(9));  // Of a worker that nobody knows.
+  CHECK(view.unanswered(node_id(9)) == 0);
+}
+
+SCENARIO("a heartbeat counts only where no answer is fresh", "[core][load]") {
+  LoadView view;
+  const NodeId worker = node_id(1);
+  GIVEN("a worker that never answered") {
+    view.on_heartbeat(worker, busy(1, 0, 1), at(0s).at);
+    view.on_heartbeat(worker, busy(2, 0, 1), at(1s).at);
+    THEN("each heartbeat counts") { CHECK(view.key(worker) == 2.0); }
+  }
+  GIVEN("an answer") {
+    view.on_answer(worker, busy(5, 0, 1), at(0s).at);
+    THEN("heartbeats count from 2 s after it on, until the next answer") {
+      view.on_heartbeat(worker, busy(1, 0, 1), at(1999ms).at);
+      CHECK(view.key(worker) == 5.0);
+      view.on_heartbeat(worker, busy(1, 0, 1), at(2s).at);
+      CHECK(view.key(worker) == 1.0);
+      view.on_answer(worker, busy(7, 0, 1), at(2100ms).at);
+      view.on_heartbeat(worker, busy(1, 0, 1), at(3s).at);
+      CHECK(view.key(worker) == 7.0);
+    }
+  }
+}
+
+SCENARIO("rows come and go, and say so", "[core][load]") {
+  LoadView view;
+  view.on_answer(node_id(1), busy(1, 0, 1), at(0s).at);
+  const LoadView::Row* row = view.row(node_id(1));
+  const std::uint64_t version = view.version();
+  view.on_answer(node_id(1), busy(2, 0, 1), at(1s).at);
+  view.placed(node_id(1));
+  CHECK(view.version() == version);
+  CHECK(view.row(node_id(1)) == row);
+  CHECK(row->key() == view.key(node_id(1)));
+  view.forget(node_id(1));
+  CHECK(view.row(node_id(1)) == nullptr);
+  CHECK(view.key(node_id(1)) == 0.0);
+  CHECK(view.version() != version);
+  const std::uint64_t after = view.version();
+  view.forget(node_id(1));
+  CHECK(view.version() == after);
+}
