@@ -188,12 +188,14 @@ Result<TaskId> Client::Impl::start(Job job, const Callback& callback, const Subm
   const core::Token token = ticket ? tickets_.add(std::move(ticket)) : 0;
   if (token_out != nullptr) *token_out = token;
   posted_.fetch_add(1, std::memory_order_acq_rel);
+  // With a callback the end is waited for as well: if the worker dies, this client tells the listener `lost`.
+  const bool wait_for_end = token != 0 || !address->empty();
   host_->post(core::SubmitTask{.id = id,
                                .name = std::move(job.name),
                                .args = std::move(job.args),
                                .reply_codec = job.reply_codec,
                                .priority = options.priority,
-                               .wait = token != 0,
+                               .wait = wait_for_end,
                                .token = token,
                                .callback_address = std::move(*address),
                                .callback_data = callback.address.empty() ? std::string{} : callback.data,
