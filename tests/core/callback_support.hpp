@@ -1,4 +1,5 @@
 // What the callback tests share: ends of tasks, and an outbox whose turns and time a test drives by hand.
+// In a namespace of their own: one binary holds the helpers of all core tests.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +11,7 @@
 
 #include "taskmesh/core/callbacks/callback_outbox.hpp"
 
-namespace taskmesh::core::test {
+namespace taskmesh::core::callback_test {
 
 inline TaskId task_id(std::uint32_t number) { return make_task_id(1'000, 0, 7, number); }
 
@@ -199,4 +200,4 @@ class Desk {
   Effects out;
 };
 
-}  // namespace taskmesh::core::test
+}  // namespace taskmesh::core::callback_test

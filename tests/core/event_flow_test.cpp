@@ -6,7 +6,7 @@
 #include "core/callback_support.hpp"
 #include "taskmesh/base/random.hpp"
 
-namespace taskmesh::core::test {
+namespace taskmesh::core::callback_test {
 namespace {
 
 struct Sent {
@@ -153,4 +153,4 @@ TEST_CASE("whatever is said, a flow tells each event until it is acknowledged, a
   CHECK(ended.size() == pushed);
 }
 
-}  // namespace taskmesh::core::test
+}  // namespace taskmesh::core::callback_test

@@ -2,7 +2,7 @@
 
 #include "core/callback_support.hpp"
 
-namespace taskmesh::core::test {
+namespace taskmesh::core::callback_test {
 namespace {
 
 constexpr LinkId worker{LinkId::inbound_bit | 1};
@@ -344,4 +344,4 @@ SCENARIO("a NOTIFY that cannot be true is answered with an error", "[core][callb
   }
 }
 
-}  // namespace taskmesh::core::test
+}  // namespace taskmesh::core::callback_test
