@@ -78,7 +78,7 @@ class ResultCache {
   std::size_t remembered_max_;
   std::deque<Entry> entries_;
   std::vector<Index> free_;
-  tsl::robin_map<TaskId, Index> by_id_;
+  tsl::robin_map<TaskId, Index, TaskIdHash, TaskIdEqual> by_id_;
   List used_;
   List remembered_;
   std::array<List, ttl_classes> by_ttl_;

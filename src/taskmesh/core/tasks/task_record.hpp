@@ -1,7 +1,9 @@
 // A task at the worker that holds it, and what remains of it after its end.  Spec: proto/03-tasks.md section 4.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,8 +16,8 @@ namespace taskmesh::core {
 /// What is told of an ended task, to everybody who asks or waits. Immutable, shared by the result cache and
 /// the callback outbox.
 struct Ended {
-  proto::TaskReport report;    ///< With the result in the form that the submitter asked for.
-  Bytes json;                  ///< The result as JSON, where the executor made that too.
+  proto::TaskReport report;  ///< With the result in the form that the submitter asked for.
+  Bytes json;                ///< The result as JSON, where the executor made that too.
   std::string callback_address;
   std::string callback_data;
 };
@@ -47,21 +49,42 @@ enum class Place : std::uint8_t {
 /// An accepted task that has not ended; also one whose end was told (expired, lost) while the executor still
 /// has it. Its arguments stay until the end: what is handed over may come back.
 struct TaskRecord {
-  proto::Submit submit;               ///< As accepted; `seq` is that of the last SUBMIT for it.
+  proto::Submit submit;  ///< As accepted; `seq` is that of the last SUBMIT for it.
   TaskState state = TaskState::queued;
   Place place = Place::waiting;
   std::uint32_t attempt = 0;
-  std::uint32_t name = 0;             ///< Number of the task name at this worker.
+  std::uint32_t name = 0;  ///< Number of the task name at this worker.
   std::optional<TimePoint> deadline;
-  Duration expected{};                ///< While handed over: its expected time; zero: long or unknown.
+  Duration expected{};  ///< While handed over: its expected time; zero: long or unknown.
   TimePoint handed_over{};
   TimePoint in_slot_since{};
-  bool moved_up = false;              ///< In a slot since another one ended: perhaps not started yet.
+  bool moved_up = false;  ///< In a slot since another one ended: perhaps not started yet.
   WallTime started_at;
-  LinkId asked_on;                    ///< Link of the last SUBMIT for it.
+  LinkId asked_on;  ///< Link of the last SUBMIT for it.
   std::vector<Waiter> waiters;
-  TaskRecord* older = nullptr;        ///< Neighbours in the order of hand-over (core/tasks/slots.hpp).
+  TaskRecord* older = nullptr;  ///< Neighbours in the order of hand-over (core/tasks/slots.hpp).
   TaskRecord* newer = nullptr;
+};
+
+/// For tables of tasks: sixteen consecutive ids of a client are neighbours, so that a batch touches few cache
+/// lines; blocks are scattered, so that clients do not pile up on each other.
+struct TaskIdHash {
+  std::size_t operator()(const TaskId& id) const noexcept {
+    std::uint64_t number = 0;  // Instance and counter; written so that it compiles to one load.
+    for (std::size_t i = 8; i < 16; ++i) number = number << 8 | id.bytes[i];
+    std::uint64_t mixed = (number >> 4) * 0x9E3779B97F4A7C15ULL;
+    mixed = (mixed ^ mixed >> 32) * 0xD6E8FEB86659FD93ULL;
+    return static_cast<std::size_t>((mixed >> 16 << 4) | (number & 15));
+  }
+};
+struct TaskIdEqual {
+  bool operator()(const TaskId& a, const TaskId& b) const noexcept {
+    std::array<std::uint64_t, 2> x{};
+    std::array<std::uint64_t, 2> y{};
+    std::memcpy(x.data(), a.bytes.data(), 16);
+    std::memcpy(y.data(), b.bytes.data(), 16);
+    return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
+  }
 };
 
 /// True if the state machine allows the move; everything else is a bug of ours.
