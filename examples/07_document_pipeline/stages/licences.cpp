@@ -119,7 +119,11 @@ void names_in_fields(std::string_view text, Ids& ids) {
 void paths_of_common_licences(std::string_view text, Ids& ids) {
   constexpr std::string_view folder = "/usr/share/common-licenses/";
   for (std::size_t at = text.find(folder); at != text.npos; at = text.find(folder, at + 1)) {
-    add(ids, spdx_id(name_at(text.substr(at + folder.size(), 40))));
+    const std::string id = spdx_id(name_at(text.substr(at + folder.size(), 40)));
+    const std::string_view family =
+        std::string_view{id}.substr(0, id.ends_with("-only") ? id.size() - 5 : id.size());
+    if (!ids.contains(std::string{family} + "-or-later"))
+      add(ids, id);  // The path says which text, not how free.
   }
 }
 
@@ -171,12 +175,12 @@ std::vector<std::string> find_licences(std::string_view text) {
   const std::string small = lower(text);
   const std::string flat = flatten(small);
   names_in_fields(small, ids);
-  paths_of_common_licences(small, ids);
   for (const auto& [sentence, id] : sentences) {
     if (contains(flat, sentence)) ids.emplace(id);
   }
   gnu_by_name(flat, ids);
   bsd_by_conditions(flat, ids);
+  paths_of_common_licences(small, ids);  // Last: what was said in words is more exact.
   return {ids.begin(), ids.end()};
 }
 
