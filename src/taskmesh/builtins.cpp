@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 
 #include "taskmesh/io/sleep.hpp"
 #include "taskmesh/worker.hpp"
@@ -22,22 +23,21 @@ Payload echo(TaskContext&, const Payload& args) {
 }
 
 template <class T>
-bool add_as(TaskContext& context, const Payload& args, Payload& sum) {
+std::optional<detail::HandlerResult> add_as(const TaskContext& context, const Payload& args, bool want_json) {
   auto values = decode_args<std::tuple<T, T>>("add", args);
-  if (!values) return false;
-  sum = encode_result(static_cast<T>(std::get<0>(*values) + std::get<1>(*values)), context.reply_codec());
-  return true;
+  if (!values) return std::nullopt;
+  const auto sum = static_cast<T>(std::get<0>(*values) + std::get<1>(*values));
+  return detail::encode_answer(context, sum, want_json);
 }
 
 /// Adds whole numbers as such, others as double; answers in the type that it was asked with.
-Payload add_numbers(TaskContext& context, const Payload& args) {
-  Payload sum;
-  const bool added = (args.codec == Codec::cereal && add_as<std::int32_t>(context, args, sum)) ||
-                     add_as<std::int64_t>(context, args, sum) || add_as<double>(context, args, sum);
-  if (!added) {
-    throw detail::BadArguments(detail::wrong_arguments("add", "it takes two numbers"));
-  }
-  return sum;
+detail::HandlerResult add_numbers(const TaskContext& context, const Payload& args, bool want_json) {
+  std::optional<detail::HandlerResult> sum;
+  if (args.codec == Codec::cereal) sum = add_as<std::int32_t>(context, args, want_json);
+  if (!sum) sum = add_as<std::int64_t>(context, args, want_json);
+  if (!sum) sum = add_as<double>(context, args, want_json);
+  if (!sum) throw detail::BadArguments(detail::wrong_arguments("add", "it takes two numbers"));
+  return std::move(*sum);
 }
 
 int sleep_ms(TaskContext& context, int ms) {
@@ -71,7 +71,7 @@ void counter(const std::string& path, const std::string& text) {
 
 Worker& Worker::serve_builtins() {
   serve_raw("echo", echo);
-  serve_raw("add", add_numbers);
+  add("add", add_numbers);
   serve("sleep_ms", sleep_ms);
   serve("fail", fail_with);
   serve("crash", crash);

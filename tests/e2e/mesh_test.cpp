@@ -1,4 +1,5 @@
 // The mesh itself: who sees whom, who gets the task, what happens when a worker dies or is told to leave.
+#include <algorithm>
 #include <thread>
 
 #include "e2e/mesh.hpp"
@@ -9,9 +10,9 @@ using taskmesh::ErrorKind;
 namespace {
 
 std::size_t alive(Client& client) {
-  std::size_t count = 0;
-  for (const auto& worker : client.workers()) count += worker.state == "alive" ? 1 : 0;
-  return count;
+  const auto workers = client.workers();
+  return static_cast<std::size_t>(
+      std::count_if(workers.begin(), workers.end(), [](const auto& worker) { return worker.state == "alive"; }));
 }
 
 }  // namespace

@@ -126,7 +126,6 @@ void Reactor::sleep() {
 }
 
 void Reactor::say_goodbye() {
-  for (const auto& source : parts_.discovery) source->stop();
   const TimePoint limit = steady_now() + goodbye_limit;
   parts_.transport->flush();
   while (parts_.transport->pending() && steady_now() < limit) {
@@ -134,6 +133,8 @@ void Reactor::say_goodbye() {
     parts_.transport->flush();
   }
   parts_.transport->shut_down(limit - steady_now());
+  // Last: whoever sees the entry go takes us for dead, and our last words should be with them by then.
+  for (const auto& source : parts_.discovery) source->stop();
   publish();
 }
 

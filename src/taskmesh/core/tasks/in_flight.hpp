@@ -59,7 +59,10 @@ struct FlyingTask {
   SlotList* list = nullptr;
   WaitingName* name = nullptr;
 
-  bool awaited() const { return submit.token != 0 || !more.empty(); }
+  /// Somebody wants its end: a caller, or the listener that this client tells where the worker cannot.
+  bool awaited() const {
+    return submit.token != 0 || !more.empty() || (submit.wait && !submit.callback_address.empty());
+  }
   bool pending() const { return stage == Stage::waiting || stage == Stage::sent; }
 };
 
