@@ -137,7 +137,7 @@ Table enumerators(std::string_view code, std::string_view name) {
 }
 
 Table constants(std::string_view code) {
-  return all_matches(without_comments(code), std::regex{R"(inline constexpr [\w:]+ (\w+) = ([^;]+);)"});
+  return all_matches(without_comments(code), std::regex{R"(inline constexpr [\w:]+\s+(\w+)\s*=\s*([^;]+);)"});
 }
 
 Table rows(std::string_view markdown, std::string_view heading) {
