@@ -171,8 +171,8 @@ void Worker::Impl::run(const std::function<void()>& serving) {
   }
   if (!leaving_) {
     host_->log().info("leaving: finishing what was accepted; a second signal ends at once");
-    stop();
-    watch.wait(Duration::zero());  // stop() rang it too.
+    leaving_ = true;  // Not stop(): it rings the watch, and a second signal would be taken for its ringing.
+    host_->post(core::Drain{options_.drain_timeout});
   }
   while (!host_->wait_stopped(50ms)) {
     if (!watch.wait(Duration::zero())) continue;

@@ -32,7 +32,7 @@ class Printer {
   std::atomic<Written> written_ = Written::yes;
 };
 
-Exit run_listen(const Arguments& arguments) {
+Exit listen(const Arguments& arguments) {
   const Signals signals;
   Printer printer(arguments.count("--count"), signals);
   const std::string& address = arguments.text("ADDRESS");
@@ -42,6 +42,14 @@ Exit run_listen(const Arguments& arguments) {
   print_note("listening at " + listener.address());
   signals.wait(arguments.given("--for") ? arguments.duration("--for") : Duration(-1));
   return printer.failed() ? Exit::failed : Exit::done;
+}
+
+Exit run_listen(const Arguments& arguments) {
+  try {
+    return listen(arguments);
+  } catch (const Failure& failure) {
+    return print_failed_start(failure.error());
+  }
 }
 
 }  // namespace
@@ -67,7 +75,7 @@ Verb listen_verb() {
                  .unset = "no end"},
                 {.name = "--insecure",
                  .value = {},
-                 .help = "allow an address beyond this host, without keys",
+                 .help = "allow addresses beyond this host, without keys",
                  .kind = Kind::toggle,
                  .variable = "TASKMESH_INSECURE"},
                 {.name = "--json", .value = {}, .help = "the lines are JSON anyway", .kind = Kind::toggle}},

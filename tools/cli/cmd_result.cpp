@@ -8,11 +8,17 @@ namespace taskmesh::cli {
 
 namespace {
 
+constexpr Duration glance = 5s;  // What the question itself may take where nothing is waited for.
+
 Exit run_result(const Arguments& arguments) {
   const auto id = TaskId::parse(arguments.text("ID"));
   if (!id) return print_failure(id.error());
   Client client(client_options(arguments));
-  return print_task(client.wait_for<Json>(*id, arguments.duration("--wait")), arguments.given("--json"));
+  const Duration wait = arguments.duration("--wait");
+  auto task =
+      wait > Duration::zero() ? client.wait_for<Json>(*id, wait) : client.get_task_result<Json>(*id, glance);
+  look_again(client, task);
+  return print_task(task, arguments.given("--json"));
 }
 
 }  // namespace

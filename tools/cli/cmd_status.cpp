@@ -15,13 +15,15 @@ Exit run_status(const Arguments& arguments) {
   if (!id) return print_failure(id.error());
   Client client(client_options(arguments));
   const auto task = client.get_task_result<Json>(*id, arguments.duration("--wait"));
-  const bool nobody_knows = task.state == TaskState::unknown;
+  const bool no_state = task.state == TaskState::unknown;
   std::optional<Error> error;  // A task on its way has none, though it has no value either.
-  if (!task.outcome && (nobody_knows || is_terminal(task.state))) error = task.error();
-  const Exit exit = nobody_knows ? exit_of(task) : Exit::done;
-  if (nobody_knows) print_error(task.error());
-  const bool as_document = arguments.given("--json");
-  return print_line(as_document ? task_document(task, error) : std::string(to_string(task.state)), exit);
+  if (!task.outcome && (no_state || is_terminal(task.state))) error = task.error();
+  const Exit exit = no_state ? exit_of(task) : Exit::done;
+  if (no_state) print_error(task.error());
+  if (arguments.given("--json")) return print_line(task_document(task, error), exit);
+  // "unknown" is an answer of the workers; where none could be asked there is no word to print.
+  const bool answered = !no_state || task.error().kind == ErrorKind::not_found;
+  return answered ? print_line(to_string(task.state), exit) : exit;
 }
 
 }  // namespace

@@ -134,8 +134,10 @@ Exit run_submit(const Arguments& arguments) {
   Client client(options);
   const bool as_document = arguments.given("--json");
   if (arguments.given("--no-wait")) return hand_over(client, *order, as_document);
-  if (order->callback) return print_task(run_with_callback(client, *order), as_document);
-  return print_task(client.submit_task(order->call, order->options), as_document);
+  auto task =
+      order->callback ? run_with_callback(client, *order) : client.submit_task(order->call, order->options);
+  look_again(client, task);
+  return print_task(task, as_document);
 }
 
 std::vector<Flag> submit_flags() {
@@ -145,7 +147,7 @@ std::vector<Flag> submit_flags() {
            .kind = Kind::json},
           {.name = "--no-wait",
            .value = {},
-           .help = "print the task id once accepted, do not wait for the end",
+           .help = "print the task id once accepted, do not wait",
            .kind = Kind::toggle},
           {.name = "--wait",
            .value = "DURATION",
@@ -171,7 +173,7 @@ std::vector<Flag> submit_flags() {
            .unset = "the worker's"},
           {.name = "--callback",
            .value = "ADDRESS",
-           .help = "push the end of the task there, see `taskmesh listen`",
+           .help = "push the end of the task there, see listen",
            .unset = "none"},
           {.name = "--callback-data",
            .value = "JSON",
@@ -180,7 +182,7 @@ std::vector<Flag> submit_flags() {
            .unset = "null"},
           {.name = "--insecure",
            .value = {},
-           .help = "allow a callback address beyond this host, without keys",
+           .help = "allow addresses beyond this host, without keys",
            .kind = Kind::toggle,
            .variable = "TASKMESH_INSECURE"}};
 }
@@ -194,7 +196,7 @@ Verb submit_verb() {
                        "taskmesh submit sleep_ms 500 --no-wait --callback tcp://127.0.0.1:6000"},
           .positionals = {{.name = "NAME", .help = "the task's name"},
                           {.name = "ARG",
-                           .help = "an argument: JSON as that value, anything else as a string",
+                           .help = "JSON as that value, anything else as a string",
                            .required = false,
                            .repeats = true}},
           .flags = joined(joined(submit_flags(), mesh_flags()), {json_flag()}),

@@ -96,18 +96,24 @@ void tell_ready(const Worker& worker, const std::vector<std::string>& names, boo
   if (as_document) print_line(ready_document(worker, names));
 }
 
-Exit run_worker(const Arguments& arguments) {
-  const auto commands = read_commands(arguments);
-  if (!commands) return print_failure(commands.error());
+void serve(const Arguments& arguments, const std::vector<Command>& commands) {
   // The library reads the level from its variable; the flag comes before it.
   ::setenv("TASKMESH_LOG", arguments.text("--log").c_str(), 1);
   Worker worker(worker_options(arguments));
   if (arguments.given("--builtin")) worker.serve_builtins();
-  for (const Command& command : *commands) worker.serve_command(command.name, command.line);
-  worker.start();
-  tell_ready(worker, task_names(arguments, *commands), arguments.given("--json"));
-  worker.run();
-  return Exit::done;
+  for (const Command& command : commands) worker.serve_command(command.name, command.line);
+  worker.run([&] { tell_ready(worker, task_names(arguments, commands), arguments.given("--json")); });
+}
+
+Exit run_worker(const Arguments& arguments) {
+  const auto commands = read_commands(arguments);
+  if (!commands) return print_failure(commands.error());
+  try {
+    serve(arguments, *commands);
+    return Exit::done;
+  } catch (const Failure& failure) {
+    return print_failed_start(failure.error());
+  }
 }
 
 std::vector<Flag> serving_flags() {
@@ -128,8 +134,9 @@ std::vector<Flag> serving_flags() {
            .value = "N",
            .help = "tasks that run at once",
            .kind = Kind::count,
-           .unset = "the number of cores",
-           .variable = "TASKMESH_SLOTS"},
+           .unset = "one per core",
+           .variable = "TASKMESH_SLOTS",
+           .most = limits::slots_max},
           {.name = "--bind",
            .value = "ENDPOINT",
            .help = "where to be bound",
@@ -140,7 +147,7 @@ std::vector<Flag> serving_flags() {
 std::vector<Flag> limit_flags() {
   return {{.name = "--insecure",
            .value = {},
-           .help = "allow --bind and callbacks beyond this host, without keys",
+           .help = "allow addresses beyond this host, without keys",
            .kind = Kind::toggle,
            .variable = "TASKMESH_INSECURE"},
           {.name = "--drain-timeout",

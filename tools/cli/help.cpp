@@ -21,7 +21,7 @@ std::string default_of(const Flag& flag) {
   const std::string& value = flag.fallback.empty() ? flag.unset : flag.fallback;
   if (value.empty() && flag.variable.empty()) return {};
   if (value.empty()) return "($" + flag.variable + ")";
-  return "(default " + (flag.variable.empty() ? "" : "$" + flag.variable + " or ") + value + ")";
+  return "(default " + value + (flag.variable.empty() ? "" : "; $" + flag.variable) + ")";
 }
 
 Line line_of(const Flag& flag) {

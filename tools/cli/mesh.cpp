@@ -11,8 +11,17 @@ ClientOptions client_options(const Arguments& arguments) {
   return options;
 }
 
-std::string mesh_name(const Arguments& arguments) {
-  return "mesh '" + (arguments.given("--mesh") ? arguments.text("--mesh") : "default") + "'";
+void look_again(Client& client, TaskResult<Json>& task) {
+  const bool gave_up = !task.outcome && !is_terminal(task.state) && task.error().kind == ErrorKind::timed_out;
+  if (!gave_up || !task.task_id) return;
+  auto now = client.get_task_result<Json>(task.task_id, limits::own_stall);
+  if (now.state == TaskState::unknown || now.state == TaskState::pending) return;
+  if (!is_terminal(now.state)) {
+    Error error = task.error();
+    error.fix = "it goes on: ask again with `taskmesh result " + to_string(task.task_id) + "`";
+    now.outcome = fail(std::move(error));
+  }
+  task = std::move(now);
 }
 
 }  // namespace taskmesh::cli

@@ -9,7 +9,7 @@ namespace taskmesh::cli {
 /// For one command: nothing is waited for at its end.
 ClientOptions client_options(const Arguments& arguments);
 
-/// "mesh 'default'", for notes and errors.
-std::string mesh_name(const Arguments& arguments);
+/// For a wait that ended before the task: what became of it meanwhile, or where it is now and how to ask again.
+void look_again(Client& client, TaskResult<Json>& task);
 
 }  // namespace taskmesh::cli

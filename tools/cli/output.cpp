@@ -66,6 +66,10 @@ Exit print_failure(const Error& error) {
   return exit_of(error.kind);
 }
 
+Exit print_failed_start(const Error& error) {
+  return print_failure(error) == Exit::usage ? Exit::usage : Exit::failed;
+}
+
 std::string harmless(std::string_view text) {
   std::string clean(text);
   for (char& c : clean) {

@@ -25,6 +25,8 @@ void print_note(std::string_view line);
 void print_error(const Error& error);
 /// Prints the error and gives the exit code of its kind.
 Exit print_failure(const Error& error);
+/// The same for a node that serves: what keeps it from starting is wrong usage or a failure, never the mesh.
+Exit print_failed_start(const Error& error);
 
 /// The text as a terminal may see it: control characters that others put into it become spaces.
 std::string harmless(std::string_view text);

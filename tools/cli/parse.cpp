@@ -76,19 +76,21 @@ Error unknown_flag(const Verb& verb, std::string flag) {
   return usage(verb, "unknown flag '" + flag + "'", meant ? "did you mean " + *meant + "?" : "");
 }
 
-/// The parser's complaint in our words: it names the flag first.
-Error malformed(const Verb& verb, const std::string& complaint) {
+/// The parser's complaint in our words. It begins with the flag's name: "--wait: 1 required", "json was given".
+Error malformed(const Verb& verb, std::string_view complaint) {
   for (const Flag& flag : verb.flags) {
-    if (!complaint.starts_with(flag.name) || complaint.substr(flag.name.size()).find_first_of(": ") != 0)
-      continue;
+    const std::string_view dashed = flag.name;
+    const std::string_view bare = dashed.substr(2);
+    const bool about_it =
+        complaint.starts_with(std::string(dashed) + ":") || complaint.starts_with(std::string(bare) + " ");
+    if (!about_it) continue;
     if (flag.kind == Kind::toggle) return usage(verb, flag.name + " takes no value");
     return usage(verb, flag.name + " needs a value", "it is written " + shown(flag));
   }
-  return usage(verb, complaint);
+  return usage(verb, std::string(complaint));
 }
 
-Result<void> check_whole_number(const std::string& value, std::uint64_t at_least) {
-  constexpr std::uint64_t most = 1'000'000'000;
+Result<void> check_whole_number(const std::string& value, std::uint64_t at_least, std::uint64_t most) {
   std::uint64_t number = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
   const bool whole = error == std::errc{} && end == value.data() + value.size();
@@ -129,17 +131,17 @@ Result<void> without_value(Result<T> read) {
   return {};
 }
 
-Result<void> check(Kind kind, const std::string& value) {
+Result<void> check(const Flag& flag, const std::string& value) {
   if (value.empty()) return fail({.what = "the value is empty"});
-  switch (kind) {
+  switch (flag.kind) {
     case Kind::toggle:
       return check_truth(value);
     case Kind::text:
       return {};
     case Kind::count:
-      return check_whole_number(value, 1);
+      return check_whole_number(value, 1, flag.most);
     case Kind::amount:
-      return check_whole_number(value, 0);
+      return check_whole_number(value, 0, flag.most);
     case Kind::duration:
       return check_duration(value, false);
     case Kind::period:
@@ -157,7 +159,7 @@ Result<void> check(Kind kind, const std::string& value) {
 /// The values with the name of where they came from, for errors.
 Result<void> check_all(const Verb& verb, const Flag& flag, const std::string& source, const Words& values) {
   for (const std::string& value : values) {
-    if (auto checked = check(flag.kind, value); !checked) {
+    if (auto checked = check(flag, value); !checked) {
       Error error = std::move(checked.error());
       return fail(usage(verb, source + ": " + error.what, std::move(error.why), std::move(error.fix)));
     }
@@ -307,7 +309,8 @@ bool asks_for_help(const Words& words) {
 
 std::optional<std::string> nearest(std::string_view word, const Words& candidates) {
   std::optional<std::string> best;
-  std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
+  constexpr std::size_t farthest = 2;  // Two letters that changed places.
+  std::size_t best_distance = farthest + 1;
   for (const std::string& candidate : candidates) {
     const bool begun = word.size() >= 3 && candidate.starts_with(word);
     const std::size_t distance = begun ? 1 : edit_distance(word.substr(0, 64), candidate);

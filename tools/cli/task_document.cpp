@@ -57,6 +57,10 @@ Exit exit_of(const TaskResult<Json>& task) {
   if (task.outcome) return Exit::done;
   if (task.state == TaskState::expired) return Exit::late;
   if (is_terminal(task.state)) return Exit::failed;
+  const bool never_sent = !task.task_id && task.error().kind == ErrorKind::invalid;
+  if (never_sent) return Exit::usage;
+  const bool on_its_way = task.state != TaskState::pending && task.state != TaskState::unknown;
+  if (on_its_way) return Exit::late;
   switch (task.error().kind) {
     case ErrorKind::timed_out:
       return Exit::late;

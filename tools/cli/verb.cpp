@@ -47,7 +47,7 @@ std::vector<Flag> mesh_flags() {
            .variable = "TASKMESH_MESH"},
           {.name = "--seed",
            .value = "ENDPOINT",
-           .help = "a worker on another host, tcp://HOST:PORT; repeatable",
+           .help = "a worker elsewhere, tcp://HOST:PORT; repeatable",
            .unset = "none",
            .variable = "TASKMESH_SEEDS",
            .repeats = true},

@@ -47,7 +47,8 @@ struct Flag {
   std::string fallback = {};  ///< Used when neither flag nor variable is there: "30s".
   std::string unset = {};     ///< For people, where there is no fallback: "the number of cores".
   std::string variable = {};  ///< Read when the flag is not there: "TASKMESH_WAIT".
-  bool repeats = false;       ///< May be said more than once; the variable is then separated by commas.
+  std::uint64_t most = 1'000'000'000;  ///< Of a count or an amount.
+  bool repeats = false;  ///< May be said more than once; the variable is then separated by commas.
 };
 
 /// An argument without a flag.

@@ -225,6 +225,9 @@ void ExecutorRole::on_finished(Finished&& finished, Now now, Effects&) {
   slots_.learn(task->name, finished.elapsed);
   if (is_terminal(task->state)) {
     ++counters_.late_ends;
+  } else if (finished.error && task->deadline && *task->deadline <= now.at) {
+    slots_.mark_started(*task, now);
+    expire(*task, now);  // What was stopped by its deadline can come back before the deadline's own timer.
   } else {
     slots_.mark_started(*task, now);
     ++counters_.finished;
