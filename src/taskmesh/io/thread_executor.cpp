@@ -16,6 +16,9 @@ namespace taskmesh::io {
 
 namespace {
 
+constexpr Duration last_wait =
+    1s;  // An idle slot needs microseconds; a handler that needs more is left behind.
+
 std::string readable_type(const std::type_info& type) {
   int status = 0;
   const std::unique_ptr<char, void (*)(void*)> name(
@@ -84,7 +87,7 @@ ThreadExecutor::ThreadExecutor(std::size_t slots, Handlers handlers, Mailbox& ma
   }
 }
 
-ThreadExecutor::~ThreadExecutor() { stop(Duration::zero()); }
+ThreadExecutor::~ThreadExecutor() { stop(last_wait); }
 
 void ThreadExecutor::serve(Shared& shared) {
   std::unique_lock lock(shared.mutex);

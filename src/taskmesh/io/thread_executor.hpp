@@ -31,7 +31,7 @@ class ThreadExecutor final : public Executor {
  public:
   /// Starts the threads. `slots` is at least 1.
   ThreadExecutor(std::size_t slots, Handlers handlers, Mailbox& mailbox);
-  /// As stop(0s).
+  /// As stop(1s).
   ~ThreadExecutor() override;
 
   void run(std::vector<core::Run>& batch) override;
