@@ -206,7 +206,9 @@ SCENARIO("a newer incarnation ends the older one, an older is old gossip", "[cor
         CHECK(node.on(Gone{node_id(1), 2}).close.empty());
         node.on(link, welcome(1, 2));
         node.on(link, proto::Bye{node_id(1), 2});
-        node.on(link, proto::Heartbeat{node_id(1), 2, {}});
+        proto::Heartbeat former{node_id(1), 2, {}};
+        former.load.flags = proto::Load::draining_flag;
+        node.on(link, former);
         CHECK(node.changes.empty());
         CHECK(node.view.by_node(node_id(1))->member.incarnation == 3);
         CHECK(node.liveness(1) == Liveness::alive);
@@ -237,6 +239,23 @@ SCENARIO("a newer incarnation ends the older one, an older is old gossip", "[cor
         CHECK(out.dial.size() == 1);
       }
     }
+  }
+  GIVEN("a worker whose incarnation is not known yet") {
+    Driver node;
+    node.on(Found{node_id(1), 0, {endpoint(1)}});
+    THEN("learning it does not disturb the dial") {
+      const Effects out = node.on(found(1, 9));
+      CHECK(out.dial.empty());
+      CHECK(out.close.empty());
+      CHECK(node.view.by_node(node_id(1))->member.incarnation == 9);
+    }
+  }
+}
+
+SCENARIO("another worker at an address means that the former one is dead", "[core][membership]") {
+  GIVEN("a greeted worker") {
+    Driver node;
+    const LinkId link = node.join(1, 3);
     WHEN("another worker answers on its link") {
       node.down(link);
       node.up(link);
@@ -261,16 +280,6 @@ SCENARIO("a newer incarnation ends the older one, an older is old gossip", "[cor
         CHECK(out.close == std::vector{link});
         CHECK(node.view.by_link(other) == node.view.by_node(node_id(2)));
       }
-    }
-  }
-  GIVEN("a worker whose incarnation is not known yet") {
-    Driver node;
-    node.on(Found{node_id(1), 0, {endpoint(1)}});
-    THEN("learning it does not disturb the dial") {
-      const Effects out = node.on(found(1, 9));
-      CHECK(out.dial.empty());
-      CHECK(out.close.empty());
-      CHECK(node.view.by_node(node_id(1))->member.incarnation == 9);
     }
   }
 }
@@ -405,7 +414,13 @@ SCENARIO("a worker that does not take our greeting", "[core][membership]") {
       CHECK(sent<proto::Hello>(node.run_to(3s)).size() == 1);
     }
   }
-  WHEN("it had welcomed us before, and now another mesh answers there") {
+}
+
+SCENARIO("a worker that had welcomed us and then sends an ERROR", "[core][membership]") {
+  Driver node;
+  node.on(found(1));
+  node.up(LinkId{1});
+  WHEN("another mesh answers at its address") {
     node.on(LinkId{1}, welcome(1));
     node.down(LinkId{1});
     node.up(LinkId{1});
@@ -416,6 +431,8 @@ SCENARIO("a worker that does not take our greeting", "[core][membership]") {
       CHECK(node.changes == std::vector{change(What::dead, 1, 1, LinkId{1})});
       CHECK(out.close == std::vector{LinkId{1}});
       CHECK(node.liveness(1) == Liveness::dead);
+      // Another version stays another version; a token may be set right.
+      CHECK(node.on(found(1)).dial.size() == (code == proto::Code::auth ? 1U : 0U));
     }
   }
   WHEN("it says that it does not know our link") {
