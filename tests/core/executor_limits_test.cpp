@@ -265,7 +265,7 @@ SCENARIO("beyond its octets a worker says BUSY", "[core][executor]") {
       desk.say(submit);
       desk.say(desk.submit(2));
       const Effects out = desk.turn();
-      THEN("it is refused for now, and others are not held back") {
+      THEN("it is refused for a while, and others are not held back") {
         CHECK(busy(out).seqs == Ranges{{1, 1}});
         CHECK(busy(out).retry_after_ms == 2'000);
         CHECK(started(out) == std::vector<std::uint32_t>{2});

@@ -269,6 +269,44 @@ SCENARIO("a repeated SUBMIT is the same task", "[core][executor]") {
   }
 }
 
+SCENARIO("a task that is here is known even if its client is forgotten", "[core][executor]") {
+  GIVEN("a task that runs, and more clients than a worker remembers") {
+    NodeConfig config = Desk::plain();
+    config.queue_tasks_max = 2 * limits::links_max;
+    Desk desk{config};
+    for (std::uint32_t client = 0; client <= limits::links_max + 1; ++client) {
+      proto::Submit submit = desk.submit(1);
+      submit.id = make_task_id(1'000, 0, client, 1);
+      if (client == 0) submit.deadline_ms = 10;
+      desk.say(submit);
+    }
+    desk.turn();
+    const std::uint32_t queued = desk.role.queued();
+    WHEN("the network repeats its SUBMIT") {
+      proto::Submit again = desk.submit(1);
+      again.id = make_task_id(1'000, 0, 0, 1);
+      const Effects out = desk.turn_with(again);
+      THEN("it is accepted again and not queued again") {
+        CHECK(accepted(out, Desk::a).size() == 1);
+        CHECK(desk.role.queued() == queued);
+        CHECK(desk.counters.duplicates == 1);
+      }
+    }
+    WHEN("it does so after the deadline, while the code still runs") {
+      desk.turn_after(10ms);
+      proto::Submit again = desk.waiting(1);
+      again.id = make_task_id(1'000, 0, 0, 1);
+      const Effects out = desk.turn_with(again);
+      THEN("its end is told, and it is not queued again") {
+        const auto told = records<proto::Notify>(out, Desk::a);
+        REQUIRE(told.size() == 1);
+        CHECK(told[0].report.state == TaskState::expired);
+        CHECK(desk.role.queued() == queued);
+      }
+    }
+  }
+}
+
 SCENARIO("what was here once does not run again, whatever is left of it", "[core][executor]") {
   GIVEN("a worker that has forgotten even how a task ended") {
     NodeConfig config = Desk::plain();

@@ -78,16 +78,19 @@ SCENARIO("deadlines cost no more than the tasks that are there", "[core][executo
     Desk desk;
     desk.turn_with(desk.submit(1));
     std::size_t told = 0;
+    std::size_t most = 0;
     for (std::uint32_t i = 2; i < 100'002; ++i) {
       proto::Submit submit = desk.submit(i);
       submit.deadline_ms = 10;
       submit.settled = i;
       desk.say(submit);
       if (i % 100 == 0) told += desk.turn_after(20ms).send.size();
+      most = std::max(most, desk.role.entries());
     }
     desk.turn_after(20ms);
     THEN("all have expired, and the next one to wait is the next one to start") {
       CHECK(told > 0);
+      CHECK(most < 1'000);
       CHECK(desk.counters.expired == 100'000);
       CHECK(desk.role.queued() == 0);
       desk.turn_with(desk.submit(200'000));

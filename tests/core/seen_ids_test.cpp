@@ -227,6 +227,9 @@ SCENARIO("many clients: the least recently heard goes first, and nothing of it r
         CHECK(seen.check(id(1, 2), 0, again, 50s, at(102s)) == Answer::fresh);
         CHECK(seen.check(id(1, 3), 0, first, 0s, at(102s)) == Answer::fresh);
       }
+      THEN("who was known all the time is not concerned: what is not seen never was here") {
+        CHECK(seen.check(id(0, 3), 0, again, 101s, at(102s)) == Answer::fresh);
+      }
     }
   }
   GIVEN("a full supply of pages") {

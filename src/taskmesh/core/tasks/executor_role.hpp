@@ -59,6 +59,8 @@ class ExecutorRole {
   bool draining() const { return drain_until_.has_value(); }
   /// No task is queued or running.
   bool idle() const { return live_ == 0; }
+  /// What queue and deadlines hold, entries of tasks that have ended included: about twice what is alive at most.
+  std::size_t entries() const { return queue_.size() + deadlines_.size(); }
 
  private:
   struct Outcome {
