@@ -20,6 +20,8 @@ using detail::TicketPtr;
 
 namespace {
 
+constexpr Duration farewell_wait = 1s;  // A little more than the node gives the callbacks that it owes.
+
 Error closed_error() {
   return {.kind = ErrorKind::unavailable,
           .what = "the client was closed",
@@ -128,6 +130,8 @@ void Client::Impl::close() {
     auto flushed = await_acceptance(TaskId{}, options_.flush_timeout);
     if (!flushed) host_->log().warning("closing with unaccepted tasks: " + to_string(flushed.error()));
   }
+  // Ends that only this client can tell (refused, lost) go to their callback addresses first.
+  if (!host_->on_reactor_thread()) host_->drain(farewell_wait);
   host_->stop();
   tickets_.close(closed_error());
 }

@@ -257,6 +257,20 @@ SCENARIO("listen prints each completion as a line, callback data included", "[e2
       CHECK_THAT(second["error"].dump(), Contains("no luck"));
     }
   }
+  GIVEN("ends that no worker can tell: refused, lost") {
+    Process listener = host.start({"listen", address, "--count", "2"});
+    REQUIRE(listener.wait_for_err("listening at"));
+    check(host.run({"submit", "nobody-serves-this", "--callback", address, "--callback-data", "1"}), 1, "");
+    check(host.run({"submit", "crash", "--callback", address, "--callback-data", "2"}), 1, "");
+    THEN("the client that goes away tells them first") {
+      const Words lines = support::lines_of(listener.wait().out);
+      REQUIRE(lines.size() == 2);
+      CHECK(json::parse(lines[0])["callback_data"] == 1);
+      CHECK(json::parse(lines[0])["status"] == "failure");
+      CHECK(json::parse(lines[1])["callback_data"] == 2);
+      CHECK(json::parse(lines[1])["status"] == "lost");
+    }
+  }
   GIVEN("a listener that comes after the task has ended") {
     CHECK(host.run({"submit", "add", "1", "1", "--callback", address}).out == "2\n");
     Process listener = host.start({"listen", address, "--count", "1"});
