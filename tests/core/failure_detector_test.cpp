@@ -428,3 +428,36 @@ TEST_CASE("whatever comes in, links and peers agree and no timer is forgotten", 
   node.run_to(clock + 30min);
   node.view.for_each([&](const Peer& peer) { CHECK((peer.seed || peer.liveness == Liveness::joining)); });
 }
+
+SCENARIO("the last words of an ended process are heard before it is dead", "[core][membership]") {
+  GIVEN("a greeted worker whose process has ended, while its connection is still read") {
+    Driver node;
+    const LinkId link = node.join(1);
+    node.changes.clear();
+    const Effects out = node.gone_first(Gone{node_id(1), 1});
+    THEN("nothing goes there any more, and nobody is told yet") {
+      CHECK(out.close.empty());
+      CHECK(node.changes.empty());
+      CHECK_FALSE(node.view.by_link(link)->routable());
+      CHECK(node.view.alive() == 0);
+    }
+    WHEN("something it said before comes in") {
+      node.heard(link);
+      THEN("it is no candidate for all that") { CHECK_FALSE(node.view.by_link(link)->routable()); }
+    }
+    WHEN("its connection ends") {
+      node.down(link);
+      THEN("it is dead at once") {
+        REQUIRE(node.changes.size() == 1);
+        CHECK(node.changes[0].what == PeerChange::What::dead);
+      }
+    }
+    WHEN("its connection does not end") {
+      node.run_to(1s);
+      THEN("it is dead after last_words") {
+        REQUIRE(node.changes.size() == 1);
+        CHECK(node.changes[0].what == PeerChange::What::dead);
+      }
+    }
+  }
+}

@@ -80,7 +80,16 @@ class Driver {
   Effects on(const Found& event) {
     return step([&](Membership& m, Now t, Effects& out) { m.on_found(event, t, out); });
   }
+  /// The process has ended, and with it the connection, as it is when all its words were read.
   Effects on(const Gone& event) {
+    return step([&](Membership& m, Now t, Effects& out) {
+      m.on_gone(event, t, out);
+      const Peer* peer = m.by_node(event.node);
+      if (peer != nullptr && peer->gone) m.on_link_down(peer->link, t, out);
+    });
+  }
+  /// The process has ended; its connection is still being read.
+  Effects gone_first(const Gone& event) {
     return step([&](Membership& m, Now t, Effects& out) { m.on_gone(event, t, out); });
   }
   Effects up(LinkId link) {

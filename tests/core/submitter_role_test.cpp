@@ -1,3 +1,4 @@
+#include <algorithm>
 #include "core/submitter_support.hpp"
 
 namespace taskmesh::core {
@@ -365,6 +366,39 @@ SCENARIO("a refusal ends a task, unless it is only for the name", "[core][submit
       reject(2, proto::Code::no_such_queue);
       reject(3, proto::Code::no_such_queue);
       THEN("it ends after the third time") { CHECK(client.told<Completed>().size() == 1); }
+    }
+  }
+}
+
+SCENARIO("an unanswered task outlives one worker, not two, and not the last one", "[core][submitter]") {
+  ClientBench client;
+  GIVEN("three workers, one of them asked") {
+    const std::vector<FakeWorker> workers{client.join(1), client.join(2), client.join(3)};
+    client.submit(client.task(1, 5));
+    const auto asked = [&] {
+      return std::find_if(workers.begin(), workers.end(),
+                          [&](const FakeWorker& worker) { return !client.sent<Submit>(worker).empty(); });
+    };
+    WHEN("it dies, and the next one as well") {
+      client.kill(*asked());
+      REQUIRE(asked() != workers.end());
+      client.kill(*asked());
+      THEN("the task is lost: it may be what killed them") {
+        CHECK(asked() == workers.end());
+        REQUIRE(client.told<Completed>().size() == 1);
+        CHECK(client.told<Completed>()[0].report.state == TaskState::lost);
+      }
+    }
+  }
+  GIVEN("a single worker that was asked") {
+    const auto only = client.join(1);
+    client.submit(client.task(1, 5));
+    WHEN("it dies") {
+      client.kill(only);
+      THEN("the caller is told at once, not left to its deadline") {
+        REQUIRE(client.told<Completed>().size() == 1);
+        CHECK(client.told<Completed>()[0].report.state == TaskState::lost);
+      }
     }
   }
 }

@@ -87,7 +87,10 @@ class ClientBench {
     turn([&] { membership.on_link_down(worker.link, now(), out); });
   }
   void kill(const FakeWorker& worker) {
-    turn([&] { membership.on_gone({worker.member.node, worker.member.incarnation}, now(), out); });
+    turn([&] {
+      membership.on_gone({worker.member.node, worker.member.incarnation}, now(), out);
+      membership.on_link_down(worker.link, now(), out);  // Its connection ends with it.
+    });
   }
   void bye(const FakeWorker& worker) {
     turn([&] {

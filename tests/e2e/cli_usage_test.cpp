@@ -26,7 +26,7 @@ SCENARIO("taskmesh explains itself", "[e2e][cli]") {
     const Outcome help = host.run({"--help"});
     CHECK(help.exit_code == 0);
     CHECK(help.err.empty());
-    for (const char* verb : {"worker", "submit", "status", "result", "workers", "listen"}) {
+    for (const char* verb : {"worker", "submit", "status", "result", "workers", "listen", "bench"}) {
       CHECK_THAT(help.out, Contains("\n  " + std::string(verb) + " "));
       const Outcome of_verb = host.run({verb, "--help"});
       CHECK(of_verb.exit_code == 0);

@@ -43,6 +43,7 @@ inline constexpr Duration heartbeat_every = 1s;
 inline constexpr Duration suspect_after = 2s;          ///< Silence: no new work goes there.
 inline constexpr Duration dead_after = 8s;             ///< Silence: its tasks are lost.
 inline constexpr Duration dead_after_disconnect = 2s;  ///< A closed connection that does not come back.
+inline constexpr Duration last_words = 300ms;         ///< An ended process's connection is read this long.
 inline constexpr Duration hello_retry = 500ms;         ///< HELLO without WELCOME is said again.
 inline constexpr Duration client_counts_for = 10s;     ///< A client counts in `clients` this long.
 inline constexpr Duration forget_dead_after =

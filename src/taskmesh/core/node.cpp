@@ -109,10 +109,16 @@ void Node::refuse(LinkId link, proto::Type type, Now now, Effects& out) {
 void Node::on_event(BadInput&& bad, Now now, Effects& out) {
   if (bad.link.inbound()) {
     greeting_.on_bad_input(bad, now, out);
+    if (greeting_.ignored(bad.link, now.at)) on_event(LinkDown{bad.link}, now, out);  // We do not talk to it either.
     return;
   }
   ++counters_.bad_input;
-  if (outbox_.owns(bad.link)) outbox_.on_bad_answer(bad.link, now, out);
+  if (outbox_.owns(bad.link)) return outbox_.on_bad_answer(bad.link, now, out);
+  if (bad.code != proto::Code::auth && bad.code != proto::Code::version) return;
+  // A worker of another mesh or version: as if it had said so in words that we can read.
+  proto::ErrorReport error{.code = static_cast<std::uint16_t>(bad.code), .text = std::move(bad.text)};
+  membership_.on_error(bad.link, error, now, out);
+  deliver_changes(now, out);
 }
 
 void Node::on_event(LinkUp&& up, Now now, Effects& out) {
@@ -194,12 +200,12 @@ void Node::on_event(Returned&& returned, Now now, Effects& out) {
 }
 
 void Node::on_event(Drain&& drain, Now now, Effects& out) {
-  if (!executor_) {
-    out.stopped = true;  // A client's work is flushed by the face before; a listener owes nothing.
+  if (listener_) {
+    out.stopped = true;  // It owes nothing to anybody.
     return;
   }
   drain_until_ = now.at + drain.timeout;
-  executor_->on_drain(*drain_until_, now, out);
+  if (executor_) executor_->on_drain(*drain_until_, now, out);
 }
 
 // ---- Messages: one line each, the roles decide ---------------------------------------------------------
@@ -320,6 +326,10 @@ proto::Load Node::load(TimePoint now) const {
 void Node::deliver_changes(Now now, Effects& out) {
   for (const PeerChange& change : membership_.take_changes()) {
     if (submitter_) submitter_->on_peer_change(change, now, out);
+    if (executor_ && change.what == PeerChange::What::greeted) {
+      const Peer* peer = membership_.by_node(change.node);
+      if (peer != nullptr) greeting_.introduce(peer->member, out);
+    }
   }
 }
 
@@ -342,14 +352,17 @@ void Node::answer_members(Now now, Effects& out) {
   });
 }
 
-/// Tasks first, then what their ends still owe to others, then good-bye.
+/// Tasks first, then what their ends still owe to others, then good-bye. A client's tasks were flushed by the
+/// face before; what it owes are the ends that no worker could tell.
 void Node::continue_drain(Now now, Effects& out) {
-  if (!drain_until_ || !executor_->idle()) return;
+  if (!drain_until_ || (executor_ && !executor_->idle())) return;
   if (!farewell_until_) farewell_until_ = now.at + farewell;
   const bool owes = outbox_.parked() + outbox_.waiting_on_links() > 0;
   if (owes && now.at < *farewell_until_) return out.wake_by(*farewell_until_);
-  membership_.say_bye(out);
-  greeting_.say_bye(out);
+  if (executor_) {
+    membership_.say_bye(out);
+    greeting_.say_bye(out);
+  }
   out.stopped = true;
   drain_until_.reset();
 }

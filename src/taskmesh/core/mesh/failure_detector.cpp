@@ -53,6 +53,7 @@ TimePoint Membership::due_of(const Entry& entry) const {
   if (entry.living()) {
     by(entry.last_heard + (entry.liveness == Liveness::suspect ? limits::dead_after : limits::suspect_after));
     if (!entry.connected) by(std::max(entry.cut_at, entry.last_heard) + limits::dead_after_disconnect);
+    if (entry.gone) by(entry.gone_at + limits::last_words);
     return due;
   }
   if (entry.connected && entry.refused) return due;
@@ -74,6 +75,7 @@ void Membership::bury(Entry& entry, Liveness how, bool proven, std::string_view 
   tell_end(entry, how, why, out);
   hang_up(entry, out);
   entry.proven = entry.proven || proven;
+  entry.gone = false;
   if (entry.ended()) return;
   entry.liveness = how;
   entry.refused = false;
@@ -134,6 +136,9 @@ void Membership::judge(Entry& entry, Now now, Effects& out) {
 }
 
 void Membership::judge_living(Entry& entry, Now now, Effects& out) {
+  if (entry.gone && now.at - entry.gone_at >= limits::last_words) {
+    return bury(entry, Liveness::dead, true, "its process has ended", now, out);
+  }
   const Duration silence = now.at - entry.last_heard;
   const TimePoint last_sign = std::max(entry.cut_at, entry.last_heard);
   if (!entry.connected && now.at - last_sign >= limits::dead_after_disconnect) {

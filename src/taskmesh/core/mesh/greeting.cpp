@@ -39,12 +39,9 @@ const Guest* Greeting::on_hello(LinkId link, const proto::Hello& hello, std::vec
     on_link_down(link);  // Who greeted well before and badly now is a stranger again.
     return nullptr;
   }
-  proto::Welcome welcome;
-  welcome.window_records = limits::window_records;
-  welcome.window_bytes = limits::window_bytes;
-  welcome.payload_max =
+  const std::uint64_t payload_max =
       hello.payload_max == 0 ? config_.payload_max : std::min(config_.payload_max, hello.payload_max);
-  welcome.self = config_.self;
+  proto::Welcome welcome = make_welcome(payload_max);
   if (members.size() > limits::members_in_welcome_max) members.resize(limits::members_in_welcome_max);
   welcome.members = std::move(members);
   const Guest* greeted = nullptr;
@@ -54,13 +51,32 @@ const Guest* Greeting::on_hello(LinkId link, const proto::Hello& hello, std::vec
     const bool new_client = hello.role == proto::Role::client && guest.node != hello.self.node;
     if (new_client) ++clients_;
     guest = {hello.role,           hello.self.node,    hello.self.incarnation,
-             hello.window_records, hello.window_bytes, now.at};
+             hello.window_records, hello.window_bytes, now.at, payload_max};
     greeted = &guest;
   }
   welcome.load = own_load_();
   out.send.push_back({link, std::move(welcome)});
   arm(now, out);
   return greeted;
+}
+
+proto::Welcome Greeting::make_welcome(std::uint64_t payload_max) const {
+  proto::Welcome welcome;
+  welcome.window_records = limits::window_records;
+  welcome.window_bytes = limits::window_bytes;
+  welcome.payload_max = payload_max;
+  welcome.self = config_.self;
+  return welcome;
+}
+
+void Greeting::introduce(const proto::Member& member, Effects& out) const {
+  for (const auto& [link, guest] : guests_) {
+    if (guest.node == member.node) continue;
+    proto::Welcome welcome = make_welcome(guest.payload_max);
+    welcome.load = own_load_();
+    welcome.members.push_back(member);
+    out.send.push_back({link, std::move(welcome)});
+  }
 }
 
 bool Greeting::acceptable(LinkId link, const proto::Hello& hello, Now now, Effects& out) {

@@ -24,6 +24,7 @@ struct Guest {
   std::uint32_t window_records = 0;  ///< NOTIFYs it takes unacknowledged.
   std::uint64_t window_bytes = 0;
   TimePoint last_heard{};
+  std::uint64_t payload_max = 0;     ///< Agreed at the greeting.
 };
 
 class Greeting {
@@ -45,6 +46,9 @@ class Greeting {
   /// Heartbeats to client links; forgets silent workers' links (they greet again) and old offences. Costs
   /// nothing before its time; each call that may need it ends with out.wake_by(its time).
   void on_tick(Now now, Effects& out);
+  /// Another worker has joined: WELCOME is said again to every guest, naming it. Who knows the mesh by a seed
+  /// alone learns of later workers no other way.
+  void introduce(const proto::Member& member, Effects& out) const;
   /// A worker leaves: BYE to every client link.
   void say_bye(Effects& out);
 
@@ -58,6 +62,7 @@ class Greeting {
   };
 
   bool refuse(LinkId link, proto::Code code, Duration retry_after, std::string text, Effects& out);
+  proto::Welcome make_welcome(std::uint64_t payload_max) const;
   bool acceptable(LinkId link, const proto::Hello& hello, Now now, Effects& out);
   Offender* offender(LinkId link);
   void drop(LinkId link);

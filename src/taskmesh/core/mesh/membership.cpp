@@ -166,7 +166,16 @@ void Membership::on_gone(const Gone& gone, Now now, Effects& out) {
   Entry* entry = find(gone.node);
   const bool older =
       entry != nullptr && gone.incarnation != 0 && gone.incarnation < entry->member.incarnation;
-  if (entry != nullptr && !older) bury(*entry, Liveness::dead, true, "its process has ended", now, out);
+  if (entry != nullptr && !older) {
+    if (entry->connected && entry->living()) {
+      if (!entry->gone) entry->gone_at = now.at;
+      entry->gone = true;
+      ++version_;
+      touch(*entry);
+    } else {
+      bury(*entry, Liveness::dead, true, "its process has ended", now, out);
+    }
+  }
   leave(out);
 }
 
@@ -219,7 +228,9 @@ void Membership::on_link_up(LinkId link, Now now, Effects& out) {
 
 void Membership::on_link_down(LinkId link, Now now, Effects& out) {
   enter(now);
-  if (Entry* entry = ours(link); entry != nullptr) {
+  if (Entry* entry = ours(link); entry != nullptr && entry->gone) {
+    bury(*entry, Liveness::dead, true, "its process has ended", now, out);
+  } else if (entry != nullptr) {
     cut(*entry);
     if (entry->connected) {
       entry->cut_at = entry->attempt_at = now.at;
@@ -518,7 +529,7 @@ bool Membership::settling(TimePoint now) const {
 std::vector<proto::Member> Membership::members_to_tell() const {
   std::vector<const Entry*> living;
   for (const auto& [number, entry] : peers_) {
-    if (entry->greeted && entry->liveness != Liveness::suspect) living.push_back(entry.get());
+    if (entry->greeted) living.push_back(entry.get());  // Suspects too: who asks has no other way to find them.
   }
   std::vector<proto::Member> members;
   const std::size_t count = std::min(living.size(), limits::members_in_welcome_max);

@@ -42,10 +42,11 @@ struct Peer {
   TimePoint last_hello{};
   TimePoint cut_at{};  ///< When the connection broke; only meaningful while !connected.
   bool connected = false;
+  bool gone = false;                ///< Its process has ended; what it said before may still be on its way.
   proto::Load load;  ///< As it said last in WELCOME or HEARTBEAT.
 
   /// New work may be sent there.
-  bool routable() const { return greeted && liveness == Liveness::alive; }
+  bool routable() const { return !gone && greeted && liveness == Liveness::alive; }
 };
 
 /// What the other roles must know at once, in the order it happened.
@@ -69,7 +70,8 @@ class Membership {
   Membership(const NodeConfig& config, std::uint64_t& next_link, std::function<proto::Load()> own_load);
 
   void on_found(const Found& found, Now now, Effects& out);
-  /// Proven dead by the operating system: no suspicion, no delay.
+  /// Proven dead by the operating system: nothing is sent there any more, and it is dead as soon as its
+  /// connection has ended, for its last words come before that; last_words later at the latest.
   void on_gone(const Gone& gone, Now now, Effects& out);
   void on_link_up(LinkId link, Now now, Effects& out);
   void on_link_down(LinkId link, Now now, Effects& out);
@@ -116,6 +118,7 @@ class Membership {
     TimePoint next_hello{};          ///< While connected and not greeted.
     TimePoint dial_at{};             ///< While there is no link.
     TimePoint ended_at{};
+    TimePoint gone_at{};             ///< While gone.
     TimePoint muted_until{};  ///< Speaks another version: no sign of it counts before.
     bool told = false;        ///< The others were told `greeted` and not yet `dead` or `left`.
     bool proven =

@@ -39,6 +39,7 @@ struct FlyingTask {
   std::vector<Token> more;  ///< Further tokens that wait for the end.
   Stage stage = Stage::free;
   bool sent_before = false;
+  bool bereaved = false;   ///< A worker died that had been asked and had not answered.
   bool wait_said = false;  ///< The worker has been asked to tell us the end.
   bool acceptance_awaited = false;
   std::uint8_t refusals = 0;     ///< REJECT(no_such_queue) so far.

@@ -64,7 +64,7 @@ void QueryBook::ask(Token token, bool wait, Codec reply_codec, std::vector<Wante
     const auto [place, fresh] = seen.try_emplace(want.id, index);
     ask.order.push_back(place->second);
     if (!fresh) continue;
-    ask.items.push_back({.id = want.id, .holder = want.holder});
+    ask.items.push_back({.id = want.id, .holder = want.holder, .otherwise = std::move(want.otherwise)});
     ++ask.open;
     if (want.known) answer(ask, index, std::move(*want.known));
   }
@@ -101,6 +101,11 @@ std::optional<QueryBook::Holder> QueryBook::on_status(NodeId node, proto::Status
   if (item.done) return std::nullopt;
   std::erase(item.asked, node);
   const TaskState state = status.report.state;
+  if (state == TaskState::unknown && item.otherwise) {
+    answer(ask, index, std::move(*item.otherwise));
+    if (ask.open == 0) finish(serial, ask, out);
+    return std::nullopt;
+  }
   if (state == TaskState::unknown) {
     item.denied.push_back(node);
     if (item.holder == node) item.holder = NodeId{};
@@ -250,7 +255,9 @@ void QueryBook::forget_worker(const PeerChange& change, Now now) {
       Item& item = ask.items[index];
       std::erase(item.asked, change.node);
       if (item.holder != change.node) continue;
-      answer(ask, index, lost_report(item.id, {}, change.node, name, left, now));
+      answer(ask, index,
+             item.otherwise ? std::move(*item.otherwise)
+                            : lost_report(item.id, {}, change.node, name, left, now));
     }
     mark(serial, ask);
   }

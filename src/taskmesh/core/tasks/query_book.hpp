@@ -26,8 +26,9 @@ class QueryBook {
   /// One id of a question, with what the asker knows itself.
   struct Wanted {
     TaskId id;
-    NodeId holder;                           ///< Nil: nobody is known to hold it.
-    std::optional<proto::TaskReport> known;  ///< Already answered.
+    NodeId holder;                               ///< Nil: nobody is known to hold it.
+    std::optional<proto::TaskReport> known;      ///< Already answered.
+    std::optional<proto::TaskReport> otherwise;  ///< What is true where the holder does not know it, or dies.
   };
   /// A waiting question has found who holds the task, and that worker tells its end.
   struct Holder {
@@ -56,6 +57,7 @@ class QueryBook {
     NodeId holder;
     bool done = false;
     proto::TaskReport report;
+    std::optional<proto::TaskReport> otherwise;
     std::vector<NodeId> asked;   // No answer yet.
     std::vector<NodeId> denied;  // Said unknown.
   };

@@ -11,11 +11,13 @@ QueryBook::Wanted SubmitterRole::look_up(const TaskId& id, Now now) const {
   if (const std::uint32_t slot = tasks_.find(id); slot != no_slot) {
     const FlyingTask& task = tasks_.at(slot);
     if (task.pending()) {
-      wanted.known.emplace();
-      wanted.known->id = id;
-      wanted.known->state = TaskState::pending;
-      wanted.known->name = task.submit.name;
-      wanted.known->submitted_at = task.submitted_wall;
+      proto::TaskReport pending{.id = id, .state = TaskState::pending};
+      pending.name = task.submit.name;
+      pending.submitted_at = task.submitted_wall;
+      // Its answer may be under way while others (a callback listener, say) know of the end already.
+      const bool asked = task.stage == FlyingTask::Stage::sent && task.worker->ready;
+      if (asked) wanted.holder = task.worker->node;
+      (asked ? wanted.otherwise : wanted.known) = std::move(pending);
     } else {
       wanted.holder = task.worker->node;
     }

@@ -56,6 +56,8 @@ void SubmitterRole::complete(std::uint32_t slot, proto::TaskReport&& report, Eff
   }
   if (task.name != nullptr) waiting_.remove(slot);
   remember_recent(task.submit.id, report.worker);
+  // A worker says `lost` when it leaves: it may not have the time to reach the listener.
+  if (report.state == TaskState::lost) tell_listener(task, report);
   for (const Token token : task.more) {
     tokens_.erase(token);
     out.notify.emplace_back(Completed{token, report});
@@ -90,17 +92,16 @@ void SubmitterRole::end_lost(std::uint32_t slot, const WorkerLink& worker, Now n
 
 void SubmitterRole::finish_here(std::uint32_t slot, proto::TaskReport&& report, Effects& out) {
   FlyingTask& task = tasks_.at(slot);
+  // A worker that has the task, or may have it, tells the listener itself.
+  const bool worker_tells =
+      task.worker != nullptr && task.worker->ready && report.state == TaskState::expired;
   if (task.pending()) {
     settle_answer(task);
     tell_refused(task, report.fault.to_error(), out);
   }
   if (task.name != nullptr) waiting_.remove(slot);
   remember_end(report);
-  if (!task.submit.callback_address.empty()) {
-    ends_to_tell_.push_back(std::make_shared<Ended>(Ended{.report = report,
-                                                          .callback_address = task.submit.callback_address,
-                                                          .callback_data = task.submit.callback_data}));
-  }
+  if (!worker_tells) tell_listener(task, report);
   for (const Token token : task.more) {
     tokens_.erase(token);
     out.notify.emplace_back(Completed{token, report});
@@ -110,6 +111,13 @@ void SubmitterRole::finish_here(std::uint32_t slot, proto::TaskReport&& report, 
     out.notify.emplace_back(Completed{task.submit.token, std::move(report)});
   }
   tasks_.erase(slot);
+}
+
+void SubmitterRole::tell_listener(const FlyingTask& task, const proto::TaskReport& report) {
+  if (task.submit.callback_address.empty()) return;
+  ends_to_tell_.push_back(std::make_shared<Ended>(Ended{.report = report,
+                                                        .callback_address = task.submit.callback_address,
+                                                        .callback_data = task.submit.callback_data}));
 }
 
 std::vector<EndedPtr> SubmitterRole::take_ends() {

@@ -273,7 +273,16 @@ void SubmitterRole::on_worker_gone(WorkerLink& worker, bool left, Now now, Effec
   worker.by_seq.clear();
   worker.acks.clear();
   by_link_.erase(worker.link);
-  while (!worker.sent.empty()) take_back(worker.sent.head);
+  while (!worker.sent.empty()) {
+    // Asked and not answered: it may have run, it may even be what killed the worker. It goes elsewhere once.
+    FlyingTask& task = tasks_.at(worker.sent.head);
+    if (!left && (task.bereaved || membership_.alive() == 0)) {
+      end_lost(worker.sent.head, worker, now, out);
+    } else {
+      task.bereaved = task.bereaved || !left;
+      take_back(worker.sent.head);
+    }
+  }
   while (!worker.held.empty()) end_lost(worker.held.head, worker, now, out);
   loads_.forget(worker.node);
   placement_.forget(worker.node);

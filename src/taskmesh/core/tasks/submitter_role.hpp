@@ -123,6 +123,7 @@ class SubmitterRole {
   void tell_accepted(FlyingTask& task, NodeId node, Effects& out);
   void tell_refused(FlyingTask& task, const Error& error, Effects& out);
   void left_pending(const FlyingTask& task, Effects& out);
+  void tell_listener(const FlyingTask& task, const proto::TaskReport& report);
   void remember_holder(const TaskId& id, WorkerLink& worker);
   void remember_end(const proto::TaskReport& report);
   void remember_recent(const TaskId& id, NodeId node);

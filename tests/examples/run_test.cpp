@@ -1,0 +1,34 @@
+// The small examples, run as they stand: what they print is what their expected.txt holds.
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <sstream>
+
+#include "support/process.hpp"
+
+namespace {
+
+std::string content(const std::string& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+void runs_as_expected(const std::string& name, const support::Words& arguments = {}) {
+  support::Host host("");
+  support::Words words{std::string(EXAMPLES_BINARY_DIR) + "/" + name};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  auto outcome = host.start_program(words).wait();
+  INFO(outcome.err);
+  CHECK(outcome.exit_code == 0);
+  CHECK(outcome.out == content(std::string(TASKMESH_SOURCE_DIR) + "/examples/" + name + "/expected.txt"));
+}
+
+}  // namespace
+
+TEST_CASE("01_hello prints what it says", "[examples]") { runs_as_expected("01_hello"); }
+TEST_CASE("02_results prints what it says", "[examples]") { runs_as_expected("02_results"); }
+TEST_CASE("03_callbacks prints what it says", "[examples]") {
+  // The page's own port may be taken on a shared machine; the address is an argument.
+  runs_as_expected("03_callbacks", {"tcp://localhost:" + std::to_string(support::free_port())});
+}
