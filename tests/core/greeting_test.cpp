@@ -379,3 +379,27 @@ SCENARIO("the number of guests is bounded", "[core][greeting]") {
   door.greeting->on_link_down(inbound(7));
   CHECK(sent<proto::Welcome>(door.on(inbound(limits::links_max + 1), hello(2))).size() == 1);
 }
+
+SCENARIO("a worker that joins later is introduced to the guests that are there", "[core][greeting]") {
+  GIVEN("a client and two workers that have greeted") {
+    Door door;
+    proto::Hello client = hello(1);
+    client.payload_max = 1'000;
+    door.on(inbound(1), client);
+    door.on(inbound(2), hello(2, proto::Role::worker));
+    door.on(inbound(3), hello(3, proto::Role::worker));
+    WHEN("one of the workers turns out to be a member") {
+      Effects out;
+      door.greeting->introduce(member(3), out);
+      THEN("the others get another WELCOME that names it, with what was agreed with them") {
+        auto told = sent<proto::Welcome>(out);
+        REQUIRE(told.size() == 2);
+        for (const auto& [link, welcome] : told) {
+          CHECK(link != inbound(3));
+          CHECK(welcome.members == std::vector<proto::Member>{member(3)});
+          if (link == inbound(1)) CHECK(welcome.payload_max == 1'000);
+        }
+      }
+    }
+  }
+}

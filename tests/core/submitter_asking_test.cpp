@@ -25,6 +25,30 @@ SCENARIO("a question about tasks of our own is answered from what we know", "[co
       CHECK(client.told<Answered>()[0].reports.at(0).name == "add");
     }
   }
+  GIVEN("a task that was sent and is not answered") {
+    const auto a = client.join(1);
+    client.submit(client.task(1));
+    ask(client, 9, {1});
+    REQUIRE(client.sent<Query>(a).size() == 1);
+    const std::uint64_t request = client.sent<Query>(a)[0].request;
+    THEN("the worker's word counts: its end may be known to others already") {
+      client.status(a, request, 1, TaskState::success);
+      CHECK(client.told<Answered>().at(0).reports.at(0).state == TaskState::success);
+    }
+    THEN("it is pending where the worker does not know it") {
+      client.status(a, request, 1, TaskState::unknown);
+      CHECK(client.told<Answered>().at(0).reports.at(0).state == TaskState::pending);
+    }
+    THEN("it is pending where the worker dies") {
+      client.kill(a);
+      CHECK(client.told<Answered>().at(0).reports.at(0).state == TaskState::pending);
+    }
+    THEN("it is pending at once while the worker cannot be reached") {
+      client.cut(a);
+      ask(client, 10, {1});
+      CHECK(client.told<Answered>().at(0).reports.at(0).state == TaskState::pending);
+    }
+  }
   GIVEN("an accepted task") {
     const auto a = client.join(1);
     const auto b = client.join(2);

@@ -1,0 +1,71 @@
+// Workload: what the people of a world do: submit, wait, ask, give up, listen and handle events.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "sim/checkers.hpp"
+#include "sim/world.hpp"
+
+namespace taskmesh::sim {
+
+struct Habits {
+  int tasks = 60;       ///< Per client...
+  Duration over = 15s;  ///< ...spread over this time.
+  Duration takes_max = 200ms;
+  double wait = 0.5;  ///< Shares of the tasks.
+  double callback = 0.5;
+  double fails = 0.1;
+  double deadline = 0;
+  double ghost = 0;  ///< Of a name that nobody serves.
+  double abandons = 0;
+  double asks = 0.3;   ///< A question about some earlier task, beside each task.
+  double refuses = 0;  ///< Events whose handler asks for another delivery.
+  Duration handler_max = 5ms;
+};
+
+class Workload {
+ public:
+  Workload(World& world, Ledger& ledger, Habits habits);
+
+  void set_names(std::vector<std::string> names) { names_ = std::move(names); }
+  /// Callback addresses; a dishonest one accepts no event.
+  void add_address(std::string address, bool honest = true);
+  /// The client submits from now on.
+  void start(Host client);
+  TaskId submit_one(Host client);
+  std::uint64_t answers() const { return answers_; }
+
+ private:
+  struct Asked {
+    Host client = 0;
+    enum class What { end, acceptance, later_end, status, read_back } what = What::end;
+    std::vector<TaskId> ids;
+  };
+
+  bool chance(double share) { return world_.random().unit() < share; }
+  Duration up_to(Duration most);
+  core::Token ask(Host client, Asked::What what, std::vector<TaskId> ids);
+  void ask_something(Host client);
+  void on_told(Process& process, core::Notice&& notice);
+  void on_completed(core::Token token, const proto::TaskReport& report);
+  void on_answered(const core::Answered& answered);
+  void on_event(Process& listener, const core::EventArrived& arrived);
+  bool reaches_all(const Process& client) const;
+  void read_back(const TaskId& id);
+
+  World& world_;
+  Ledger& ledger_;
+  Habits habits_;
+  std::vector<std::string> names_{"add"};
+  std::vector<std::pair<std::string, bool>> addresses_;
+  std::map<core::Token, Asked> asked_;
+  std::map<Host, std::vector<TaskId>> submitted_;
+  std::map<Host, std::uint32_t> counters_;
+  core::Token next_token_ = 1;
+  std::uint64_t answers_ = 0;
+};
+
+}  // namespace taskmesh::sim
