@@ -16,7 +16,8 @@ using Catch::Matchers::StartsWith;
 using Words = std::vector<std::string>;
 
 std::vector<Verb> verbs() {
-  return {worker_verb(), submit_verb(), status_verb(), result_verb(), workers_verb(), listen_verb()};
+  return {worker_verb(),  submit_verb(), status_verb(), result_verb(),
+          workers_verb(), listen_verb(), bench_verb()};
 }
 
 Environment nothing() {

@@ -12,5 +12,6 @@ Verb status_verb();
 Verb result_verb();
 Verb workers_verb();
 Verb listen_verb();
+Verb bench_verb();
 
 }  // namespace taskmesh::cli

@@ -1,0 +1,143 @@
+#include "bench/mesh_load.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <vector>
+
+#include "bench/statistics.hpp"
+
+namespace taskmesh::bench {
+
+namespace {
+
+constexpr auto patience = limits::wait_budget;
+constexpr std::uint64_t clock_stride = 64;
+constexpr std::size_t read_back_count = 32;
+constexpr char filler = 'x';
+
+struct Digits {
+  explicit Digits(std::uint64_t number) {
+    end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
+  }
+  std::string_view first(std::uint64_t bytes) const {
+    const auto all = static_cast<std::uint64_t>(end - text.data());
+    return {text.data(), static_cast<std::size_t>(std::min(all, bytes))};
+  }
+  std::array<char, 20> text{};
+  char* end = nullptr;
+};
+
+std::string make_payload(std::uint64_t number, std::uint64_t bytes) {
+  std::string text(bytes, filler);
+  const Digits digits(number);
+  const std::string_view head = digits.first(bytes);
+  std::copy(head.begin(), head.end(), text.begin());
+  return text;
+}
+
+}  // namespace
+
+bool is_payload(std::string_view text, std::uint64_t number, std::uint64_t bytes) {
+  const Digits digits(number);
+  const std::string_view head = digits.first(bytes);
+  if (text.size() != bytes || !text.starts_with(head)) return false;
+  return text.find_first_not_of(filler, head.size()) == std::string_view::npos;
+}
+
+MeshLoad::MeshLoad(ClientOptions options, const Load& load) : load_(load), client_(std::move(options)) {}
+
+Call<std::string> MeshLoad::next_call(std::uint64_t& number) {
+  number = numbers_++;
+  return call<std::string>("echo", make_payload(number, load_.payload_bytes));
+}
+
+void MeshLoad::check(const TaskResult<std::string>& result, std::uint64_t number) {
+  checked_.fetch_add(1, std::memory_order_relaxed);
+  if (!result.outcome) {
+    failed_.fetch_add(1, std::memory_order_relaxed);
+  } else if (!is_payload(*result.outcome, number, load_.payload_bytes)) {
+    wrong_.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+Answers MeshLoad::answers() const { return {checked_.load(), wrong_.load(), failed_.load()}; }
+
+Latency MeshLoad::round_trips() {
+  std::vector<double> samples_us;
+  for (Slice slice(load_.latency_slice, load_.tasks_max); slice.more() && answers().good();) {
+    std::uint64_t number = 0;
+    const auto start = Clock::now();
+    const auto result = client_.submit_task(next_call(number));
+    samples_us.push_back(std::chrono::duration<double, std::micro>(Clock::now() - start).count());
+    check(result, number);
+  }
+  return {.p50_us = percentile(samples_us, 0.50), .p99_us = percentile(samples_us, 0.99)};
+}
+
+// ---- Flood ----------------------------------------------------------------------------------------------
+
+/// A full window is waited for until half of it is free, so that the feeder is woken once per half window and
+/// not once per answer.
+void MeshLoad::enter() {
+  if (under_way_.load(std::memory_order_relaxed) >= load_.window) wait_until_below(load_.window / 2 + 1);
+  under_way_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void MeshLoad::leave() {
+  const std::uint64_t left = under_way_.fetch_sub(1, std::memory_order_acq_rel) - 1;
+  if (left != load_.window / 2 && left != 0) return;
+  { const std::lock_guard lock(mutex_); }
+  answered_.notify_one();
+}
+
+bool MeshLoad::wait_until_below(std::uint64_t under_way) {
+  std::unique_lock lock(mutex_);
+  const bool answered = answered_.wait_for(lock, patience, [&] { return under_way_.load() < under_way; });
+  if (!answered) ++failed_;
+  return answered;
+}
+
+double MeshLoad::flood() {
+  Slice slice(load_.throughput_slice, load_.tasks_max);
+  while (slice.more(clock_stride) && answers().good()) {
+    enter();
+    std::uint64_t number = 0;
+    client_.async(next_call(number)).then([this, number](const TaskResult<std::string>& result) {
+      check(result, number);
+      leave();
+    });
+  }
+  wait_until_below(1);
+  return slice.rate();
+}
+
+// ---- Fire and forget --------------------------------------------------------------------------------------
+
+double MeshLoad::fire_and_forget() {
+  std::vector<std::pair<TaskId, std::uint64_t>> last(read_back_count);
+  Slice slice(load_.throughput_slice, load_.tasks_max);
+  while (slice.more(clock_stride)) {
+    std::uint64_t number = 0;
+    const auto id = client_.try_delay(next_call(number));
+    if (!id) {
+      ++failed_;
+      return 0;
+    }
+    last[number % read_back_count] = {*id, number};
+  }
+  if (!client_.flush(patience)) ++failed_;
+  const double rate = slice.rate();
+  read_back(last);
+  return rate;
+}
+
+/// Queues are first in, first out: with the last tasks all others have ended, and the next slice starts with
+/// an idle mesh.
+void MeshLoad::read_back(const std::vector<std::pair<TaskId, std::uint64_t>>& tasks) {
+  for (const auto& [id, number] : tasks) {
+    if (id) check(client_.wait_for<std::string>(id), number);
+  }
+}
+
+}  // namespace taskmesh::bench

@@ -1,0 +1,61 @@
+// MeshLoad: the mesh at hand under load, through the public face, with the built-in task `echo`. Every answer
+// is compared with what was sent: each task carries a number of its own.
+//
+// Threads: one; answers of a flood are compared on the client's reactor thread.
+// Errors: none thrown for tasks; they are counted in answers().
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "bench/slice.hpp"
+#include "taskmesh/client.hpp"
+
+namespace taskmesh::bench {
+
+struct Answers {
+  std::uint64_t checked = 0;
+  std::uint64_t wrong = 0;   ///< Came back, but not what was sent.
+  std::uint64_t failed = 0;  ///< Refused, failed or never answered.
+  bool good() const { return wrong == 0 && failed == 0; }
+};
+
+class MeshLoad {
+ public:
+  MeshLoad(ClientOptions options, const Load& load);
+
+  Client& client() { return client_; }
+  /// submit_task, one at a time.
+  Latency round_trips();
+  /// Results per second: async().then with a window full of tasks under way.
+  double flood();
+  /// Acceptances per second: delay() for a slice, then flush(). Waits for their end afterwards.
+  double fire_and_forget();
+  Answers answers() const;
+
+ private:
+  Call<std::string> next_call(std::uint64_t& number);
+  void check(const TaskResult<std::string>& result, std::uint64_t number);
+  void enter();
+  void leave();
+  bool wait_until_below(std::uint64_t under_way);
+  void read_back(const std::vector<std::pair<TaskId, std::uint64_t>>& tasks);
+
+  const Load load_;
+  std::uint64_t numbers_ = 0;
+  std::atomic<std::uint64_t> checked_{0};
+  std::atomic<std::uint64_t> wrong_{0};
+  std::atomic<std::uint64_t> failed_{0};
+  std::atomic<std::uint64_t> under_way_{0};
+  std::mutex mutex_;  // For the feeder that waits for answers, no more.
+  std::condition_variable answered_;
+  Client client_;  // Last: its thread uses all of the above.
+};
+
+/// True if `text` is what a task with this number sends.
+bool is_payload(std::string_view text, std::uint64_t number, std::uint64_t bytes);
+
+}  // namespace taskmesh::bench
