@@ -13,10 +13,10 @@
 
 #include "taskmesh/base/json.hpp"
 #include "taskmesh/base/limits.hpp"
-#include "taskmesh/wire/json_archive.hpp"
 #include "taskmesh/proto/common.hpp"
 #include "taskmesh/signature.hpp"
 #include "taskmesh/wire/archive.hpp"
+#include "taskmesh/wire/json_archive.hpp"
 
 namespace taskmesh {
 

@@ -10,14 +10,17 @@ namespace {
 core::Token token_of(const core::Notice& notice) {
   return std::visit(
       [](const auto& body) -> core::Token {
-        if constexpr (requires { body.token; }) return body.token;
-        else return 0;
+        if constexpr (requires { body.token; })
+          return body.token;
+        else
+          return 0;
       },
       notice);
 }
 
 void finish(Ticket& ticket, core::Notice& notice) {
-  if (auto* completed = std::get_if<core::Completed>(&notice)) return ticket.finish(std::move(completed->report));
+  if (auto* completed = std::get_if<core::Completed>(&notice))
+    return ticket.finish(std::move(completed->report));
   auto* answer = dynamic_cast<AnswerTicket*>(&ticket);
   if (answer == nullptr) return;
   if (auto* answered = std::get_if<core::Answered>(&notice)) answer->reports = std::move(answered->reports);

@@ -34,7 +34,6 @@ class TicketBook {
   std::size_t size() const;
 
  private:
-
   mutable std::mutex mutex_;
   tsl::robin_map<core::Token, TicketPtr> tickets_;
   core::Token next_ = 1;

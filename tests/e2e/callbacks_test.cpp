@@ -177,7 +177,7 @@ SCENARIO("S17 a bad address or bad data is refused at submit", "[e2e]") {
   CHECK_THROWS_AS(client.delay_with_callback(add(1, 1), {"tcp://127.0.0.1:6000", "{not json"}), Failure);
 }
 
-SCENARIO("a handler that throws gets its event again; next() and handlers do not mix", "[e2e]") {
+SCENARIO("a handler that throws gets its event again, and next() does not mix with handlers", "[e2e]") {
   Mesh mesh(1);
   Client client;
   CallbackListener listener{"tcp://localhost:*"};

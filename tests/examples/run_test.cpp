@@ -1,5 +1,6 @@
 // The small examples, run as they stand: what they print is what their expected.txt holds.
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -7,7 +8,7 @@
 
 namespace {
 
-std::string content(const std::string& path) {
+std::string content(const std::filesystem::path& path) {
   std::ifstream file(path);
   std::ostringstream text;
   text << file.rdbuf();
@@ -16,12 +17,13 @@ std::string content(const std::string& path) {
 
 void runs_as_expected(const std::string& name, const support::Words& arguments = {}) {
   support::Host host("");
-  support::Words words{std::string(EXAMPLES_BINARY_DIR) + "/" + name};
+  support::Words words{(std::filesystem::path(EXAMPLES_BINARY_DIR) / name).string()};
   words.insert(words.end(), arguments.begin(), arguments.end());
   auto outcome = host.start_program(words).wait();
   INFO(outcome.err);
   CHECK(outcome.exit_code == 0);
-  CHECK(outcome.out == content(std::string(TASKMESH_SOURCE_DIR) + "/examples/" + name + "/expected.txt"));
+  CHECK(outcome.out ==
+        content(std::filesystem::path(TASKMESH_SOURCE_DIR) / "examples" / name / "expected.txt"));
 }
 
 }  // namespace
@@ -30,5 +32,7 @@ TEST_CASE("01_hello prints what it says", "[examples]") { runs_as_expected("01_h
 TEST_CASE("02_results prints what it says", "[examples]") { runs_as_expected("02_results"); }
 TEST_CASE("03_callbacks prints what it says", "[examples]") {
   // The page's own port may be taken on a shared machine; the address is an argument.
-  runs_as_expected("03_callbacks", {"tcp://localhost:" + std::to_string(support::free_port())});
+  std::string address = "tcp://localhost:";
+  address += std::to_string(support::free_port());
+  runs_as_expected("03_callbacks", {address});
 }

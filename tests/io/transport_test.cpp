@@ -185,7 +185,7 @@ SCENARIO("two transports never share a port, and beyond loopback nothing is boun
   }
 }
 
-SCENARIO("a frame of another mesh is bad input; one of no mesh is not", "[io][transport]") {
+SCENARIO("a frame of another mesh is bad input, one of no mesh is not", "[io][transport]") {
   GIVEN("a worker of mesh 7") {
     Peer worker = Peer::listening(7);
     WHEN("a client of mesh 8 speaks to it") {
