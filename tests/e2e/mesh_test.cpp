@@ -11,8 +11,8 @@ namespace {
 
 std::size_t alive(Client& client) {
   const auto workers = client.workers();
-  return static_cast<std::size_t>(
-      std::count_if(workers.begin(), workers.end(), [](const auto& worker) { return worker.state == "alive"; }));
+  return static_cast<std::size_t>(std::count_if(workers.begin(), workers.end(),
+                                                [](const auto& worker) { return worker.state == "alive"; }));
 }
 
 }  // namespace

@@ -33,7 +33,7 @@ struct NodeConfig {
 
 /// Counters for people and tests; they only grow, and nothing is decided by them.
 struct NodeCounters {
-  std::uint64_t calls = 0;             ///< SubmitTask events taken from the face.
+  std::uint64_t calls = 0;              ///< SubmitTask events taken from the face.
   std::uint64_t bad_input = 0;          ///< Frames or records that could not be read.
   std::uint64_t ungreeted = 0;          ///< Records before the greeting.
   std::uint64_t refused_greetings = 0;  ///< Wrong token or version.

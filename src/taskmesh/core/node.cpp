@@ -109,7 +109,8 @@ void Node::refuse(LinkId link, proto::Type type, Now now, Effects& out) {
 void Node::on_event(BadInput&& bad, Now now, Effects& out) {
   if (bad.link.inbound()) {
     greeting_.on_bad_input(bad, now, out);
-    if (greeting_.ignored(bad.link, now.at)) on_event(LinkDown{bad.link}, now, out);  // We do not talk to it either.
+    // We do not talk to a peer that we ignore, either.
+    if (greeting_.ignored(bad.link, now.at)) on_event(LinkDown{bad.link}, now, out);
     return;
   }
   ++counters_.bad_input;

@@ -1,10 +1,10 @@
 // A task that is a command: one process per attempt, run by /bin/sh -c in a process group of its own.
 //
 //   standard input    the arguments as one JSON array
-//   standard output   the result: JSON, or any other text as a JSON string (without the last line feed);
-//   nothing: null standard error    its tail goes into the error of an attempt that failed exit code 0 is
-//   success environment       TASKMESH_TASK_ID, TASKMESH_ATTEMPT, and with a deadline TASKMESH_DEADLINE_MS:
-//   milliseconds left
+//   standard output   the result: JSON, or any other text as a JSON string (without the last line feed); nothing: null
+//   standard error    its tail goes into the error of an attempt that failed
+//   exit code         0 is success
+//   environment       TASKMESH_TASK_ID, TASKMESH_ATTEMPT, and with a deadline TASKMESH_DEADLINE_MS: milliseconds left
 //
 // When the command ends, or its deadline passes, its whole process group is killed.
 // Threads: called by any number of slots at once, each waits for its own process. stop() from any thread.

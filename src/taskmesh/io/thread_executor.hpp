@@ -2,9 +2,9 @@
 //
 // A batch is handed over under one short lock and wakes no more threads than it has runs; each slot takes one
 // run at a time, so a long task never sits on short ones behind it. What a slot finished goes to the mailbox,
-// which wakes the reactor only if it sleeps. Handlers:  by task name, fixed at birth, called by several slots
-// at once. What a handler throws ends the attempt
-//            as `failed`, with the exception's type and message.
+// which wakes the reactor only if it sleeps.
+// Handlers: by task name, fixed at birth, called by several slots at once. What a handler throws ends the attempt
+//           as `failed`, with the exception's type and message.
 // Threads:   run() and recall() from the reactor; stop() from the owner's thread. The mailbox must live until
 //            stop() has returned; handlers that did not come back by then (it says so) end unheard.
 #pragma once

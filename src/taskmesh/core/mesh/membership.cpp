@@ -529,7 +529,8 @@ bool Membership::settling(TimePoint now) const {
 std::vector<proto::Member> Membership::members_to_tell() const {
   std::vector<const Entry*> living;
   for (const auto& [number, entry] : peers_) {
-    if (entry->greeted) living.push_back(entry.get());  // Suspects too: who asks has no other way to find them.
+    // Suspects too: who asks has no other way to find them.
+    if (entry->greeted) living.push_back(entry.get());
   }
   std::vector<proto::Member> members;
   const std::size_t count = std::min(living.size(), limits::members_in_welcome_max);
