@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <bit>
 #include <csignal>
 
@@ -13,6 +14,9 @@ namespace taskmesh::io {
 namespace {
 
 constexpr Duration goodbye_limit = 1s;  // For what is queued when the node has stopped.
+/// Events between two looks at what follows from them. A flood is carried out while its records are still in
+/// the cache, and the next thread works on the first part meanwhile; it still fills a frame.
+constexpr std::size_t events_at_once = 256;
 
 /// Signals are for the program's own threads.
 void block_signals() {
@@ -68,12 +72,16 @@ void Reactor::run() {
 void Reactor::turn() {
   ++turns_;
   collect(steady_now());
-  effects_.clear();
   const Now at = now();
-  for (core::Event& event : events_) node_->step(std::move(event), at, effects_);
+  std::size_t next = 0;
+  do {
+    effects_.clear();
+    const std::size_t end = std::min(next + events_at_once, events_.size());
+    for (; next < end; ++next) node_->step(std::move(events_[next]), at, effects_);
+    node_->turn_end(at, effects_);
+    carry_out();
+  } while (next < events_.size() && !effects_.stopped);
   events_.clear();
-  node_->turn_end(at, effects_);
-  carry_out();
   if (parts_.turned) parts_.turned(*node_);
   publish();
 }

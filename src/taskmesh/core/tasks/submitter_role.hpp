@@ -167,7 +167,7 @@ class SubmitterRole {
   std::unordered_map<Token, TaskId> acceptance_tokens_;
   std::vector<Flush> flushes_;
 
-  tsl::robin_map<TaskId, WorkerLink*, std::hash<TaskId>> holders_;  // Accepted, nobody waits.
+  tsl::robin_map<TaskId, WorkerLink*, TaskIdHash, TaskIdEqual> holders_;  // Accepted, nobody waits.
   std::deque<TaskId> holders_order_;
   std::unordered_map<TaskId, proto::TaskReport> ends_;  // Told by this client itself.
   std::deque<TaskId> ends_order_;
