@@ -278,6 +278,11 @@ SCENARIO("listen prints each completion as a line, callback data included", "[e2
     CHECK(end.exit_code == 0);
     CHECK(support::lines_of(end.out).size() == 1);
   }
+}
+
+SCENARIO("listen ends when it was asked to, or told to", "[e2e][cli]") {
+  const Host host = make_host();
+  const std::string address = "tcp://127.0.0.1:" + std::to_string(support::free_port());
   GIVEN("no address") {
     Process listener = host.start({"listen"});
     REQUIRE(listener.wait_for_err("listening at tcp://127.0.0.1:"));
