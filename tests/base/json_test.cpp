@@ -14,6 +14,11 @@ SCENARIO("JSON is read into a tree and written back", "[base][json]") {
   CHECK(json->at("x") == nullptr);
 }
 
+SCENARIO("members keep their order, real numbers stay real", "[base][json]") {
+  const std::string text = R"({"z":1.0,"a":-2.5,"m":1e+300,"b":3})";
+  CHECK(to_text(*parse_json(text)) == text);
+}
+
 SCENARIO("JSON from outside is bounded before it is believed", "[base][json]") {
   CHECK_FALSE(parse_json(std::string(200'000, '[')));
   CHECK(parse_json(std::string(33, '[') + std::string(33, ']')).error().why.find("nested") !=

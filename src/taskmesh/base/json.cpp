@@ -9,7 +9,7 @@ namespace taskmesh {
 
 namespace {
 
-using Parsed = nlohmann::json;
+using Parsed = nlohmann::ordered_json;  // Members stay in the order in which they came.
 
 Error not_json(std::string why) {
   return {.kind = ErrorKind::invalid,
@@ -195,7 +195,9 @@ void JsonWriter::number(double value) {
   if (!std::isfinite(value)) return null();
   std::array<char, 64> digits{};
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
-  raw({digits.data(), static_cast<std::size_t>(end - digits.data())});
+  const std::string_view text{digits.data(), static_cast<std::size_t>(end - digits.data())};
+  const bool whole = text.find_first_of(".e") == std::string_view::npos;
+  raw(whole ? std::string(text) + ".0" : std::string(text));  // 1.0 stays a real number for whoever reads it.
 }
 
 void JsonWriter::string(std::string_view text) {
