@@ -49,6 +49,10 @@ SCENARIO("a question about tasks of our own is answered from what we know", "[co
       CHECK(client.told<Answered>().at(0).reports.at(0).state == TaskState::pending);
     }
   }
+}
+
+SCENARIO("a question about an accepted task of our own goes to its holder", "[core][submitter][query]") {
+  ClientBench client;
   GIVEN("an accepted task") {
     const auto a = client.join(1);
     const auto b = client.join(2);
@@ -117,6 +121,10 @@ SCENARIO("a question about tasks of our own is answered from what we know", "[co
       }
     }
   }
+}
+
+SCENARIO("a question about an ended task of our own is answered from memory", "[core][submitter][query]") {
+  ClientBench client;
   GIVEN("a task that ended here") {
     auto wish = client.task(1);
     wish.deadline = 1s;
@@ -196,6 +204,9 @@ SCENARIO("a question about a stranger's task goes to all workers", "[core][submi
       THEN("nothing is told") { CHECK(client.told<Answered>().empty()); }
     }
   }
+}
+
+SCENARIO("a question asked before there is anybody to ask waits", "[core][submitter][query]") {
   GIVEN("no worker") {
     ClientBench client;
     ask(client, 9, {41}, true);

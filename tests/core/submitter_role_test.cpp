@@ -446,6 +446,18 @@ SCENARIO("an awaited task stays with its holder until the end is told", "[core][
         CHECK(client.told<Completed>()[0].report.state == TaskState::lost);
       }
     }
+  }
+}
+
+SCENARIO("an awaited task is asked about after a cut, and now and then", "[core][submitter]") {
+  GIVEN("an accepted task that a caller waits for") {
+    ClientBench client;
+    const auto a = client.join(1);
+    client.submit(client.task(1, 5));
+    REQUIRE(says_wait(client.sent<Submit>(a).at(0)));
+    client.accept(a, 1);
+    CHECK(client.role.pending() == 0);
+    CHECK(client.role.in_flight() == 1);
     WHEN("the connection breaks and is greeted again") {
       client.cut(a);
       CHECK(client.told<Completed>().empty());
@@ -479,6 +491,9 @@ SCENARIO("an awaited task stays with its holder until the end is told", "[core][
       }
     }
   }
+}
+
+SCENARIO("an end that comes before the acceptance counts as both", "[core][submitter]") {
   GIVEN("a task that is still unanswered when its end comes") {
     ClientBench client;
     const auto a = client.join(1, {"add"}, 1);
