@@ -57,8 +57,7 @@ SCENARIO("a question about an accepted task of our own goes to its holder", "[co
     const auto a = client.join(1);
     const auto b = client.join(2);
     client.submit(client.task(1));
-    const FakeWorker holder = client.sent<Submit>(a).empty() ? b : a;
-    const FakeWorker other = client.sent<Submit>(a).empty() ? a : b;
+    const auto [holder, other] = client.sent<Submit>(a).empty() ? std::pair(b, a) : std::pair(a, b);
     client.accept(holder, 1);
     WHEN("it is asked for") {
       ask(client, 9, {1});
