@@ -362,6 +362,29 @@ SCENARIO("a caller that gives up can take back what was never sent", "[core][sub
   }
 }
 
+SCENARIO("who accepted a task is remembered for the newest tasks only", "[core][submitter][query]") {
+  GIVEN("two workers, a task that one accepted, and one with a much later counter that took its place") {
+    ClientBench client;
+    const auto a = client.join(1);
+    client.submit(client.task(1));
+    client.accept(a, 1);
+    const auto b = client.join(2);
+    ask(client, 8, {1});
+    CHECK(client.sent<Query>(a).size() == 1);
+    CHECK(client.sent<Query>(b).empty());
+    client.submit(client.task(1 + static_cast<std::uint32_t>(HolderRing::size)));
+    const bool at_a = !client.sent<Submit>(a).empty();
+    client.accept(at_a ? a : b, at_a ? 2 : 1);
+    WHEN("the old one is asked for") {
+      ask(client, 9, {1});
+      THEN("all are asked") {
+        CHECK(client.sent<Query>(a).size() == 1);
+        CHECK(client.sent<Query>(b).size() == 1);
+      }
+    }
+  }
+}
+
 SCENARIO("a restarted worker does not answer for its former life", "[core][submitter][query]") {
   ClientBench client;
   const auto a = client.join(1);

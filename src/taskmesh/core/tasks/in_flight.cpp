@@ -13,6 +13,30 @@ constexpr std::size_t sweep_slack = 4'096;
 
 }  // namespace
 
+void FlyingTask::reset() {
+  constexpr std::size_t small = 64;
+  submit.args = {};
+  for (std::string* text : {&submit.name, &submit.callback_address, &submit.callback_data}) {
+    text->clear();
+    if (text->capacity() > small) text->shrink_to_fit();
+  }
+  submit.wait = false;
+  submit.token = 0;
+  submit.deadline.reset();
+  submit.time_limit.reset();
+  submit.result_ttl.reset();
+  more.clear();
+  stage = Stage::free;
+  sent_before = bereaved = wait_said = acceptance_awaited = false;
+  refusals = 0;
+  serial = seq = 0;
+  worker = nullptr;
+  bytes = 0;
+  deadline = give_up_at = TimePoint::max();
+  unknown_at.reset();
+  name = nullptr;
+}
+
 std::uint32_t InFlight::allocate(const TaskId& id, Now now) {
   std::uint32_t slot = 0;
   if (free_.empty()) {
@@ -64,7 +88,7 @@ std::uint32_t InFlight::find(const TaskId& id) const {
 void InFlight::erase(std::uint32_t slot) {
   unlink(slot);
   index_.erase(slab_[slot].submit.id);
-  slab_[slot] = FlyingTask{};
+  slab_[slot].reset();
   free_.push_back(slot);
 }
 
@@ -141,6 +165,22 @@ std::uint32_t InFlight::take_overdue(TimePoint now) {
   std::pop_heap(deadlines_.begin(), deadlines_.end(), std::greater<>{});
   deadlines_.pop_back();
   return slot;
+}
+
+WorkerLink* HolderRing::find(const TaskId& id) const {
+  const std::size_t place = place_of(id);
+  const auto& page = pages_[place / page_places];
+  if (!page || (*page)[place % page_places].id != id) return nullptr;
+  return (*page)[place % page_places].worker;
+}
+
+WorkerLink* HolderRing::put(const TaskId& id, WorkerLink& worker) {
+  const std::size_t place = place_of(id);
+  auto& page = pages_[place / page_places];
+  if (!page) page = std::make_unique<Page>();
+  WorkerLink* former = (*page)[place % page_places].worker;
+  (*page)[place % page_places] = {id, &worker};
+  return former;
 }
 
 }  // namespace taskmesh::core

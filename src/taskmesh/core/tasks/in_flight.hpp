@@ -8,11 +8,14 @@
 
 #include <tsl/robin_map.h>
 
+#include <array>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <vector>
 
+#include "taskmesh/base/limits.hpp"
 #include "taskmesh/core/tasks/task_record.hpp"
 #include "taskmesh/core/types.hpp"
 
@@ -65,6 +68,8 @@ struct FlyingTask {
   bool awaited() const {
     return submit.token != 0 || !more.empty() || (submit.wait && !submit.callback_address.empty());
   }
+  /// As new, but for what insert() and adopt() overwrite anyway. Keeps small storage.
+  void reset();
   bool pending() const { return stage == Stage::waiting || stage == Stage::sent; }
 };
 
@@ -126,6 +131,29 @@ class InFlight {
   std::deque<Counter> counters_;
   std::uint32_t next_counter_ = 0;
   std::vector<Deadline> deadlines_;  // A heap, earliest first.
+};
+
+/// Who accepted a task that nobody waits for any more: the newest ids of this client, found by their counter.
+/// A later counter takes the place of one that is `size` older. Costs no search and touches memory in order.
+class HolderRing {
+ public:
+  static constexpr std::size_t size = 131'072;
+  static_assert(size >= limits::remembered_max && (size & (size - 1)) == 0);
+
+  WorkerLink* find(const TaskId& id) const;
+  /// Returns who was remembered in that place until now, if anybody.
+  WorkerLink* put(const TaskId& id, WorkerLink& worker);
+
+ private:
+  struct Place {
+    TaskId id;
+    WorkerLink* worker = nullptr;
+  };
+  static constexpr std::size_t page_places = 1'024;
+  using Page = std::array<Place, page_places>;
+  static std::size_t place_of(const TaskId& id) { return counter_of(id) & (size - 1); }
+
+  std::array<std::unique_ptr<Page>, size / page_places> pages_;  // Made when first needed.
 };
 
 }  // namespace taskmesh::core

@@ -23,8 +23,8 @@ QueryBook::Wanted SubmitterRole::look_up(const TaskId& id, Now now) const {
     }
   } else if (const auto end = ends_.find(id); end != ends_.end()) {
     wanted.known = end->second;
-  } else if (const auto held = holders_.find(id); held != holders_.end()) {
-    const WorkerLink& worker = *held->second;
+  } else if (const WorkerLink* held = holders_.find(id); held != nullptr) {
+    const WorkerLink& worker = *held;
     wanted.holder = worker.node;
     if (worker.gone) wanted.known = lost_report(id, {}, worker.node, worker.name, worker.left, now);
   }
@@ -122,8 +122,8 @@ void SubmitterRole::on_await_accepted(const AwaitAccepted& await, Now, Effects& 
     answer.nodes = {task.worker->node};
   } else if (const auto end = ends_.find(await.id); end != ends_.end()) {
     answer.error = end->second.fault.to_error();
-  } else if (const auto held = holders_.find(await.id); held != holders_.end()) {
-    answer.nodes = {held->second->node};
+  } else if (const WorkerLink* held = holders_.find(await.id); held != nullptr) {
+    answer.nodes = {held->node};
   } else if (const auto known = recent(); known != recent_.end()) {
     answer.nodes = {known->node};
   } else {

@@ -127,17 +127,11 @@ std::vector<EndedPtr> SubmitterRole::take_ends() {
 }
 
 void SubmitterRole::remember_holder(const TaskId& id, WorkerLink& worker) {
-  const auto [place, fresh] = holders_.insert({id, &worker});
-  if (!fresh) return;
   ++worker.remembered;
-  holders_order_.push_back(id);
-  if (holders_order_.size() <= limits::remembered_max) return;
-  const auto oldest = holders_.find(holders_order_.front());
-  WorkerLink& former = *oldest->second;
-  holders_.erase(oldest);
-  holders_order_.pop_front();
-  --former.remembered;
-  forget_if_useless(former);
+  WorkerLink* former = holders_.put(id, worker);
+  if (former == nullptr) return;
+  --former->remembered;
+  forget_if_useless(*former);
 }
 
 void SubmitterRole::remember_end(const proto::TaskReport& report) {

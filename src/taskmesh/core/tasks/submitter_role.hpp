@@ -167,8 +167,7 @@ class SubmitterRole {
   std::unordered_map<Token, TaskId> acceptance_tokens_;
   std::vector<Flush> flushes_;
 
-  tsl::robin_map<TaskId, WorkerLink*, TaskIdHash, TaskIdEqual> holders_;  // Accepted, nobody waits.
-  std::deque<TaskId> holders_order_;
+  HolderRing holders_;                                  // Accepted, nobody waits.
   std::unordered_map<TaskId, proto::TaskReport> ends_;  // Told by this client itself.
   std::deque<TaskId> ends_order_;
   std::vector<RecentEnd> recent_;  // A ring of ends that workers told.
