@@ -89,7 +89,7 @@ SCENARIO("how much goes ahead is bounded by number and by the slots that long ta
   GIVEN("a name that takes next to nothing, two slots") {
     Desk desk{Desk::plain(2)};
     teach(desk, "echo", 0us, 1'000);
-    say_many(desk, "echo", 1, 500);
+    say_many(desk, "echo", 1, 2 + 2 * limits::hand_over_max + 1);
     THEN("the number handed over ahead has a limit too") {
       CHECK(started(desk.turn()).size() == 2 + 2 * limits::hand_over_max);
       CHECK(desk.role.running() == 2);

@@ -114,6 +114,49 @@ std::size_t open_files(bool inherited_only = false) {
 
 }  // namespace
 
+SCENARIO("the end of a short task is told with that of the next, unless that one turns out long",
+         "[io][executor]") {
+  GIVEN("one slot, and a short task followed by one that was thought to be short") {
+    io::Mailbox mailbox;
+    Gate gate;
+    io::Handlers handlers = misbehaving();
+    handlers.emplace("blocks", [&gate](core::Run&&) {
+      gate.pass();
+      return core::Finished{};
+    });
+    io::ThreadExecutor executor(1, std::move(handlers), mailbox);
+    std::vector<core::Run> batch;
+    for (std::uint32_t i = 1; i <= 3; ++i) batch.push_back(run_of(i == 2 ? "blocks" : "echo", i));
+    WHEN("the second was handed over ahead, and does not end") {
+      batch[1].ahead = batch[2].ahead = true;
+      executor.run(batch);
+      REQUIRE(gate.wait_for(1));
+      std::vector<core::Event> events;
+      mailbox.take(events);
+      CHECK(events.empty());
+      THEN("recall brings out the end of the first and gives the third back") {
+        CHECK(executor.recall() == std::vector<TaskId>{make_task_id(1, 0, 2, 3)});
+        CHECK(counter_of(wait_finished(mailbox, 1).front().id) == 1);
+      }
+      THEN("the first comes with the others when they end") {
+        gate.open();
+        const auto finished = wait_finished(mailbox, 3);
+        CHECK(counter_of(finished.front().id) == 1);
+        CHECK(counter_of(finished.back().id) == 3);
+      }
+      gate.open();
+    }
+    WHEN("the second was handed over for a free slot, so nothing is known of it") {
+      executor.run(batch);
+      THEN("the first is told at once") {
+        CHECK(counter_of(wait_finished(mailbox, 1).front().id) == 1);
+        gate.open();
+        wait_finished(mailbox, 2);
+      }
+    }
+  }
+}
+
 SCENARIO("slots run what they are given, and report each end", "[io][executor]") {
   GIVEN("two slots") {
     io::Mailbox mailbox;

@@ -14,11 +14,12 @@ inline constexpr std::size_t frame_bytes = 64 * 1024;   ///< A frame is closed a
 inline constexpr std::size_t attach_bytes = 16 * 1024;  ///< ...and a larger payload is a part of its own.
 inline constexpr std::size_t payload_bytes = 64 * 1024 * 1024;  ///< Arguments or result of one task.
 inline constexpr std::size_t message_bytes = payload_bytes + 1024 * 1024;  ///< One zmq part.
-inline constexpr std::size_t frame_parts_max = 4096;           ///< Payload parts behind one frame.
-inline constexpr std::size_t frame_parts_bytes = 8 * 1024 * 1024;  ///< A frame is closed at this much payload.
-inline constexpr std::size_t frame_records_max = 8 * 1024;       ///< Records in one frame: 64 KiB of the smallest.
-inline constexpr std::size_t name_bytes = 255;                 ///< Task, node and mesh names.
-inline constexpr std::size_t address_bytes = 1024;             ///< Endpoints and callback addresses.
+inline constexpr std::size_t frame_parts_max = 4096;  ///< Payload parts behind one frame.
+inline constexpr std::size_t frame_parts_bytes =
+    8 * 1024 * 1024;                                        ///< A frame is closed at this much payload.
+inline constexpr std::size_t frame_records_max = 8 * 1024;  ///< Records in one frame: 64 KiB of the smallest.
+inline constexpr std::size_t name_bytes = 255;              ///< Task, node and mesh names.
+inline constexpr std::size_t address_bytes = 1024;          ///< Endpoints and callback addresses.
 inline constexpr std::size_t callback_data_bytes = 64 * 1024;  ///< JSON given back with the event.
 inline constexpr std::size_t error_text_bytes = 4 * 1024;      ///< Each text of an error that travels.
 inline constexpr std::size_t elements_max = 1'000'000;         ///< Elements of one container on the wire.
@@ -27,8 +28,9 @@ inline constexpr int nesting_max = 32;                         ///< Depth of nes
 // Links (proto/01-frames.md, 02-membership.md).
 inline constexpr std::uint32_t window_records = 16'384;         ///< Unanswered requests per link...
 inline constexpr std::uint64_t window_bytes = 8 * 1024 * 1024;  ///< ...and their payload.
-inline constexpr std::uint64_t link_queue_bytes = 2 * message_bytes + window_bytes;  ///< Unsent; then the link is cut.
-inline constexpr std::uint32_t bad_frames_max = 20;             ///< Within bad_frames_window, then ignored.
+inline constexpr std::uint64_t link_queue_bytes =
+    2 * message_bytes + window_bytes;                ///< Unsent; then the link is cut.
+inline constexpr std::uint32_t bad_frames_max = 20;  ///< Within bad_frames_window, then ignored.
 inline constexpr Duration bad_frames_window = 10s;
 inline constexpr Duration ignore_peer_for = 60s;
 inline constexpr std::size_t members_in_welcome_max = 64;
@@ -37,13 +39,14 @@ inline constexpr std::size_t peers_max = 1'024;          ///< Workers one node k
 inline constexpr std::size_t links_max = 65'536;         ///< Greeted inbound links of one node.
 
 // Membership (proto/02-membership.md).
-inline constexpr std::size_t directory_entry_bytes = 64 * 1024;  ///< One worker's file in the runtime directory...
-inline constexpr std::size_t entry_endpoints_max = 16;           ///< ...and the endpoints in it.
+inline constexpr std::size_t directory_entry_bytes =
+    64 * 1024;                                          ///< One worker's file in the runtime directory...
+inline constexpr std::size_t entry_endpoints_max = 16;  ///< ...and the endpoints in it.
 inline constexpr Duration heartbeat_every = 1s;
 inline constexpr Duration suspect_after = 2s;          ///< Silence: no new work goes there.
 inline constexpr Duration dead_after = 8s;             ///< Silence: its tasks are lost.
 inline constexpr Duration dead_after_disconnect = 2s;  ///< A closed connection that does not come back.
-inline constexpr Duration last_words = 300ms;         ///< An ended process's connection is read this long.
+inline constexpr Duration last_words = 300ms;          ///< An ended process's connection is read this long.
 inline constexpr Duration hello_retry = 500ms;         ///< HELLO without WELCOME is said again.
 inline constexpr Duration client_counts_for = 10s;     ///< A client counts in `clients` this long.
 inline constexpr Duration forget_dead_after =
@@ -72,8 +75,8 @@ inline constexpr Duration name_grace = 1s;           ///< A name nobody serves w
 inline constexpr Duration first_welcomes = 20ms;     ///< A new client hears all workers before it places.
 inline constexpr Duration wait_budget = 30s;         ///< Default of every blocking call.
 inline constexpr Duration short_task = 200us;        ///< Work handed over ahead to free slots, in all.
-inline constexpr std::size_t hand_over_max = 64;     ///< Tasks handed over ahead, per slot.
-inline constexpr std::uint32_t slots_max = 4'096;                ///< Tasks that one worker runs at once.
+inline constexpr std::size_t hand_over_max = 256;    ///< Tasks handed over ahead, per slot.
+inline constexpr std::uint32_t slots_max = 4'096;    ///< Tasks that one worker runs at once.
 inline constexpr std::size_t waiters_max = 64;       ///< Links waiting for one task.
 inline constexpr std::size_t query_ids_max = 1'000;  ///< Ids in one QUERY.
 
@@ -95,9 +98,9 @@ inline constexpr std::size_t listener_queue_max =
     10'000;  ///< Events waiting for the handler; then NACK(busy).
 
 // The process.
-inline constexpr Duration drain_timeout = 30s;     ///< SIGTERM to the end of running work.
-inline constexpr Duration flush_timeout = 5s;      ///< What a closing client waits for acceptance.
-inline constexpr std::size_t reactor_batch = 256;  ///< Frames per socket and turn...
+inline constexpr Duration drain_timeout = 30s;                ///< SIGTERM to the end of running work.
+inline constexpr Duration flush_timeout = 5s;                 ///< What a closing client waits for acceptance.
+inline constexpr std::size_t reactor_batch = 256;             ///< Frames per socket and turn...
 inline constexpr std::size_t reactor_events_max = 32 * 1024;  ///< ...unless they hold this many records.
 
 static_assert(message_bytes > payload_bytes, "a payload part must fit into one message");

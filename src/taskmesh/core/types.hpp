@@ -151,7 +151,7 @@ struct Send {
   proto::Message message;
   bool operator==(const Send&) const = default;
 };
-/// Hand one attempt to the executor. `ahead`: no slot is free yet, but short work will free one at once.
+/// Hand one attempt to the executor.
 struct Run {
   TaskId id;
   std::uint32_t attempt = 1;
@@ -159,6 +159,7 @@ struct Run {
   Payload args;
   Codec reply_codec = Codec::cereal;
   bool want_json = false;  ///< Write the result as JSON too, for a callback listener that needs it.
+  bool ahead = false;      ///< A known short one: no slot is free yet, but short work will free one at once.
   std::optional<TimePoint> deadline = {};
   bool operator==(const Run&) const = default;
 };

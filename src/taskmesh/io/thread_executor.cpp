@@ -19,6 +19,8 @@ namespace {
 constexpr Duration last_wait =
     1s;  // An idle slot needs microseconds; a handler that needs more is left behind.
 
+constexpr std::size_t told_at_once = 64;
+
 std::string readable_type(const std::type_info& type) {
   int status = 0;
   const std::unique_ptr<char, void (*)(void*)> name(
@@ -103,9 +105,17 @@ void ThreadExecutor::serve(Shared& shared) {
     lock.unlock();
     core::Finished finished = execute(shared.handlers, std::move(run));
     lock.lock();
-    if (shared.mailbox != nullptr) shared.mailbox->push(std::move(finished));
+    shared.finished.emplace_back(std::move(finished));
+    const bool short_follows = !shared.ready.empty() && shared.ready.front().ahead;
+    if (!short_follows || shared.finished.size() >= told_at_once) tell_finished(shared);
   }
   if (--shared.threads == 0) shared.ended.notify_all();
+}
+
+/// Under the lock.
+void ThreadExecutor::tell_finished(Shared& shared) {
+  if (shared.mailbox != nullptr) shared.mailbox->push(shared.finished);
+  shared.finished.clear();
 }
 
 void ThreadExecutor::run(std::vector<core::Run>& batch) {
@@ -124,6 +134,7 @@ std::vector<TaskId> ThreadExecutor::recall() {
   {
     const std::lock_guard lock(shared_->mutex);
     taken.swap(shared_->ready);
+    tell_finished(*shared_);  // The task that was to be told with it turned out to be long.
   }
   std::vector<TaskId> ids;
   ids.reserve(taken.size());
@@ -135,6 +146,7 @@ bool ThreadExecutor::stop(Duration timeout) {
   std::unique_lock lock(shared_->mutex);
   shared_->stopping = true;
   shared_->ready.clear();
+  tell_finished(*shared_);
   shared_->work.notify_all();
   const bool ended = shared_->ended.wait_for(lock, timeout, [this] { return shared_->threads == 0; });
   shared_->mailbox = nullptr;

@@ -47,6 +47,7 @@ class ThreadExecutor final : public Executor {
     std::condition_variable work;
     std::condition_variable ended;
     std::deque<core::Run> ready;
+    std::vector<core::Event> finished;  // Not told yet: a short task follows and is told with it.
     std::size_t idle = 0;
     std::size_t threads = 0;
     bool stopping = false;
@@ -54,6 +55,7 @@ class ThreadExecutor final : public Executor {
     Handlers handlers;
   };
   static void serve(Shared& shared);
+  static void tell_finished(Shared& shared);
 
   std::shared_ptr<Shared> shared_;
   std::vector<std::thread> threads_;

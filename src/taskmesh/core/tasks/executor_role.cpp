@@ -202,6 +202,7 @@ void ExecutorRole::hand_over(Now now, Effects& out) {
     }
     --waiting_;
     out.run.push_back(make_run(*task));
+    out.run.back().ahead = room == Slots::Room::ahead;
     slots_.hand_over(*task, room, now);
   }
 }
