@@ -340,3 +340,24 @@ SCENARIO("a command that misbehaves costs no more than its limits", "[io][execut
     CHECK(std::stoul(std::string(listed.result.bytes.view())) == open_files(true) + directory);
   }
 }
+
+SCENARIO("a task whose deadline has passed is not started", "[io][executor]") {
+  std::atomic<int> started{0};
+  io::Mailbox mailbox;
+  io::ThreadExecutor executor(1,
+                              {{"count",
+                                [&](core::Run&&) {
+                                  ++started;
+                                  return core::Finished{};
+                                }}},
+                              mailbox);
+  std::vector<core::Run> batch{run_of("count", 1), run_of("count", 2)};
+  batch[0].deadline = io::steady_now() - 1ms;
+  batch[1].deadline = io::steady_now() + 1h;
+  executor.run(batch);
+  const auto finished = wait_finished(mailbox, 2);
+  REQUIRE(finished[0].error);
+  CHECK(finished[0].error->kind == ErrorKind::timed_out);
+  CHECK_FALSE(finished[1].error);
+  CHECK(started == 1);
+}

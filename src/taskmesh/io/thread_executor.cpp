@@ -56,6 +56,9 @@ core::Finished execute(const Handlers& handlers, core::Run&& run) {
     finished.error =
         Error{ErrorKind::not_found, "task '" + run.name + "' was not run",
               "this worker has no handler of that name", "serve it, or submit a name that is served"};
+  } else if (run.deadline && from >= *run.deadline) {
+    finished.error = Error{ErrorKind::timed_out, "task '" + run.name + "' was not run",
+                           "its deadline passed before a slot was free", "add workers or give it more time"};
   } else {
     const std::string name = run.name;
     try {
