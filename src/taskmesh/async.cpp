@@ -2,7 +2,7 @@
 
 namespace taskmesh::detail {
 
-void Ticket::finish(proto::TaskReport report) {
+void Ticket::finish(proto::TaskReport&& report) {
   std::function<void(const proto::TaskReport&)> continuation;
   {
     const std::lock_guard lock(mutex_);

@@ -28,7 +28,7 @@ class Ticket {
   virtual ~Ticket() = default;
 
   /// The task has ended (or the client closes). Runs the continuation, if there is one.
-  void finish(proto::TaskReport report);
+  void finish(proto::TaskReport&& report);
   bool finished() const;
   /// Waits until `budget` has passed; true if finished.
   bool wait(Duration budget);

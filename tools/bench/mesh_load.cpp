@@ -42,7 +42,9 @@ bool is_payload(std::string_view text, std::uint64_t number, std::uint64_t bytes
   const Digits digits(number);
   const std::string_view head = digits.first(bytes);
   if (text.size() != bytes || !text.starts_with(head)) return false;
-  return text.find_first_not_of(filler, head.size()) == std::string_view::npos;
+  text.remove_prefix(head.size());
+  // All octets are the filler: the first is, and each is like the one before it.
+  return text.empty() || (text.front() == filler && text.substr(1) == text.substr(0, text.size() - 1));
 }
 
 MeshLoad::MeshLoad(ClientOptions options, const Load& load) : load_(load), client_(std::move(options)) {}

@@ -238,7 +238,14 @@ class Getter {
   void get(T& value) {
     get_fixed(value, in_.take(fixed_bytes<T>).data());
   }
-  void get(std::string& text) { text = in_.take(in_.length()); }
+  void get(std::string& text) {
+    const std::string_view octets = in_.take(in_.length());
+    if (octets.empty()) {  // Most texts are, and assigning nothing costs as much as assigning something.
+      text.clear();
+    } else {
+      text = octets;
+    }
+  }
   void get(Bytes& bytes);
   template <class T>
   void get(std::vector<T>& elements) {

@@ -341,7 +341,7 @@ void ExecutorRole::end(TaskRecord& task, Outcome&& outcome, Now now) {
   TASKMESH_CHECK(may_move(task.state, outcome.state));
   proto::Submit& submit = task.submit;
   auto ended = std::make_shared<Ended>();
-  ended->report = report_of(task);
+  describe(task, ended->report);
   ended->report.state = outcome.state;
   if (outcome.started_at) ended->report.started_at = outcome.started_at;
   ended->report.completed_at = outcome.completed_at ? outcome.completed_at : now.wall;
@@ -402,7 +402,9 @@ void ExecutorRole::on_query(LinkId link, const proto::Query& query, Now now, Eff
 proto::TaskReport ExecutorRole::about(const TaskId& id, LinkId link, const proto::Query& query, Now now) {
   if (TaskRecord* task = find(id); task && !is_terminal(task->state)) {
     if ((query.flags & proto::Query::wait_flag) != 0) add_waiter(*task, {link, query.reply_codec});
-    return report_of(*task);
+    proto::TaskReport report;
+    describe(*task, report);
+    return report;
   }
   proto::TaskReport report{.id = id};
   if (const EndedPtr ended = cache_.find(id, now.at)) {
@@ -418,8 +420,9 @@ proto::TaskReport ExecutorRole::about(const TaskId& id, LinkId link, const proto
 }
 
 /// Of a task that has not ended.
-proto::TaskReport ExecutorRole::report_of(const TaskRecord& task) const {
-  proto::TaskReport report{.id = task.submit.id, .state = task.state};
+void ExecutorRole::describe(const TaskRecord& task, proto::TaskReport& report) const {
+  report.id = task.submit.id;
+  report.state = task.state;
   report.callback = task.submit.callback_address.empty() ? CallbackState::none : CallbackState::pending;
   report.attempt = task.attempt;
   report.submitted_at = submitted_at(task.submit.id);
@@ -427,7 +430,6 @@ proto::TaskReport ExecutorRole::report_of(const TaskRecord& task) const {
   report.worker = config_.self.node;
   report.worker_name = config_.self.name;
   report.name = config_.self.serves[task.name];
-  return report;
 }
 
 /// What is told to who waits for a task that ended long ago. Without even its state it counts as lost.

@@ -96,7 +96,7 @@ class ExecutorRole {
   void publish(const TaskRecord& task, const EndedPtr& ended, Now now);
 
   // Telling.
-  proto::TaskReport report_of(const TaskRecord& task) const;
+  void describe(const TaskRecord& task, proto::TaskReport& report) const;
   proto::TaskReport about(const TaskId& id, LinkId link, const proto::Query& query, Now now);
   EndedPtr remains_of(const TaskId& id, std::optional<proto::TaskReport> remembered) const;
 

@@ -10,7 +10,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <vector>
 
@@ -76,7 +75,7 @@ class ResultCache {
   std::size_t results_max_;
   std::uint64_t bytes_max_;
   std::size_t remembered_max_;
-  std::deque<Entry> entries_;
+  std::vector<Entry> entries_;
   std::vector<Index> free_;
   tsl::robin_map<TaskId, Index, TaskIdHash, TaskIdEqual> by_id_;
   List used_;

@@ -66,15 +66,16 @@ struct TaskRecord {
   TaskRecord* newer = nullptr;
 };
 
-/// For tables of tasks: sixteen consecutive ids of a client are neighbours, so that a batch touches few cache
-/// lines; blocks are scattered, so that clients do not pile up on each other.
+/// For tables of tasks: four consecutive ids of a client are neighbours, so that a batch touches few cache
+/// lines; blocks are scattered, so that clients do not pile up on each other. Larger blocks would have to be
+/// moved out of each other's way, entry by entry.
 struct TaskIdHash {
   std::size_t operator()(const TaskId& id) const noexcept {
     std::uint64_t number = 0;  // Instance and counter; written so that it compiles to one load.
     for (std::size_t i = 8; i < 16; ++i) number = number << 8 | id.bytes[i];
-    std::uint64_t mixed = (number >> 4) * 0x9E3779B97F4A7C15ULL;
+    std::uint64_t mixed = (number >> 2) * 0x9E3779B97F4A7C15ULL;
     mixed = (mixed ^ mixed >> 32) * 0xD6E8FEB86659FD93ULL;
-    return static_cast<std::size_t>((mixed >> 16 << 4) | (number & 15));
+    return static_cast<std::size_t>((mixed >> 16 << 2) | (number & 3));
   }
 };
 struct TaskIdEqual {
