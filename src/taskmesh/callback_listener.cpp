@@ -192,7 +192,7 @@ void CallbackListener::Impl::handle(core::EventArrived arrived) {
     host_->log().warning("the handler of '" + event.name + "' threw; the event comes again");
     handled.retry_after = again_after;
   }
-  host_->post(std::move(handled));
+  host_->post(handled);
 }
 
 std::optional<CompletionEvent> CallbackListener::Impl::next(Duration wait) {

@@ -39,7 +39,8 @@ SCENARIO("S12 the event carries the task's end and the data given with it", "[e2
 SCENARIO("S12 a listener that knows no types gets the result as JSON", "[e2e]") {
   Mesh mesh(1);
   Client client;
-  CallbackListener listener{"tcp://127.0.0.1:*", {.json_results = true}};
+  CallbackListener listener{"tcp://127.0.0.1:" + std::to_string(support::free_port()),
+                            {.json_results = true}};
   client.delay_with_callback(add(40, 2), {listener.address()});
   const auto event = listener.next(10s);
   REQUIRE(event);
@@ -50,7 +51,7 @@ SCENARIO("S13 S16 a burst of callbacks: one event each, and the result is readab
   Mesh mesh(GENERATE(1, 3));
   Client client;
   Client reader;
-  CallbackListener listener{"tcp://127.0.0.1:*"};
+  CallbackListener listener{"tcp://127.0.0.1:" + std::to_string(support::free_port())};
   constexpr std::size_t count = 1000;
   std::mutex mutex;
   std::condition_variable changed;
@@ -180,7 +181,7 @@ SCENARIO("S17 a bad address or bad data is refused at submit", "[e2e]") {
 SCENARIO("a handler that throws gets its event again, and next() does not mix with handlers", "[e2e]") {
   Mesh mesh(1);
   Client client;
-  CallbackListener listener{"tcp://localhost:*"};
+  CallbackListener listener{"tcp://localhost:" + std::to_string(support::free_port())};
   std::promise<CompletionEvent> second;
   int calls = 0;
   listener.on_any([&](const CompletionEvent& event) {

@@ -72,7 +72,8 @@ class Mesh {
 /// A listener that collects, for tests that want many events.
 class Collector {
  public:
-  explicit Collector(const std::string& address = "tcp://127.0.0.1:*") : listener_(address) {}
+  explicit Collector(const std::string& address = "tcp://127.0.0.1:" + std::to_string(support::free_port()))
+      : listener_(address) {}
   const std::string& address() const { return listener_.address(); }
   /// Takes events until `count` different tasks were heard of, or nothing came for `patience`.
   std::vector<taskmesh::CompletionEvent> take(std::size_t count, std::chrono::milliseconds patience = 10s) {

@@ -1,5 +1,6 @@
 #include "taskmesh/base/json.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -127,10 +128,9 @@ void append_escaped(std::string& out, std::string_view text) {
 const Json* Json::at(std::string_view name) const {
   const Object* members = object();
   if (members == nullptr) return nullptr;
-  for (auto it = members->rbegin(); it != members->rend(); ++it) {
-    if (it->first == name) return &it->second;
-  }
-  return nullptr;
+  const auto found = std::find_if(members->rbegin(), members->rend(),
+                                  [&](const auto& member) { return member.first == name; });
+  return found == members->rend() ? nullptr : &found->second;
 }
 
 std::string_view Json::kind() const {

@@ -4,9 +4,8 @@
 // silence that spans a suspension is as long as it was for everybody else. Threads: any. Errors: none.
 #pragma once
 
-#include <time.h>
-
 #include <algorithm>
+#include <ctime>
 
 #include "taskmesh/base/check.hpp"
 #include "taskmesh/base/time.hpp"

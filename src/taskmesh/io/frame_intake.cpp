@@ -25,7 +25,7 @@ void read_frame(core::LinkId link, const wire::Frame& frame, std::uint32_t expec
       return;
     }
     if (auto* message = std::get_if<proto::Message>(&*next)) {
-      out.emplace_back(std::in_place_type<core::Received>, link, std::move(*message));
+      out.emplace_back(core::Received{link, std::move(*message)});
       continue;
     }
     auto& record = std::get<wire::BadRecord>(*next);

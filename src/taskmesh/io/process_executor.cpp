@@ -107,6 +107,7 @@ int spawn(const std::string& command, const core::Run& run, const std::array<int
                              POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
   std::vector<std::string> variables = environment_for(run);
   std::vector<char*> envp;
+  envp.reserve(variables.size() + 1);
   for (std::string& variable : variables) envp.push_back(variable.data());
   envp.push_back(nullptr);
   std::array<std::string, 3> words{"/bin/sh", "-c", command};

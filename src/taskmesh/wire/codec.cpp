@@ -190,8 +190,8 @@ class Getter {
   void operator()(Ts&... fields) {
     constexpr auto lead = leading_fixed<Ts...>();
     const auto all = std::index_sequence_for<Ts...>{};
-    if (in_.remaining() >= lead.second) [[likely]] {
-      get_all<lead.first>(all, fields...);  // One comparison for the whole fixed front.
+    if (in_.remaining() >= lead.second) [[likely]] {  // NOLINT(bugprone-branch-clone): differs by lead
+      get_all<lead.first>(all, fields...);            // One comparison for the whole fixed front.
     } else {
       get_all<0>(all, fields...);
     }

@@ -50,8 +50,8 @@ const Guest* Greeting::on_hello(LinkId link, const proto::Hello& hello, std::vec
     Guest& guest = guests_[link];
     const bool new_client = hello.role == proto::Role::client && guest.node != hello.self.node;
     if (new_client) ++clients_;
-    guest = {hello.role,           hello.self.node,    hello.self.incarnation,
-             hello.window_records, hello.window_bytes, now.at, payload_max};
+    guest = {hello.role, hello.self.node, hello.self.incarnation, hello.window_records, hello.window_bytes,
+             now.at,     payload_max};
     greeted = &guest;
   }
   welcome.load = own_load_();

@@ -42,8 +42,8 @@ struct Peer {
   TimePoint last_hello{};
   TimePoint cut_at{};  ///< When the connection broke; only meaningful while !connected.
   bool connected = false;
-  bool gone = false;                ///< Its process has ended; what it said before may still be on its way.
-  proto::Load load;  ///< As it said last in WELCOME or HEARTBEAT.
+  bool gone = false;  ///< Its process has ended; what it said before may still be on its way.
+  proto::Load load;   ///< As it said last in WELCOME or HEARTBEAT.
 
   /// New work may be sent there.
   bool routable() const { return !gone && greeted && liveness == Liveness::alive; }
@@ -118,7 +118,7 @@ class Membership {
     TimePoint next_hello{};          ///< While connected and not greeted.
     TimePoint dial_at{};             ///< While there is no link.
     TimePoint ended_at{};
-    TimePoint gone_at{};             ///< While gone.
+    TimePoint gone_at{};      ///< While gone.
     TimePoint muted_until{};  ///< Speaks another version: no sign of it counts before.
     bool told = false;        ///< The others were told `greeted` and not yet `dead` or `left`.
     bool proven =

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
-#include <ranges>
 #include <utility>
 
 #include "taskmesh/base/check.hpp"
@@ -241,8 +240,8 @@ void ExecutorRole::on_finished(Finished&& finished, Now now, Effects&) {
 
 void ExecutorRole::on_returned(const Returned& returned, Now now, Effects&) {
   // From the last to the first, so that each goes in front of its successor.
-  for (const TaskId& id : std::views::reverse(returned.ids)) {
-    TaskRecord* task = find(id);
+  for (auto id = returned.ids.rbegin(); id != returned.ids.rend(); ++id) {
+    TaskRecord* task = find(*id);
     if (!task || task->place == Place::waiting) continue;
     slots_.release(*task, now);
     if (is_terminal(task->state)) {
@@ -252,7 +251,7 @@ void ExecutorRole::on_returned(const Returned& returned, Now now, Effects&) {
     task->state = TaskState::queued;
     task->attempt = 0;
     task->started_at = {};
-    queue_.push_front(id, task->submit.priority);
+    queue_.push_front(*id, task->submit.priority);
     ++waiting_;
   }
 }

@@ -123,6 +123,7 @@ std::vector<std::string> Placement::nearest_names(std::string_view name) const {
     }
   });
   std::vector<std::string> names;
+  names.reserve(nearest.size());
   for (const auto& [distance, served] : nearest) names.push_back(served);
   return names;
 }

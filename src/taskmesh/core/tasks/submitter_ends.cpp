@@ -64,7 +64,7 @@ void SubmitterRole::complete(std::uint32_t slot, proto::TaskReport&& report, Eff
   }
   if (task.submit.token != 0) {
     tokens_.erase(task.submit.token);
-    out.notify.emplace_back(std::in_place_type<Completed>, task.submit.token, std::move(report));
+    out.notify.emplace_back(Completed{task.submit.token, std::move(report)});
   }
   tasks_.erase(slot);
 }
@@ -108,7 +108,7 @@ void SubmitterRole::finish_here(std::uint32_t slot, proto::TaskReport&& report, 
   }
   if (task.submit.token != 0) {
     tokens_.erase(task.submit.token);
-    out.notify.emplace_back(std::in_place_type<Completed>, task.submit.token, std::move(report));
+    out.notify.emplace_back(Completed{task.submit.token, std::move(report)});
   }
   tasks_.erase(slot);
 }

@@ -240,8 +240,9 @@ void SubmitterRole::on_peer_change(const PeerChange& change, Now now, Effects& o
 
 void SubmitterRole::on_worker_greeted(const PeerChange& change, Now now, Effects& out) {
   std::unique_ptr<WorkerLink>& life = workers_[change.node];
-  if (life && life->incarnation != change.incarnation && life->remembered > 0)
-    former_.push_back(std::move(life));
+  if (life && life->incarnation != change.incarnation && life->remembered > 0) {
+    former_.push_back(std::exchange(life, nullptr));
+  }
   if (!life) life = std::make_unique<WorkerLink>();
   WorkerLink& worker = *life;
   worker.incarnation = change.incarnation;
