@@ -240,6 +240,7 @@ void ExecutorRole::on_finished(Finished&& finished, Now now, Effects&) {
 
 void ExecutorRole::on_returned(const Returned& returned, Now now, Effects&) {
   // From the last to the first, so that each goes in front of its successor.
+  // NOLINTNEXTLINE(modernize-loop-convert): clang 14 cannot read std::views::reverse of libstdc++ 12
   for (auto id = returned.ids.rbegin(); id != returned.ids.rend(); ++id) {
     TaskRecord* task = find(*id);
     if (!task || task->place == Place::waiting) continue;
