@@ -77,6 +77,7 @@ SCENARIO("whoever waits for a task of a killed worker is told lost at once", "[e
   REQUIRE(client.accepted(queued));
   auto waiting = std::async(std::launch::async, [&] { return other.wait_for<int>(queued, 30s); });
   REQUIRE(Mesh::becomes(other, queued, TaskState::queued));
+  REQUIRE(Mesh::eventually([&] { return other.in_flight() == 1; }));  // Its wait is known to the worker.
   mesh.workers().front().signal(SIGKILL);
   REQUIRE(running.wait_for(2s) == std::future_status::ready);
   CHECK(running.get().state == TaskState::lost);
