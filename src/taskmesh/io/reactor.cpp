@@ -97,8 +97,6 @@ void Reactor::carry_out() {
   ZmqTransport& transport = *parts_.transport;
   for (const core::Dial& dial : effects_.dial) transport.dial(dial);
   for (const core::Send& send : effects_.send) transport.send(send.link, send.message);
-  transport.flush();
-  for (const core::LinkId link : effects_.close) transport.close(link);
   if (!effects_.run.empty()) {
     TASKMESH_CHECK(parts_.executor != nullptr);
     parts_.executor->run(effects_.run);
@@ -107,6 +105,9 @@ void Reactor::carry_out() {
     mailbox_.push(core::Returned{parts_.executor->recall()});
   }
   deliver_notices();
+  // Frames leave last: a slot or a caller needs longer to wake up than it takes to hand them over.
+  transport.flush();
+  for (const core::LinkId link : effects_.close) transport.close(link);
   wake_at_ = effects_.wake_at;
 }
 

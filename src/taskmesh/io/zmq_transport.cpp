@@ -38,11 +38,12 @@ int to_ms(Duration duration) {
 struct Socket {
   zmq::socket_t socket;
   zmq::socket_t monitor;
-  core::Dial dial;        // Of a dialled link.
-  core::LinkId link;      // Nil: the ROUTER.
-  bool up = false;        // A dialled link between LinkUp and LinkDown.
-  bool readable = false;  // In Impl::readable.
-  bool sent = false;      // In this turn: a send may have eaten the edge of its descriptor.
+  core::Dial dial;               // Of a dialled link.
+  core::LinkId link;             // Nil: the ROUTER.
+  bool up = false;               // A dialled link between LinkUp and LinkDown.
+  bool readable = false;         // In Impl::readable.
+  bool monitor_readable = true;  // Its monitor has something to tell, or was never asked.
+  bool sent = false;             // In this turn: a send may have eaten the edge of its descriptor.
 
   bool router() const { return !link; }
 };
@@ -174,7 +175,10 @@ std::unique_ptr<Socket> ZmqTransport::Impl::make_socket(zmq::socket_type type, c
   made->monitor.connect(name);
   Socket* const raw = made.get();
   poller.add(raw->socket.get(zmq::sockopt::fd), [this, raw] { mark_readable(*raw); });
-  poller.add(raw->monitor.get(zmq::sockopt::fd), [this, raw] { mark_readable(*raw); });
+  poller.add(raw->monitor.get(zmq::sockopt::fd), [this, raw] {
+    raw->monitor_readable = true;
+    mark_readable(*raw);
+  });
   mark_readable(*raw);
   return made;
 }
@@ -264,7 +268,7 @@ bool ZmqTransport::Impl::read(Socket& socket, std::vector<core::Event>& out) {
   for (std::size_t i = 0; i < limits::reactor_batch && out.size() < events_max; ++i) {
     if (read_message(socket, out)) continue;
     // Only now: what came before a cut is read before the cut is told.
-    read_monitor(socket, out);
+    if (std::exchange(socket.monitor_readable, false)) read_monitor(socket, out);
     return false;
   }
   return true;
