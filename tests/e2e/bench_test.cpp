@@ -43,8 +43,7 @@ SCENARIO("bench measures the mesh beside raw libzmq", "[e2e][cli][bench]") {
     CHECK_THAT(lines[6],
                StartsWith("1 round, window 16, payload 100 bytes; mesh 'default': 1 worker with 2"));
     CHECK_THAT(lines[7], StartsWith("machine: ") && Contains(" load average "));
-    // Warm-up and one round, each with 40 lone tasks, 40 in the flood and the last 32 of fire and forget.
-    CHECK(lines[8] == "answers: 224 checked, 0 wrong, 0 failed");
+    CHECK_THAT(lines[8], Matches("answers: [1-9][0-9]* checked, 0 wrong, 0 failed"));
   }
   THEN("as JSON: the same as one document") {
     const Outcome outcome = host.run(with(tiny, {"--payload", "3", "--json"}));
@@ -62,7 +61,13 @@ SCENARIO("bench measures the mesh beside raw libzmq", "[e2e][cli][bench]") {
     CHECK(report["machine"]["cores"].get<int>() > 0);
     CHECK(report["machine"].contains("load_average"));
     CHECK(report["mesh"] == json{{"name", "default"}, {"workers", 1}, {"slots", 2}});
-    CHECK(report["answers"] == json{{"checked", 224}, {"wrong", 0}, {"failed", 0}});
+    // Warm-up and one round, each with up to 40 lone tasks (a slow machine ends their slice before), 40 in the
+    // flood and the last 32 of fire and forget.
+    const auto checked = report["answers"]["checked"].get<int>();
+    CHECK(checked > 2 * (40 + 32));
+    CHECK(checked <= 2 * (40 + 40 + 32));
+    CHECK(report["answers"]["wrong"] == 0);
+    CHECK(report["answers"]["failed"] == 0);
   }
 }
 
