@@ -1,5 +1,7 @@
 #include "taskmesh/async.hpp"
 
+#include "taskmesh/base/recycler.hpp"
+
 namespace taskmesh::detail {
 
 void Ticket::finish(proto::TaskReport&& report) {
@@ -36,5 +38,7 @@ void Ticket::then(std::function<void(const proto::TaskReport&)> continuation) {
   }
   continuation(report_);
 }
+
+TicketPtr make_ticket() { return make_recycled<Ticket>(); }
 
 }  // namespace taskmesh::detail

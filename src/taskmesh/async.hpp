@@ -46,6 +46,8 @@ class Ticket {
 };
 using TicketPtr = std::shared_ptr<Ticket>;
 
+TicketPtr make_ticket();
+
 }  // namespace detail
 
 template <class T>

@@ -216,7 +216,7 @@ proto::TaskReport Client::Impl::run(Job job, const SubmitOptions& options) {
     return report;
   }
   const TimePoint until = io::steady_now() + options.wait;
-  auto ticket = std::make_shared<detail::Ticket>();
+  auto ticket = detail::make_ticket();
   core::Token token = 0;
   const std::string name = job.name;
   auto id = start(std::move(job), {}, options, ticket, &token);

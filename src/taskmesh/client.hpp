@@ -93,7 +93,7 @@ class Client {
   /// Submits and gives something to wait on: co_await, .then(f), .future().
   template <class R>
   AsyncResult<R> async(Call<R> call, const SubmitOptions& options = {}) {
-    auto ticket = std::make_shared<detail::Ticket>();
+    auto ticket = detail::make_ticket();
     const TaskId id = start_async(to_job(std::move(call)), options, ticket);
     return {id, std::move(ticket)};
   }

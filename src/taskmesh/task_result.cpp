@@ -36,7 +36,7 @@ Result<Priority> parse_priority(std::string_view text) {
 namespace detail {
 
 Error error_of(const proto::TaskReport& report) {
-  if (report.fault) return report.fault.to_error();
+  if (*report.fault) return report.fault->to_error();
   const std::string id = to_string(report.id);
   switch (report.state) {
     case TaskState::success:

@@ -441,7 +441,7 @@ SCENARIO("a worker that leaves ends what it has, and takes nothing new", "[core]
         REQUIRE(told.size() == 3);
         for (const auto& notify : told) {
           CHECK(notify.report.state == TaskState::lost);
-          CHECK(notify.report.fault.kind == static_cast<std::uint8_t>(ErrorKind::lost));
+          CHECK(notify.report.fault->kind == static_cast<std::uint8_t>(ErrorKind::lost));
         }
         CHECK(out.run.empty());
         CHECK(desk.role.idle());

@@ -88,7 +88,7 @@ SCENARIO("an attempt that goes wrong ends its task as a failure", "[core][execut
         const auto told = records<proto::Notify>(out, Desk::a);
         REQUIRE(told.size() == 1);
         CHECK(told[0].report.state == TaskState::failure);
-        CHECK(told[0].report.fault.to_error() == error);
+        CHECK(told[0].report.fault->to_error() == error);
         CHECK(told[0].report.codec == Codec::none);
         CHECK(told[0].report.completed_at == desk.now.wall);
       }
@@ -101,7 +101,7 @@ SCENARIO("an attempt that goes wrong ends its task as a failure", "[core][execut
       THEN("that is a failure, and says so") {
         const auto report = desk.ask(1);
         CHECK(report.state == TaskState::failure);
-        CHECK(report.fault.kind == static_cast<std::uint8_t>(ErrorKind::invalid));
+        CHECK(report.fault->kind == static_cast<std::uint8_t>(ErrorKind::invalid));
         CHECK(report.result.empty());
       }
     }
@@ -325,7 +325,7 @@ SCENARIO("what was here once does not run again, whatever is left of it", "[core
       const auto told = records<proto::Notify>(out, Desk::a);
       REQUIRE(told.size() == 1);
       CHECK(told[0].report.state == TaskState::lost);
-      CHECK(told[0].report.fault.kind == static_cast<std::uint8_t>(ErrorKind::lost));
+      CHECK(told[0].report.fault->kind == static_cast<std::uint8_t>(ErrorKind::lost));
     }
   }
   GIVEN("a client that has settled its tasks up to 10") {

@@ -28,7 +28,7 @@ SCENARIO("a deadline ends a task wherever it is", "[core][executor]") {
         REQUIRE(told.size() == 2);
         for (const auto& notify : told) {
           CHECK(notify.report.state == TaskState::expired);
-          CHECK(notify.report.fault.kind == static_cast<std::uint8_t>(ErrorKind::timed_out));
+          CHECK(notify.report.fault->kind == static_cast<std::uint8_t>(ErrorKind::timed_out));
         }
         CHECK(desk.counters.expired == 2);
         CHECK(desk.role.running() == 1);

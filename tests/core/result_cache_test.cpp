@@ -21,7 +21,7 @@ EndedPtr make_ended(std::uint32_t counter, std::size_t bytes = 0, TaskState stat
   ended->report.attempt = 1;
   ended->report.completed_at = {5};
   ended->report.result = Bytes{std::string(bytes, 'x')};
-  if (state == TaskState::failure) ended->report.fault = {.kind = 7};
+  if (state == TaskState::failure) ended->report.fault = proto::Fault{.kind = 7};
   return ended;
 }
 
@@ -58,8 +58,8 @@ SCENARIO("a result is readable for its ttl, then its state is still told", "[cor
         CHECK(told->flags == proto::TaskReport::value_gone_flag);
         CHECK(told->attempt == 1);
         CHECK(told->completed_at == WallTime{5});
-        CHECK(told->fault.kind == 7);
-        CHECK_FALSE(told->fault.why.empty());
+        CHECK(told->fault->kind == 7);
+        CHECK_FALSE(told->fault->why.empty());
         CHECK(told->result.empty());
       }
     }
@@ -69,7 +69,7 @@ SCENARIO("a result is readable for its ttl, then its state is still told", "[cor
         CHECK(cache.size() == 0);
         CHECK(cache.bytes() == 0);
         CHECK(cache.remembered_size() == 2);
-        CHECK(cache.remembered(id(1))->fault.kind == 0);
+        CHECK(cache.remembered(id(1))->fault->kind == 0);
         CHECK_FALSE(cache.remembered(id(3)));
         CHECK(cache.find(id(3), at(2h)) == nullptr);
         CHECK_FALSE(cache.callback(id(3)));

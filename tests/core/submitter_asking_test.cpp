@@ -94,7 +94,7 @@ SCENARIO("a question about an accepted task of our own goes to its holder", "[co
       THEN("it is lost") {
         REQUIRE(client.told<Answered>().size() == 1);
         CHECK(client.told<Answered>()[0].reports[0].state == TaskState::lost);
-        CHECK(client.told<Answered>()[0].reports[0].fault.to_error().kind == ErrorKind::lost);
+        CHECK(client.told<Answered>()[0].reports[0].fault->to_error().kind == ErrorKind::lost);
       }
     }
     WHEN("a caller waits for it") {

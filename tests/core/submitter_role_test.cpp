@@ -75,7 +75,7 @@ SCENARIO("a name that nobody serves has a second to find a worker", "[core][subm
         REQUIRE(ended.size() == 1);
         CHECK(ended[0].token == 5);
         CHECK(ended[0].report.state == TaskState::failure);
-        const Error error = ended[0].report.fault.to_error();
+        const Error error = ended[0].report.fault->to_error();
         CHECK(error.kind == ErrorKind::not_found);
         CHECK_THAT(error.what, Catch::Contains("'add'"));
         CHECK_THAT(error.why, Catch::Contains("'ad'"));
@@ -117,7 +117,7 @@ SCENARIO("a task whose deadline passes is expired by the client too", "[core][su
         const auto ended = client.told<Completed>();
         REQUIRE(ended.size() == 1);
         CHECK(ended[0].report.state == TaskState::expired);
-        CHECK(ended[0].report.fault.to_error().kind == ErrorKind::timed_out);
+        CHECK(ended[0].report.fault->to_error().kind == ErrorKind::timed_out);
         CHECK(client.counters.expired == 1);
         CHECK(client.role.pending() == 0);
       }
@@ -348,7 +348,7 @@ SCENARIO("a refusal ends a task, unless it is only for the name", "[core][submit
       THEN("it fails with the worker's words, and its listener is to be told") {
         REQUIRE(client.told<Completed>().size() == 1);
         CHECK(client.told<Completed>()[0].report.state == TaskState::failure);
-        CHECK(client.told<Completed>()[0].report.fault.to_error().what == "no");
+        CHECK(client.told<Completed>()[0].report.fault->to_error().what == "no");
         CHECK(client.counters.rejected == 1);
         const auto ends = client.role.take_ends();
         REQUIRE(ends.size() == 1);
@@ -432,7 +432,7 @@ SCENARIO("an awaited task stays with its holder until the end is told", "[core][
         const auto ended = client.told<Completed>();
         REQUIRE(ended.size() == 1);
         CHECK(ended[0].report.state == TaskState::lost);
-        const Error error = ended[0].report.fault.to_error();
+        const Error error = ended[0].report.fault->to_error();
         CHECK(error.kind == ErrorKind::lost);
         CHECK_THAT(error.why, Catch::Contains("'w1'") && Catch::Contains("died"));
         CHECK_FALSE(error.fix.empty());
@@ -551,7 +551,7 @@ SCENARIO("more than the in-flight limit is refused, not stored", "[core][submitt
       client.role.on_submit(client.task(n, n), client.now(), client.out);
   });
   REQUIRE(client.told<Completed>().size() == 1);
-  CHECK(client.told<Completed>()[0].report.fault.to_error().kind == ErrorKind::overloaded);
+  CHECK(client.told<Completed>()[0].report.fault->to_error().kind == ErrorKind::overloaded);
   CHECK(client.role.in_flight() == 20);
 }
 

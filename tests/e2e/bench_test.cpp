@@ -43,7 +43,7 @@ SCENARIO("bench measures the mesh beside raw libzmq", "[e2e][cli][bench]") {
     CHECK_THAT(lines[6],
                StartsWith("1 round, window 16, payload 100 bytes; mesh 'default': 1 worker with 2"));
     CHECK_THAT(lines[7], StartsWith("machine: ") && Contains(" load average "));
-    CHECK_THAT(lines[8], Matches("answers: [1-9][0-9]* checked, 0 wrong, 0 failed"));
+    CHECK_THAT(lines[8], Catch::Matchers::Matches("answers: [1-9][0-9]* checked, 0 wrong, 0 failed"));
   }
   THEN("as JSON: the same as one document") {
     const Outcome outcome = host.run(with(tiny, {"--payload", "3", "--json"}));

@@ -45,6 +45,8 @@ class History {
       word(static_cast<std::uint64_t>(value.unix_us));
     } else if constexpr (std::same_as<Value, TimePoint>) {
       word(static_cast<std::uint64_t>(value.time_since_epoch().count()));
+    } else if constexpr (requires { const_cast<Value&>(value).edit(); }) {
+      add(*value);
     } else if constexpr (requires { value.begin(); }) {
       word(value.size());
       for (const auto& element : value) add(element);

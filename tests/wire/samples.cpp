@@ -49,7 +49,9 @@ proto::TaskReport report() {
           .worker = node(0x10),
           .worker_name = "worker-1",
           .name = "add",
-          .fault = {.kind = 7, .what = "task failed", .why = "std::runtime_error: no", .fix = "read its log"},
+          .fault =
+              proto::Fault{
+                  .kind = 7, .what = "task failed", .why = "std::runtime_error: no", .fix = "read its log"},
           .codec = Codec::json,
           .result = bytes("null")};
 }

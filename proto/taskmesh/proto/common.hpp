@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "taskmesh/base/boxed.hpp"
 #include "taskmesh/base/bytes.hpp"
 #include "taskmesh/base/error.hpp"
 #include "taskmesh/base/ids.hpp"

@@ -113,8 +113,8 @@ struct TaskReport {
   WallTime completed_at;
   NodeId worker;  ///< Who holds or ran it.
   std::string worker_name;
-  std::string name;  ///< Task name.
-  Fault fault;       ///< Where the state is a failure.
+  std::string name;    ///< Task name.
+  Boxed<Fault> fault;  ///< Where the state is a failure.
   Codec codec = Codec::none;
   Bytes result;
 

@@ -12,7 +12,7 @@ Bytes slice_or_copy(const std::shared_ptr<const void>& owner, std::size_t owned_
                     std::string_view octets) {
   if (octets.empty()) return {};
   if (owner && octets.size() >= owned_bytes / slice_divisor) return {owner, octets};
-  return compact_copy(octets);
+  return Bytes::copy_of(octets);
 }
 
 void InputArchive::expect_end() const {

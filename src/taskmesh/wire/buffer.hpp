@@ -15,15 +15,6 @@
 
 namespace taskmesh::wire {
 
-/// A copy with one allocation.
-inline Bytes compact_copy(std::string_view octets) {
-  if (octets.empty()) return {};
-  auto storage = std::make_shared_for_overwrite<char[]>(octets.size());
-  std::memcpy(storage.get(), octets.data(), octets.size());
-  const std::string_view view(storage.get(), octets.size());
-  return {std::move(storage), view};
-}
-
 class Buffer {
  public:
   Buffer() = default;
@@ -53,7 +44,7 @@ class Buffer {
   /// storage.
   Bytes take() {
     if (size_ <= small_bytes || size_ < capacity_ / 2) {
-      Bytes copy = compact_copy(view());
+      Bytes copy = Bytes::copy_of(view());
       clear();
       return copy;
     }

@@ -111,6 +111,10 @@ class Sizer {
     }
   }
   template <class T>
+  static std::size_t of(const Boxed<T>& rare) {
+    return rare.has_value() ? of(*rare) : sizeof(std::uint32_t);
+  }
+  template <class T>
   requires(!Fixed<T>) static std::size_t of(const T& nested) {
     Sizer sizer;
     each_field(nested, sizer);
@@ -165,6 +169,12 @@ class Putter {
   void put(const std::vector<T>& elements) {
     put(static_cast<std::uint32_t>(elements.size()));
     for (const T& element : elements) put(element);
+  }
+  /// Nothing there: a nested struct without fields, which reads as the default.
+  template <class T>
+  void put(const Boxed<T>& rare) {
+    if (rare.has_value()) return put(*rare);
+    put(std::uint32_t{0});
   }
   template <class T>
   requires(!Fixed<T>) void put(const T& nested) {
@@ -255,6 +265,13 @@ class Getter {
     for (T& element : elements) get(element);
   }
   template <class T>
+  void get(Boxed<T>& rare) {
+    const std::string_view octets = in_.take(in_.length());
+    if (octets.empty()) return rare.reset();
+    Getter inner(octets, record_, payload_seen_);
+    rare.edit().serialize(inner);
+  }
+  template <class T>
   requires(!Fixed<T>) void get(T& nested) {
     Getter inner(in_.take(in_.length()), record_, payload_seen_);
     nested.serialize(inner);
@@ -319,7 +336,7 @@ void check(const proto::Member& member) {
 void check(const proto::TaskReport& report) {
   require("worker_name", report.worker_name.size(), limits::name_bytes);
   require("name", report.name.size(), limits::name_bytes);
-  check(report.fault);
+  if (report.fault.has_value()) check(*report.fault);
 }
 
 /// Types whose fields are bounded by the record's length alone.
@@ -376,9 +393,12 @@ template <class T>
 std::nullptr_t texts_of(T& /*message*/) {
   return nullptr;
 }
+proto::Fault* texts_of(proto::TaskReport& report) {
+  return report.fault.has_value() ? &report.fault.edit() : nullptr;
+}
 proto::Fault* texts_of(proto::Reject& message) { return &message.fault; }
-proto::Fault* texts_of(proto::Notify& message) { return &message.report.fault; }
-proto::Fault* texts_of(proto::Status& message) { return &message.report.fault; }
+proto::Fault* texts_of(proto::Notify& message) { return texts_of(message.report); }
+proto::Fault* texts_of(proto::Status& message) { return texts_of(message.report); }
 std::string* texts_of(proto::ErrorReport& message) { return &message.text; }
 
 // ---- One record -----------------------------------------------------------------------------------------
@@ -406,7 +426,8 @@ Bytes encode_one(const T& message, Buffer& out) {
 template <class T>
 Bytes encode_cut(const T& message, Buffer& out) {
   if constexpr (!std::is_same_v<decltype(texts_of(std::declval<T&>())), std::nullptr_t>) {
-    if (is_long(*texts_of(const_cast<T&>(message)))) [[unlikely]] {
+    const auto* texts = texts_of(const_cast<T&>(message));
+    if (texts != nullptr && is_long(*texts)) [[unlikely]] {
       T copy = message;
       cut(*texts_of(copy));
       return encode_one(copy, out);

@@ -128,7 +128,7 @@ Frame FrameWriter::take() {
   records_ = 0;
   Frame frame{.head = {}, .parts = std::exchange(parts_, {})};
   if (open_->size() < copy_below_bytes) {
-    frame.head = compact_copy(open_->view());
+    frame.head = Bytes::copy_of(open_->view());
     pool_->put_back(std::move(open_));
     return frame;
   }

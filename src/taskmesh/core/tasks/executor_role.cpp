@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "taskmesh/base/check.hpp"
+#include "taskmesh/base/recycler.hpp"
 
 namespace taskmesh::core {
 
@@ -340,7 +341,7 @@ ExecutorRole::Outcome ExecutorRole::outcome_of(Finished&& finished, const TaskRe
 void ExecutorRole::end(TaskRecord& task, Outcome&& outcome, Now now) {
   TASKMESH_CHECK(may_move(task.state, outcome.state));
   proto::Submit& submit = task.submit;
-  auto ended = std::make_shared<Ended>();
+  auto ended = make_recycled<Ended>();
   describe(task, ended->report);
   ended->report.state = outcome.state;
   if (outcome.started_at) ended->report.started_at = outcome.started_at;
@@ -434,7 +435,7 @@ void ExecutorRole::describe(const TaskRecord& task, proto::TaskReport& report) c
 
 /// What is told to who waits for a task that ended long ago. Without even its state it counts as lost.
 EndedPtr ExecutorRole::remains_of(const TaskId& id, std::optional<proto::TaskReport> remembered) const {
-  auto ended = std::make_shared<Ended>();
+  auto ended = make_recycled<Ended>();
   if (remembered) {
     ended->report = std::move(*remembered);
   } else {

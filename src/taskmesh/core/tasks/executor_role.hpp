@@ -65,7 +65,7 @@ class ExecutorRole {
  private:
   struct Outcome {
     TaskState state = TaskState::lost;
-    proto::Fault fault;
+    Boxed<proto::Fault> fault;
     Payload result;
     Bytes json;
     WallTime started_at;

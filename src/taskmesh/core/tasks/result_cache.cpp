@@ -10,7 +10,7 @@ namespace taskmesh::core {
 namespace {
 
 std::uint64_t size_of(const Ended& ended) {
-  const proto::Fault& fault = ended.report.fault;
+  const proto::Fault& fault = *ended.report.fault;
   return ended.report.result.size() + ended.json.size() + ended.callback_address.size() +
          ended.callback_data.size() + fault.what.size() + fault.why.size() + fault.fix.size();
 }
@@ -43,7 +43,7 @@ void ResultCache::put(EndedPtr ended, Duration ttl, TimePoint now) {
   entry.completed_at = report.completed_at;
   entry.attempt = report.attempt;
   entry.ttl_class = class_of(ttl);
-  entry.fault_kind = report.fault.kind;
+  entry.fault_kind = report.fault->kind;
   entry.state = report.state;
   entry.callback = report.callback;
   by_id_.emplace(report.id, index);
@@ -81,9 +81,10 @@ std::optional<proto::TaskReport> ResultCache::remembered(const TaskId& id) const
   report.attempt = entry.attempt;
   report.completed_at = entry.completed_at;
   if (entry.fault_kind != 0) {
-    report.fault = {entry.fault_kind, "task " + to_string(id) + " did not succeed",
-                    "the details are no longer kept: its result_ttl or the room for results is used up",
-                    "ask sooner, or raise result_ttl"};
+    report.fault =
+        proto::Fault{entry.fault_kind, "task " + to_string(id) + " did not succeed",
+                     "the details are no longer kept: its result_ttl or the room for results is used up",
+                     "ask sooner, or raise result_ttl"};
   }
   return report;
 }

@@ -121,7 +121,7 @@ void SubmitterRole::on_await_accepted(const AwaitAccepted& await, Now, Effects& 
     }
     answer.nodes = {task.worker->node};
   } else if (const auto end = ends_.find(await.id); end != ends_.end()) {
-    answer.error = end->second.fault.to_error();
+    answer.error = end->second.fault->to_error();
   } else if (const WorkerLink* held = holders_.find(await.id); held != nullptr) {
     answer.nodes = {held->node};
   } else if (const auto known = recent(); known != recent_.end()) {

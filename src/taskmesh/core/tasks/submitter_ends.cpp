@@ -97,7 +97,7 @@ void SubmitterRole::finish_here(std::uint32_t slot, proto::TaskReport&& report, 
       task.worker != nullptr && task.worker->ready && report.state == TaskState::expired;
   if (task.pending()) {
     settle_answer(task);
-    tell_refused(task, report.fault.to_error(), out);
+    tell_refused(task, report.fault->to_error(), out);
   }
   if (task.name != nullptr) waiting_.remove(slot);
   remember_end(report);
