@@ -37,6 +37,7 @@ struct NodeCounters {
   std::uint64_t bad_input = 0;          ///< Frames or records that could not be read.
   std::uint64_t ungreeted = 0;          ///< Records before the greeting.
   std::uint64_t refused_greetings = 0;  ///< Wrong token or version.
+  std::uint64_t hasty_greetings = 0;    ///< HELLOs that came too soon after the last one of their link.
   std::uint64_t ignored_peers = 0;
   std::uint64_t submits = 0;     ///< SUBMIT records that came in.
   std::uint64_t duplicates = 0;  ///< ... of them repetitions of a known id.

@@ -65,6 +65,7 @@ void Node::tick(Now now, Effects& out) {
   wake_.reset();
   membership_.on_tick(now, out);
   greeting_.on_tick(now, out);
+  forget_guests(now, out);
   if (submitter_) submitter_->on_tick(now, out);
   if (executor_) executor_->on_tick(now, out);
   outbox_.on_tick(now, out);
@@ -95,6 +96,20 @@ bool Node::may_speak(LinkId link, const proto::Message& message, Now now, Effect
     if (peer != nullptr) membership_.on_heard(peer->link, now, out);
   }
   return true;
+}
+
+/// Nobody beats or says good-bye for another one.
+bool Node::speaks_for_itself(LinkId link, NodeId node) const {
+  const Guest* guest = greeting_.find(link);
+  return guest != nullptr && guest->node == node;
+}
+
+/// Who has to greet again: nothing is kept for its link, which may never be heard of again.
+void Node::forget_guests(Now now, Effects& out) {
+  for (const LinkId link : greeting_.take_dropped()) {
+    outbox_.on_link_down(link, now, out);
+    if (executor_) executor_->on_link_down(link);
+  }
 }
 
 /// A record that this kind of node has no use for.
@@ -133,6 +148,7 @@ void Node::on_event(LinkUp&& up, Now now, Effects& out) {
 void Node::on_event(LinkDown&& down, Now now, Effects& out) {
   if (down.link.inbound()) {
     greeting_.on_link_down(down.link);
+    forget_guests(now, out);
     outbox_.on_link_down(down.link, now, out);
     if (executor_) executor_->on_link_down(down.link);
     if (listener_) listener_->on_link_down(down.link);
@@ -215,6 +231,7 @@ void Node::on_message(LinkId link, proto::Hello&& hello, Now now, Effects& out) 
   if (!executor_) return refuse(link, proto::Type::hello, now, out);
   const bool known = greeting_.find(link) != nullptr;
   const Guest* guest = greeting_.on_hello(link, hello, membership_.members_to_tell(), now, out);
+  forget_guests(now, out);
   if (guest == nullptr || known) return;
   outbox_.open_link(link, guest->window_records, guest->window_bytes);
   if (guest->role == proto::Role::worker && !hello.self.endpoints.empty()) {
@@ -231,7 +248,7 @@ void Node::on_message(LinkId link, proto::Welcome&& welcome, Now now, Effects& o
 void Node::on_message(LinkId link, proto::Heartbeat&& beat, Now now, Effects& out) {
   if (link.inbound()) {  // A member beats on the link that it dialled; we know it by the one we dialled.
     const Peer* peer = membership_.by_node(beat.node);
-    if (peer == nullptr) return;
+    if (peer == nullptr || !speaks_for_itself(link, beat.node)) return;
     link = peer->link;
   }
   membership_.on_heartbeat(link, beat, now, out);
@@ -242,7 +259,7 @@ void Node::on_message(LinkId link, proto::Heartbeat&& beat, Now now, Effects& ou
 void Node::on_message(LinkId link, proto::Bye&& bye, Now now, Effects& out) {
   if (link.inbound()) {
     const Peer* peer = membership_.by_node(bye.node);
-    if (peer == nullptr) return;
+    if (peer == nullptr || !speaks_for_itself(link, bye.node)) return;
     link = peer->link;
   }
   membership_.on_bye(link, bye, now, out);

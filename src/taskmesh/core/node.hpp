@@ -71,6 +71,8 @@ class Node {
   void on_message(LinkId link, proto::ErrorReport&& error, Now now, Effects& out);
 
   bool may_speak(LinkId link, const proto::Message& message, Now now, Effects& out);
+  bool speaks_for_itself(LinkId link, NodeId node) const;
+  void forget_guests(Now now, Effects& out);
   void refuse(LinkId link, proto::Type type, Now now, Effects& out);
   proto::Load load(TimePoint now) const;
   void tick(Now now, Effects& out);

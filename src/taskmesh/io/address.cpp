@@ -22,7 +22,7 @@ namespace {
 
 constexpr std::string_view examples = "write for example tcp://127.0.0.1:6000 or ipc://@name";
 constexpr std::uint16_t ephemeral_first = 32'768;  // Linux's own default.
-constexpr std::size_t ipc_name_bytes = 100;        // sun_path holds 108.
+constexpr std::size_t ipc_name_bytes = 107;        // With its @, which is a zero octet in sun_path: that holds 108.
 
 /// An address taken apart, its name not resolved yet.
 struct Parts {
@@ -282,6 +282,7 @@ bool is_loopback(std::string_view endpoint) {
   const auto parts = parse(endpoint);
   if (!parts) return false;
   if (!parts->ipc_name.empty()) return true;
+  if (!is_numeric_endpoint(endpoint)) return false;
   const auto all = resolve(endpoint, *parts, true);
   return all && all->front().loopback;
 }

@@ -19,16 +19,10 @@
 #include <string_view>
 
 #include "taskmesh/io/discovery.hpp"
+#include "taskmesh/io/host_entry.hpp"
 #include "taskmesh/io/unique_fd.hpp"
 
 namespace taskmesh::io {
-
-/// What a worker publishes of itself.
-struct HostEntry {
-  NodeId node;
-  std::uint64_t incarnation = 0;
-  std::vector<std::string> endpoints;
-};
 
 /// A mesh name has 1 to 64 letters, digits, '.', '_' or '-', and does not start with a dot. Error: invalid.
 Result<void> check_mesh_name(std::string_view mesh);

@@ -41,7 +41,7 @@ std::vector<proto::Range> merged(std::vector<proto::Range> ranges) {
 ListenerRole::ListenerRole(const NodeConfig& config, NodeCounters& counters)
     : config_(config), counters_(counters) {}
 
-void ListenerRole::on_cb_hello(LinkId link, const proto::CbHello& hello, Now, Effects& out) {
+void ListenerRole::on_cb_hello(LinkId link, const proto::CbHello& hello, Now now, Effects& out) {
   if (hello.major_min > proto::version_major || hello.major_max < proto::version_major) {
     ++counters_.refused_greetings;
     return refuse(link, proto::Code::version, proto::Type::cb_hello, "this listener speaks version 1", out);
@@ -50,11 +50,8 @@ void ListenerRole::on_cb_hello(LinkId link, const proto::CbHello& hello, Now, Ef
     ++counters_.bad_input;
     return refuse(link, proto::Code::malformed, proto::Type::cb_hello, "a nonce has 16 octets", out);
   }
-  if (links_.size() >= limits::links_max && !links_.contains(link)) {
-    ++counters_.refused_greetings;
-    return refuse(link, proto::Code::busy, proto::Type::cb_hello, "too many links", out);
-  }
-  links_.try_emplace(link);
+  if (links_.size() >= limits::links_max && !links_.contains(link)) forget_silent_links();
+  links_[link].heard = now.at;
   proto::CbWelcome welcome;
   welcome.takes_cereal = config_.takes_cereal ? 1 : 0;
   welcome.window_records = limits::events_window;
@@ -70,6 +67,7 @@ void ListenerRole::on_notify(LinkId link, proto::Notify&& notify, Now now, Effec
     ++counters_.ungreeted;
     return refuse(link, proto::Code::auth, proto::Type::notify, "CB_HELLO comes first", out);
   }
+  greeted->second.heard = now.at;
   const TaskId id = notify.report.id;
   if (notify.seq == 0 || !id || !is_terminal(notify.report.state)) {
     ++counters_.bad_input;
@@ -161,6 +159,17 @@ void ListenerRole::forget_old(Now now) {
     heard_.erase(heard_order_.front().id);
     heard_order_.pop_front();
   }
+}
+
+/// A connection that nothing is sent to ends without a word, so what is left of old ones is only found here. A
+/// worker whose live link is among them greets again.
+void ListenerRole::forget_silent_links() {
+  std::vector<std::pair<TimePoint, LinkId>> by_age;
+  by_age.reserve(links_.size());
+  for (const auto& [link, state] : links_) by_age.emplace_back(state.heard, link);
+  const auto end = by_age.begin() + static_cast<std::ptrdiff_t>(by_age.size() / 8 + 1);
+  std::nth_element(by_age.begin(), end - 1, by_age.end());
+  for (auto at = by_age.begin(); at != end; ++at) links_.erase(at->second);
 }
 
 void ListenerRole::refuse(LinkId link, proto::Code code, proto::Type about, std::string text, Effects& out) {

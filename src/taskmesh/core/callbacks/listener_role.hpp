@@ -43,6 +43,7 @@ class ListenerRole {
     std::vector<proto::Range> acks;  // To be said at the end of the turn.
     std::size_t in_hand = 0;         // What it has with the handler, and the payload of that.
     std::uint64_t in_hand_bytes = 0;
+    TimePoint heard{};
   };
   struct InHand {
     std::vector<Place> places;  // The oldest first.
@@ -57,6 +58,7 @@ class ListenerRole {
   bool may_take(const Link& link, std::uint64_t bytes) const;
   void acknowledge(Place place);
   void forget_old(Now now);
+  void forget_silent_links();
   void refuse(LinkId link, proto::Code code, proto::Type about, std::string text, Effects& out);
 
   NodeConfig config_;

@@ -10,6 +10,9 @@ namespace taskmesh::core {
 
 namespace {
 
+/// A HELLO that is said again comes hello_retry later; what comes much sooner is no honest one.
+constexpr Duration hello_again_after = limits::hello_retry / 2;
+
 /// Takes as long for a wrong token as for the right one of that length.
 bool same_token(std::string_view ours, std::string_view theirs) {
   if (ours.size() != theirs.size()) return false;
@@ -39,6 +42,11 @@ const Guest* Greeting::on_hello(LinkId link, const proto::Hello& hello, std::vec
     on_link_down(link);  // Who greeted well before and badly now is a stranger again.
     return nullptr;
   }
+  if (const auto known = guests_.find(link);
+      known != guests_.end() && now.at - known->second.welcomed_at < hello_again_after) {
+    ++counters_.hasty_greetings;  // Each WELCOME is many times as long as its HELLO.
+    return &known->second;
+  }
   const std::uint64_t payload_max =
       hello.payload_max == 0 ? config_.payload_max : std::min(config_.payload_max, hello.payload_max);
   proto::Welcome welcome = make_welcome(payload_max);
@@ -50,8 +58,14 @@ const Guest* Greeting::on_hello(LinkId link, const proto::Hello& hello, std::vec
     Guest& guest = guests_[link];
     const bool new_client = hello.role == proto::Role::client && guest.node != hello.self.node;
     if (new_client) ++clients_;
-    guest = {hello.role, hello.self.node, hello.self.incarnation, hello.window_records, hello.window_bytes,
-             now.at,     payload_max};
+    guest = {.role = hello.role,
+             .node = hello.self.node,
+             .incarnation = hello.self.incarnation,
+             .window_records = hello.window_records,
+             .window_bytes = hello.window_bytes,
+             .last_heard = now.at,
+             .welcomed_at = now.at,
+             .payload_max = payload_max};
     greeted = &guest;
   }
   welcome.load = own_load_();
@@ -187,6 +201,7 @@ void Greeting::drop(LinkId link) {
   if (at == guests_.end()) return;
   if (at->second.role == proto::Role::client && clients_ > 0) --clients_;
   guests_.erase(at);
+  dropped_.push_back(link);
 }
 
 std::uint32_t Greeting::clients(TimePoint now) const {
@@ -217,7 +232,10 @@ void Greeting::on_tick(Now now, Effects& out) {
   if (!next_beat_ || now.at < *next_beat_) return arm(now, out);
   next_beat_.reset();
   std::erase_if(guests_, [&](const auto& at) {  // A worker that is silent for so long is dead or will greet.
-    return at.second.role == proto::Role::worker && now.at - at.second.last_heard >= limits::dead_after;
+    const bool silent =
+        at.second.role == proto::Role::worker && now.at - at.second.last_heard >= limits::dead_after;
+    if (silent) dropped_.push_back(at.first);
+    return silent;
   });
   std::erase_if(offenders_, [&](const auto& at) {
     const Offender& sender = at.second;

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "taskmesh/core/config.hpp"
@@ -24,6 +25,7 @@ struct Guest {
   std::uint32_t window_records = 0;  ///< NOTIFYs it takes unacknowledged.
   std::uint64_t window_bytes = 0;
   TimePoint last_heard{};
+  TimePoint welcomed_at{};  ///< Its last WELCOME that answered a HELLO.
   std::uint64_t payload_max = 0;  ///< Agreed at the greeting.
 };
 
@@ -40,6 +42,8 @@ class Greeting {
   /// Counts; answers ERROR; after bad_frames_max within bad_frames_window the link is ignored.
   void on_bad_input(const BadInput& bad, Now now, Effects& out);
   bool ignored(LinkId link, TimePoint now) const;
+  /// Links that were greeted and are so no more, since the last call.
+  std::vector<LinkId> take_dropped() { return std::exchange(dropped_, {}); }
   void on_link_down(LinkId link);
   /// Clients heard of in the last client_counts_for. Counted anew at most once a second, so cheap to ask.
   std::uint32_t clients(TimePoint now) const;
@@ -73,6 +77,7 @@ class Greeting {
   std::function<proto::Load()> own_load_;
   std::unordered_map<LinkId, Guest> guests_;
   std::unordered_map<LinkId, Offender> offenders_;
+  std::vector<LinkId> dropped_;
   std::optional<TimePoint> next_beat_;
   mutable std::uint32_t clients_ = 0;
   mutable std::optional<TimePoint> counted_at_;

@@ -147,10 +147,11 @@ void Membership::renew(Entry& entry, std::uint64_t incarnation, const std::vecto
   add_endpoints(entry, endpoints);
   add_endpoints(entry, entry.member.endpoints);
   add_endpoints(entry, entry.seeds);
+  ++version_;
+  if (entry.endpoints.empty()) return forget(entry, out);  // Told of without an address: nobody to dial.
   entry.liveness = Liveness::joining;
   entry.refused = entry.noted = false;
   entry.attempt_at = now.at;
-  ++version_;
   dial(entry, now, out);
 }
 

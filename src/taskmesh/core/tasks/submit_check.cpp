@@ -90,9 +90,10 @@ Scope scope_of(const V6& address) {
   static constexpr std::array<std::uint8_t, 12> translated{0, 0x64, 0xFF, 0x9B};
   if (address == one) return Scope::loopback;
   for (const auto& prefix : {mapped, compatible, translated}) {
-    if (std::equal(prefix.begin(), prefix.end(), address.begin())) {
-      return scope_of(V4{address[12], address[13], address[14], address[15]});
-    }
+    if (!std::equal(prefix.begin(), prefix.end(), address.begin())) continue;
+    const Scope scope = scope_of(V4{address[12], address[13], address[14], address[15]});
+    // Only the mapped form is this machine's loopback; the others lead to a tunnel or a gateway, if anywhere.
+    return scope == Scope::loopback && prefix != mapped ? Scope::never : scope;
   }
   const bool link_local = address[0] == 0xFE && (address[1] & 0xC0) == 0x80;
   return address[0] == 0xFF || link_local ? Scope::never : Scope::beyond;

@@ -65,11 +65,13 @@ WorkerLink* SubmitterRole::worker_at(LinkId link) {
 template <class Visit>
 void SubmitterRole::for_each_answered(WorkerLink& worker, const std::vector<proto::Range>& seqs,
                                       Visit visit) {
+  // Honest ranges do not overlap, so together they name at most what was sent.
+  std::size_t budget = worker.by_seq.size();
   for (const proto::Range& range : seqs) {
     const std::uint64_t first = std::max(range.first, worker.first_seq);
     const std::uint64_t end =
         std::min(range.last, worker.next_seq() - 1) + 1;  // What was never sent has no end.
-    for (std::uint64_t seq = first; seq < end; ++seq) {
+    for (std::uint64_t seq = first; seq < end && budget > 0; ++seq, --budget) {
       const std::uint32_t slot = worker.by_seq[seq - worker.first_seq];
       const FlyingTask& task = tasks_.at(slot);
       if (task.stage == FlyingTask::Stage::sent && task.worker == &worker && task.seq == seq) visit(slot);
