@@ -123,6 +123,7 @@ CallbackListener::Impl::Impl(std::string_view address, ListenerOptions options) 
   host.node.self.name = "listener-" + std::to_string(::getpid());
   host.bind = std::string(address);
   host.insecure = options.insecure;
+  host.log = options.log;
   host_ = value_or_throw(detail::NodeHost::start(
       std::move(host),
       {.notify = [this](std::vector<core::Notice>& notices) { arrived(notices); }, .turned = nullptr}));

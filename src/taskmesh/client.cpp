@@ -116,6 +116,7 @@ Result<void> Client::Impl::open() {
   host.seeds = detail::list_or_env(options_.seeds, "TASKMESH_SEEDS");
   host.token_file = detail::option_or_env(options_.token_file, "TASKMESH_TOKEN_FILE", "");
   host.insecure = options_.insecure;
+  host.log = options_.log;
   auto started = detail::NodeHost::start(
       std::move(host), {.notify = [this](std::vector<core::Notice>& notices) { tickets_.answer(notices); },
                         .turned = [this](const core::Node& node) { turned(node); }});

@@ -90,7 +90,8 @@ Result<void> join(const HostOptions& options, core::NodeConfig& node,
 }  // namespace
 
 Result<std::unique_ptr<NodeHost>> NodeHost::start(HostOptions options, HostHooks hooks) {
-  auto impl = std::make_unique<Impl>(Log(log_level_from_environment(LogLevel::warning)));
+  const LogLevel level = options.log ? *options.log : log_level_from_environment(LogLevel::warning);
+  auto impl = std::make_unique<Impl>(Log(level));
   io::TransportOptions transport{.bind = options.bind,
                                  .insecure = options.insecure,
                                  .mesh_tag = options.mesh.empty() ? 0 : wire::mesh_tag(options.mesh)};

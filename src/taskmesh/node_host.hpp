@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,7 @@ struct HostOptions {
   std::vector<std::string> seeds;
   std::string token_file;
   bool insecure = false;
+  std::optional<LogLevel> log = {};  ///< Unset: $TASKMESH_LOG, else warning.
   /// Workers only: where attempts run; finished ones go into the mailbox.
   std::function<std::unique_ptr<io::Executor>(io::Mailbox&)> make_executor = {};
 };

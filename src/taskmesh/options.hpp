@@ -1,7 +1,6 @@
 // Options of clients, workers, listeners and submits. Aggregates: name what differs, `{.slots = 4}`.
 //
-// What is left unset is read from the environment (TASKMESH_*) and then defaults: docs/configuration in
-// docs/hacking.md. Durations are std::chrono; sizes are in bytes.
+// What is left unset is read from the environment (TASKMESH_*) and then defaults: docs/configuration.md. Durations are std::chrono; sizes are in bytes.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "taskmesh/base/limits.hpp"
+#include "taskmesh/base/log.hpp"
 #include "taskmesh/base/time.hpp"
 #include "taskmesh/proto/tasks.hpp"
 
@@ -43,6 +43,7 @@ struct ClientOptions {
   bool insecure = false;     ///< Allows callback addresses beyond loopback, without keys.
   std::size_t in_flight_max = limits::in_flight_max;
   Duration flush_timeout = limits::flush_timeout;  ///< What the destructor waits for pending tasks.
+  std::optional<LogLevel> log{};                   ///< Unset: $TASKMESH_LOG, else warning.
 };
 
 /// Of a worker.
@@ -60,13 +61,15 @@ struct WorkerOptions {
   Duration result_ttl = limits::result_ttl;
   Duration callback_ttl = limits::callback_ttl;
   Duration drain_timeout = limits::drain_timeout;
-  bool handle_signals = true;  ///< run() drains on SIGTERM and SIGINT; a second one ends at once.
+  bool handle_signals = true;     ///< run() drains on SIGTERM and SIGINT; a second one ends at once.
+  std::optional<LogLevel> log{};  ///< Unset: $TASKMESH_LOG, else warning.
 };
 
 /// Of a callback listener.
 struct ListenerOptions {
-  bool insecure = false;      ///< Allows an address beyond loopback, without keys.
-  bool json_results = false;  ///< Ask for results as JSON, for a listener that does not know the types.
+  bool insecure = false;          ///< Allows an address beyond loopback, without keys.
+  bool json_results = false;      ///< Ask for results as JSON, for a listener that does not know the types.
+  std::optional<LogLevel> log{};  ///< Unset: $TASKMESH_LOG, else warning.
 };
 
 }  // namespace taskmesh

@@ -134,6 +134,7 @@ detail::HostOptions Worker::Impl::host_options() {
   host.seeds = detail::list_or_env(options_.seeds, "TASKMESH_SEEDS");
   host.token_file = detail::option_or_env(options_.token_file, "TASKMESH_TOKEN_FILE", "");
   host.insecure = options_.insecure;
+  host.log = options_.log;
   host.make_executor = [this](io::Mailbox& mailbox) {
     return std::make_unique<io::ThreadExecutor>(options_.slots, functions_, mailbox);
   };

@@ -15,11 +15,6 @@ using Catch::Matchers::Contains;
 using Catch::Matchers::StartsWith;
 using Words = std::vector<std::string>;
 
-std::vector<Verb> verbs() {
-  return {worker_verb(),  submit_verb(), status_verb(), result_verb(),
-          workers_verb(), listen_verb(), bench_verb()};
-}
-
 Environment nothing() {
   return [](const std::string&) { return std::nullopt; };
 }

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <map>
 
+#include "cli/values.hpp"
 #include "cli/verbs.hpp"
 
 namespace {

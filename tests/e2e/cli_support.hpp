@@ -17,6 +17,7 @@ using support::Words;
 using namespace std::chrono_literals;
 using Catch::Matchers::Contains;
 using Catch::Matchers::Equals;
+using Catch::Matchers::Matches;
 using Catch::Matchers::StartsWith;
 
 /// TASKMESH_CLI is the path of the binary under test.

@@ -21,3 +21,10 @@ file(GLOB_RECURSE internal "${PREFIX}/include/taskmesh/core/*" "${PREFIX}/includ
 if(internal)
   message(FATAL_ERROR "internal headers were installed: ${internal}")
 endif()
+# Manual pages and completions come with the binary.
+foreach(file IN ITEMS man/man1/taskmesh.1 man/man1/taskmesh-submit.1 man/man5/taskmesh.toml.5
+    bash-completion/completions/taskmesh zsh/site-functions/_taskmesh fish/vendor_completions.d/taskmesh.fish)
+  if(NOT EXISTS "${PREFIX}/share/${file}")
+    message(FATAL_ERROR "share/${file} was not installed")
+  endif()
+endforeach()

@@ -201,7 +201,10 @@ Folder::~Folder() {
 
 Variables Host::environment() const {
   // Sanitizers and coverage are told by variables what to do: those pass through.
-  Variables all{{"XDG_RUNTIME_DIR", folder_.path().string()}, {"LC_ALL", "C.UTF-8"}};
+  Variables all{{"XDG_RUNTIME_DIR", folder_.path().string()},
+                {"LC_ALL", "C.UTF-8"},
+                // Whoever runs the tests may have settings of their own.
+                {"TASKMESH_CONFIG", "/dev/null"}};
   for (const char* name : {"PATH", "HOME", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS",
                            "LD_LIBRARY_PATH", "GCOV_PREFIX"}) {
     if (const char* value = std::getenv(name)) all[name] = value;

@@ -8,6 +8,7 @@
 #include "bench/report.hpp"
 #include "cli/mesh.hpp"
 #include "cli/output.hpp"
+#include "cli/settings.hpp"
 #include "cli/verbs.hpp"
 
 namespace taskmesh::cli {
@@ -58,7 +59,9 @@ Exit run_bench(const Arguments& arguments) {
   const bench::RawPeer peer;  // Before any thread is made.
   bench::Report report{
       .load = read_load(arguments), .facts = bench::machine_facts(), .rounds = {}, .answers = {}};
-  bench::MeshLoad mesh(client_options(arguments), report.load);
+  ClientOptions options = client_options(arguments);
+  options.in_flight_max = arguments.count("--in-flight-max");
+  bench::MeshLoad mesh(options, report.load);
   const auto found = find_workers(mesh.client(), report.facts);
   if (!found) return print_failure(found.error());
   bench::RawLoad raw(peer, report.load);
@@ -95,7 +98,8 @@ std::vector<Flag> bench_flags() {
            .help = "slices of each kind, taken in turn",
            .kind = Kind::count,
            .fallback = "15",
-           .most = 10'000}};
+           .most = 10'000},
+          setting_flag("client.in_flight_max")};
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 // taskmesh listen: prints completion events as they come, one JSON object per line.
 #include <atomic>
 
+#include "cli/mesh.hpp"
 #include "cli/output.hpp"
+#include "cli/settings.hpp"
 #include "cli/signals.hpp"
 #include "cli/verbs.hpp"
 #include "taskmesh/callback_listener.hpp"
@@ -36,8 +38,9 @@ Exit listen(const Arguments& arguments) {
   const Signals signals;
   Printer printer(arguments.count("--count"), signals);
   const std::string& address = arguments.text("ADDRESS");
-  CallbackListener listener(address.empty() ? "tcp://127.0.0.1:*" : address,
-                            {.insecure = arguments.given("--insecure"), .json_results = true});
+  CallbackListener listener(
+      address.empty() ? "tcp://127.0.0.1:*" : address,
+      {.insecure = arguments.given("--insecure"), .json_results = true, .log = log_level(arguments)});
   listener.on_any([&printer](const CompletionEvent& event) { printer.print(event); });
   print_note("listening at " + listener.address());
   signals.wait(arguments.given("--for") ? arguments.duration("--for") : Duration(-1));
@@ -73,11 +76,9 @@ Verb listen_verb() {
                  .help = "end after this long",
                  .kind = Kind::duration,
                  .unset = "no end"},
-                {.name = "--insecure",
-                 .value = {},
-                 .help = "allow addresses beyond this host, without keys",
-                 .kind = Kind::toggle,
-                 .variable = "TASKMESH_INSECURE"},
+                setting_flag("insecure"),
+                setting_flag("log"),
+                config_flag(),
                 {.name = "--json", .value = {}, .help = "the lines are JSON anyway", .kind = Kind::toggle}},
       .exits = "0 done (count, time or signal), 1 not bound, 2 usage",
       .run = run_listen};

@@ -1,6 +1,7 @@
 // taskmesh result: waits for the end of a task and prints its result.
 #include "cli/mesh.hpp"
 #include "cli/output.hpp"
+#include "cli/settings.hpp"
 #include "cli/task_document.hpp"
 #include "cli/verbs.hpp"
 
@@ -29,14 +30,7 @@ Verb result_verb() {
           .examples = {"taskmesh result $(taskmesh submit sleep_ms 500 --no-wait)",
                        "taskmesh result 0193a7c41f2e70008f0c5d1a00000001 --wait 0s --json"},
           .positionals = {{.name = "ID", .help = "the task id: 32 hexadecimal digits"}},
-          .flags = joined(joined({{.name = "--wait",
-                                   .value = "DURATION",
-                                   .help = "give up waiting after this long; 0s only looks",
-                                   .kind = Kind::duration,
-                                   .fallback = to_string(limits::wait_budget),
-                                   .variable = "TASKMESH_WAIT"}},
-                                 mesh_flags()),
-                          {json_flag()}),
+          .flags = joined(joined({setting_flag("client.wait")}, mesh_flags()), {json_flag()}),
           .exits = "0 done, 1 task failed or unknown, 2 usage, 3 mesh unreachable, 4 deadline passed",
           .run = run_result};
 }

@@ -3,6 +3,7 @@
 
 #include "cli/mesh.hpp"
 #include "cli/output.hpp"
+#include "cli/settings.hpp"
 #include "cli/task_document.hpp"
 #include "cli/verbs.hpp"
 
@@ -149,28 +150,10 @@ std::vector<Flag> submit_flags() {
            .value = {},
            .help = "print the task id once accepted, do not wait",
            .kind = Kind::toggle},
-          {.name = "--wait",
-           .value = "DURATION",
-           .help = "give up waiting after this long",
-           .kind = Kind::duration,
-           .fallback = to_string(limits::wait_budget),
-           .variable = "TASKMESH_WAIT"},
-          {.name = "--priority",
-           .value = "PRIORITY",
-           .help = "critical, high, normal or low",
-           .kind = Kind::priority,
-           .fallback = "normal",
-           .variable = "TASKMESH_PRIORITY"},
-          {.name = "--deadline",
-           .value = "DURATION",
-           .help = "give the task up if it has not ended by then",
-           .kind = Kind::period,
-           .unset = "none"},
-          {.name = "--result-ttl",
-           .value = "DURATION",
-           .help = "how long the worker keeps the result",
-           .kind = Kind::period,
-           .unset = "the worker's"},
+          setting_flag("client.wait"),
+          setting_flag("submit.priority"),
+          setting_flag("submit.deadline"),
+          setting_flag("submit.result_ttl"),
           {.name = "--callback",
            .value = "ADDRESS",
            .help = "push the end of the task there, see listen",
@@ -180,11 +163,7 @@ std::vector<Flag> submit_flags() {
            .help = "comes back with the callback",
            .kind = Kind::json,
            .unset = "null"},
-          {.name = "--insecure",
-           .value = {},
-           .help = "allow addresses beyond this host, without keys",
-           .kind = Kind::toggle,
-           .variable = "TASKMESH_INSECURE"}};
+          setting_flag("insecure")};
 }
 
 }  // namespace

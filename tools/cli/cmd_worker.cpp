@@ -1,8 +1,12 @@
 // taskmesh worker: serves built-in tasks and commands until it is told to stop.
-#include <cstdlib>
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <set>
 
+#include "cli/mesh.hpp"
 #include "cli/output.hpp"
+#include "cli/settings.hpp"
 #include "cli/verbs.hpp"
 #include "taskmesh/base/json.hpp"
 #include "taskmesh/worker.hpp"
@@ -56,9 +60,13 @@ WorkerOptions worker_options(const Arguments& arguments) {
   options.seeds = arguments.list("--seed");
   options.token_file = arguments.text("--token-file");
   options.insecure = arguments.given("--insecure");
+  options.queue_tasks_max = arguments.count("--queue-tasks-max");
+  options.results_max = arguments.count("--results-max");
+  options.results_bytes_max = arguments.size("--results-bytes-max");
   options.result_ttl = arguments.duration("--result-ttl");
   options.callback_ttl = arguments.duration("--callback-ttl");
   options.drain_timeout = arguments.duration("--drain-timeout");
+  options.log = log_level(arguments).value_or(LogLevel::info);
   return options;
 }
 
@@ -96,9 +104,20 @@ void tell_ready(const Worker& worker, const std::vector<std::string>& names, boo
   if (as_document) print_line(ready_document(worker, names));
 }
 
+/// A link is a descriptor, and the usual soft limit is 1024. Not above what a node uses: commands inherit the
+/// limit, and some close every descriptor below it before they start.
+void raise_file_limit() {
+  constexpr rlim_t enough = 2 * limits::links_max;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  const rlim_t wanted = std::min(limit.rlim_max, enough);  // RLIM_INFINITY is the largest number.
+  if (limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = wanted;
+  ::setrlimit(RLIMIT_NOFILE, &limit);  // Refused: `taskmesh doctor` tells.
+}
+
 void serve(const Arguments& arguments, const std::vector<Command>& commands) {
-  // The library reads the level from its variable; the flag comes before it.
-  ::setenv("TASKMESH_LOG", arguments.text("--log").c_str(), 1);
+  raise_file_limit();
   Worker worker(worker_options(arguments));
   if (arguments.given("--builtin")) worker.serve_builtins();
   for (const Command& command : commands) worker.serve_command(command.name, command.line);
@@ -125,55 +144,19 @@ std::vector<Flag> serving_flags() {
            .value = "NAME=COMMAND",
            .help = "serve a shell command: arguments on stdin, result on stdout; repeatable",
            .repeats = true},
-          {.name = "--name",
-           .value = "NAME",
-           .help = "for people",
-           .unset = "HOST-PID",
-           .variable = "TASKMESH_NAME"},
-          {.name = "--slots",
-           .value = "N",
-           .help = "tasks that run at once",
-           .kind = Kind::count,
-           .unset = "one per core",
-           .variable = "TASKMESH_SLOTS",
-           .most = limits::slots_max},
-          {.name = "--bind",
-           .value = "ENDPOINT",
-           .help = "where to be bound",
-           .unset = "tcp://127.0.0.1:*",
-           .variable = "TASKMESH_BIND"}};
+          setting_flag("worker.name"),
+          setting_flag("worker.slots"),
+          setting_flag("worker.bind")};
 }
 
 std::vector<Flag> limit_flags() {
-  return {{.name = "--insecure",
-           .value = {},
-           .help = "allow addresses beyond this host, without keys",
-           .kind = Kind::toggle,
-           .variable = "TASKMESH_INSECURE"},
-          {.name = "--drain-timeout",
-           .value = "DURATION",
-           .help = "what running tasks get to end in after SIGTERM",
-           .kind = Kind::duration,
-           .fallback = to_string(limits::drain_timeout),
-           .variable = "TASKMESH_DRAIN_TIMEOUT"},
-          {.name = "--result-ttl",
-           .value = "DURATION",
-           .help = "how long results are kept",
-           .kind = Kind::period,
-           .fallback = to_string(limits::result_ttl),
-           .variable = "TASKMESH_RESULT_TTL"},
-          {.name = "--callback-ttl",
-           .value = "DURATION",
-           .help = "how long an absent listener is waited for",
-           .kind = Kind::period,
-           .fallback = to_string(limits::callback_ttl),
-           .variable = "TASKMESH_CALLBACK_TTL"},
-          {.name = "--log",
-           .value = "LEVEL",
-           .help = "debug, info, warning, error or off",
-           .kind = Kind::log_level,
-           .fallback = "info",
-           .variable = "TASKMESH_LOG"},
+  return {setting_flag("insecure"),
+          setting_flag("worker.queue_tasks_max"),
+          setting_flag("worker.results_max"),
+          setting_flag("worker.results_bytes_max"),
+          setting_flag("worker.result_ttl"),
+          setting_flag("worker.callback_ttl"),
+          setting_flag("worker.drain_timeout"),
           {.name = "--json",
            .value = {},
            .help = "say on stdout too that it serves, as one JSON document",
@@ -183,12 +166,16 @@ std::vector<Flag> limit_flags() {
 }  // namespace
 
 Verb worker_verb() {
+  std::vector<Flag> flags = joined(joined(serving_flags(), mesh_flags()), limit_flags());
+  for (Flag& flag : flags) {
+    if (flag.setting == "log") flag.unset = "info";  // It serves for long, and its life is worth a line.
+  }
   return {.name = "worker",
           .summary = "serve tasks to the mesh until SIGTERM or Ctrl-C",
           .examples = {"taskmesh worker --builtin",
                        "taskmesh worker --slots 2 --exec 'count=wc -c' --mesh reports"},
           .positionals = {},
-          .flags = joined(joined(serving_flags(), mesh_flags()), limit_flags()),
+          .flags = std::move(flags),
           .exits = "0 drained and left, 1 not started, 2 usage",
           .run = run_worker};
 }

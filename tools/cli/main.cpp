@@ -6,6 +6,7 @@
 #include "cli/help.hpp"
 #include "cli/output.hpp"
 #include "cli/parse.hpp"
+#include "cli/values.hpp"
 #include "cli/verbs.hpp"
 
 namespace taskmesh::cli {
@@ -13,12 +14,6 @@ namespace taskmesh::cli {
 namespace {
 
 using Words = std::vector<std::string>;
-
-std::vector<Verb> verbs() {
-  return {
-      worker_verb(), submit_verb(), status_verb(), result_verb(), workers_verb(), listen_verb(), bench_verb(),
-  };
-}
 
 std::string without_newline(std::string text) {
   text.pop_back();  // print_line adds it.
@@ -41,7 +36,7 @@ Exit unknown_verb(const std::string& word, const std::vector<Verb>& known) {
 
 Exit run_verb(const Verb& verb, const Words& words) {
   if (asks_for_help(words)) return print_line(without_newline(help_of(verb)), Exit::done);
-  const auto arguments = parse(verb, words, process_environment());
+  const auto arguments = parse(verb, words, process_environment(), process_config_finder());
   if (!arguments) return print_failure(arguments.error());
   try {
     return verb.run(*arguments);

@@ -7,8 +7,14 @@ ClientOptions client_options(const Arguments& arguments) {
   options.mesh = arguments.text("--mesh");
   options.seeds = arguments.list("--seed");
   options.token_file = arguments.text("--token-file");
+  options.log = log_level(arguments);
   options.flush_timeout = Duration::zero();  // Every verb waits for what it promises itself.
   return options;
+}
+
+std::optional<LogLevel> log_level(const Arguments& arguments) {
+  if (!arguments.given("--log")) return std::nullopt;
+  return value_or_throw(parse_log_level(arguments.text("--log")));
 }
 
 void look_again(Client& client, TaskResult<Json>& task) {

@@ -6,11 +6,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
-#include <numeric>
 
-#include "taskmesh/base/json.hpp"
-#include "taskmesh/base/log.hpp"
-#include "taskmesh/task_result.hpp"
+#include "cli/settings.hpp"
+#include "cli/values.hpp"
 
 namespace taskmesh::cli {
 
@@ -90,81 +88,23 @@ Error malformed(const Verb& verb, std::string_view complaint) {
   return usage(verb, std::string(complaint));
 }
 
-Result<void> check_whole_number(const std::string& value, std::uint64_t at_least, std::uint64_t most) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-  const bool whole = error == std::errc{} && end == value.data() + value.size();
-  if (whole && number >= at_least && number <= most) return {};
-  return fail(
-      {.what = "'" + value + "' is not a number that it takes",
-       .why = "it takes a whole number from " + std::to_string(at_least) + " to " + std::to_string(most)});
-}
-
-Result<void> check_duration(const std::string& value, bool above_zero) {
-  auto duration = parse_duration(value);
-  if (!duration) return fail(std::move(duration.error()));
-  if (above_zero && *duration <= Duration::zero()) {
-    return fail({.what = "'" + value + "' is too short", .why = "it takes a duration above zero"});
-  }
-  return {};
-}
-
-Result<void> check_json(const std::string& value) {
-  auto json = parse_json(value);
-  if (json) return {};
-  return fail({.what = "'" + value.substr(0, 64) + "' is not valid JSON",
-               .why = std::move(json.error().why),
-               .fix = "quote it for the shell: '{\"id\": 7}'"});
-}
-
-Result<void> check_truth(const std::string& value) {
-  const Words known{"1", "true", "yes", "0", "false", "no"};
-  if (std::find(known.begin(), known.end(), value) != known.end()) return {};
-  return fail({.what = "'" + value + "' is neither yes nor no", .fix = "use 1 or 0"});
-}
-
-bool is_true(const std::string& value) { return value == "1" || value == "true" || value == "yes"; }
-
-template <class T>
-Result<void> without_value(Result<T> read) {
-  if (!read) return fail(std::move(read.error()));
-  return {};
-}
-
-Result<void> check(const Flag& flag, const std::string& value) {
-  if (value.empty()) return fail({.what = "the value is empty"});
-  switch (flag.kind) {
-    case Kind::toggle:
-      return check_truth(value);
-    case Kind::text:
-      return {};
-    case Kind::count:
-      return check_whole_number(value, 1, flag.most);
-    case Kind::amount:
-      return check_whole_number(value, 0, flag.most);
-    case Kind::duration:
-      return check_duration(value, false);
-    case Kind::period:
-      return check_duration(value, true);
-    case Kind::json:
-      return check_json(value);
-    case Kind::priority:
-      return without_value(parse_priority(value));
-    case Kind::log_level:
-      return without_value(parse_log_level(value));
-  }
-  return {};
-}
-
 /// The values with the name of where they came from, for errors.
-Result<void> check_all(const Verb& verb, const Flag& flag, const std::string& source, const Words& values) {
+Result<void> check_all(const Flag& flag, const std::string& place, const Words& values) {
   for (const std::string& value : values) {
-    if (auto checked = check(flag, value); !checked) {
+    if (auto checked = check_value(flag, value); !checked) {
       Error error = std::move(checked.error());
-      return fail(usage(verb, source + ": " + error.what, std::move(error.why), std::move(error.fix)));
+      error.kind = ErrorKind::invalid;
+      error.what = place + ": " + error.what;
+      return fail(std::move(error));
     }
   }
   return {};
+}
+
+std::string with_commas(const Words& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
 }
 
 Words split_at_commas(const std::string& text) {
@@ -175,26 +115,6 @@ Words split_at_commas(const std::string& text) {
     begin = end + 1;
   }
   return parts;
-}
-
-/// Values of one flag: those of the command line, else the variable's, else the fallback.
-Result<void> settle(const Verb& verb, const Flag& flag, Words said, const Environment& environment,
-                    Arguments& arguments) {
-  std::string source = flag.name;
-  const bool on_command_line = !said.empty();
-  if (!on_command_line && !flag.variable.empty()) {
-    if (auto value = environment(flag.variable)) {
-      source = flag.variable;
-      said = flag.repeats ? split_at_commas(*value) : Words{*value};
-    }
-  }
-  if (auto checked = check_all(verb, flag, source, said); !checked) return checked;
-  bool given = !said.empty();
-  if (flag.kind == Kind::toggle) given = given && is_true(said.back());
-  if (said.empty() && !flag.fallback.empty()) said = {flag.fallback};
-  if (!flag.repeats && said.size() > 1) said = {said.back()};
-  arguments.put(flag.name, std::move(said), given);
-  return {};
 }
 
 /// One parser for one call: CLI11's options beside our table.
@@ -213,19 +133,23 @@ class Parser {
     for (CLI::Option* option : options_) option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   }
 
-  Result<Arguments> run(const Environment& environment) {
+  Result<Arguments> run(const Environment& environment, const ConfigFinder& find_config) {
     try {
       app_.parse(places_.reversed());
     } catch (const CLI::ParseError& error) {
       return fail(malformed(verb_, error.what()));
     }
     if (auto surplus = check_surplus(); !surplus) return fail(std::move(surplus.error()));
+    auto config = config_file(environment, find_config);
+    if (!config) return fail(std::move(config.error()));
     Arguments arguments;
     for (std::size_t i = 0; i < verb_.flags.size(); ++i) {
       auto said = said_for(i);
       if (!said) return fail(std::move(said.error()));
-      auto settled = settle(verb_, verb_.flags[i], std::move(*said), environment, arguments);
-      if (!settled) return fail(std::move(settled.error()));
+      const Flag& flag = verb_.flags[i];
+      auto resolved = resolve(flag, std::move(*said), environment, *config);
+      if (!resolved) return fail(in_help(std::move(resolved.error())));
+      arguments.put(flag.name, std::move(resolved->values), resolved->given, std::move(resolved->origin));
     }
     for (std::size_t i = 0; i < verb_.positionals.size(); ++i) {
       auto taken = take_positional(i, arguments);
@@ -235,6 +159,24 @@ class Parser {
   }
 
  private:
+  Error in_help(Error error) const {
+    if (error.fix.empty()) error.fix = "see `taskmesh " + verb_.name + " --help`";
+    return error;
+  }
+
+  /// The file that this call reads, if the verb reads one at all.
+  Result<ConfigFile> config_file(const Environment& environment, const ConfigFinder& find_config) const {
+    for (std::size_t i = 0; i < verb_.flags.size(); ++i) {
+      if (verb_.flags[i].name != config_flag().name || !find_config) continue;
+      auto said = said_for(i);
+      if (!said) return fail(std::move(said.error()));
+      auto path = resolve(verb_.flags[i], std::move(*said), environment, {});
+      if (!path) return fail(in_help(std::move(path.error())));
+      return find_config(path->values.empty() ? std::string{} : path->values.back());
+    }
+    return ConfigFile{};
+  }
+
   Result<void> check_surplus() const {
     for (const std::string& left : app_.remaining()) {
       const auto text = places_.text(left);
@@ -266,6 +208,11 @@ class Parser {
     if (positional.required && values.empty()) {
       return fail(usage(verb_, positional.name + " is missing", "it is " + positional.help));
     }
+    for (const std::string& value : values) {
+      const Words& known = positional.choices;
+      if (known.empty() || std::find(known.begin(), known.end(), value) != known.end()) continue;
+      return fail(usage(verb_, positional.name + ": '" + value + "' is none of " + with_commas(known)));
+    }
     const bool given = !values.empty();
     arguments.put(positional.name, std::move(values), given);
     return {};
@@ -277,21 +224,6 @@ class Parser {
   std::vector<CLI::Option*> options_;  ///< Flags, then positionals, in the table's order.
 };
 
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
-    }
-  }
-  return row[b.size()];
-}
-
 }  // namespace
 
 Environment process_environment() {
@@ -302,28 +234,47 @@ Environment process_environment() {
   };
 }
 
+ConfigFinder process_config_finder() {
+  return [](const std::string& path) {
+    const Environment environment = process_environment();
+    return find_config(
+        path, config_places(environment("XDG_CONFIG_HOME").value_or(""), environment("HOME").value_or("")));
+  };
+}
+
 bool asks_for_help(const Words& words) {
   const auto end = std::find(words.begin(), words.end(), "--");
   return std::any_of(words.begin(), end, [](const auto& word) { return word == "--help" || word == "-h"; });
 }
 
-std::optional<std::string> nearest(std::string_view word, const Words& candidates) {
-  std::optional<std::string> best;
-  constexpr std::size_t farthest = 2;  // Two letters that changed places.
-  std::size_t best_distance = farthest + 1;
-  for (const std::string& candidate : candidates) {
-    const bool begun = word.size() >= 3 && candidate.starts_with(word);
-    const std::size_t distance = begun ? 1 : edit_distance(word.substr(0, 64), candidate);
-    if (distance < best_distance) {
-      best_distance = distance;
-      best = candidate;
+Result<Resolved> resolve(const Flag& flag, Words said, const Environment& environment,
+                         const ConfigFile& config) {
+  Origin origin{.source = Source::flag, .place = flag.name};
+  if (said.empty() && !flag.variable.empty()) {
+    if (auto value = environment(flag.variable)) {
+      origin = {.source = Source::variable, .place = flag.variable};
+      said = flag.repeats ? split_at_commas(*value) : Words{*value};
     }
   }
-  return best;
+  if (auto checked = check_all(flag, origin.place, said); !checked) return fail(std::move(checked.error()));
+  if (said.empty() && !flag.setting.empty()) {
+    if (const ConfigValue* value = config.find(flag.setting)) {
+      origin = {.source = Source::file, .place = config.path + ":" + std::to_string(value->line)};
+      said = value->values;
+    }
+  }
+  Resolved resolved{.values = {}, .given = !said.empty(), .origin = std::move(origin)};
+  if (flag.kind == Kind::toggle) resolved.given = resolved.given && is_true(said.back());
+  if (said.empty()) resolved.origin = {};
+  if (said.empty() && !flag.fallback.empty()) said = {flag.fallback};
+  if (!flag.repeats && said.size() > 1) said = {said.back()};
+  resolved.values = std::move(said);
+  return resolved;
 }
 
-Result<Arguments> parse(const Verb& verb, const Words& words, const Environment& environment) {
-  return Parser(verb, words).run(environment);
+Result<Arguments> parse(const Verb& verb, const Words& words, const Environment& environment,
+                        const ConfigFinder& find_config) {
+  return Parser(verb, words).run(environment, find_config);
 }
 
 }  // namespace taskmesh::cli

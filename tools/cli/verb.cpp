@@ -2,8 +2,9 @@
 
 #include <charconv>
 
+#include "cli/settings.hpp"
+#include "cli/values.hpp"
 #include "taskmesh/base/check.hpp"
-#include "taskmesh/base/limits.hpp"
 
 namespace taskmesh::cli {
 
@@ -35,27 +36,21 @@ Duration Arguments::duration(std::string_view name) const {
   return value.empty() ? Duration{} : parse_duration(value).value_or(Duration{});
 }
 
-void Arguments::put(const std::string& name, std::vector<std::string> values, bool given) {
-  entries_[name] = {std::move(values), given};
+std::uint64_t Arguments::size(std::string_view name) const {
+  const std::string& value = text(name);
+  return value.empty() ? 0 : parse_size(value).value_or(0);
 }
 
+const Origin& Arguments::origin(std::string_view name) const { return entry(name).origin; }
+
+void Arguments::put(const std::string& name, std::vector<std::string> values, bool given, Origin origin) {
+  entries_[name] = {std::move(values), given, std::move(origin)};
+}
+
+std::vector<Flag> common_flags() { return {setting_flag("log"), config_flag()}; }
+
 std::vector<Flag> mesh_flags() {
-  return {{.name = "--mesh",
-           .value = "NAME",
-           .help = "the mesh to join",
-           .unset = "default",
-           .variable = "TASKMESH_MESH"},
-          {.name = "--seed",
-           .value = "ENDPOINT",
-           .help = "a worker elsewhere, tcp://HOST:PORT; repeatable",
-           .unset = "none",
-           .variable = "TASKMESH_SEEDS",
-           .repeats = true},
-          {.name = "--token-file",
-           .value = "FILE",
-           .help = "the mesh token of another host or user",
-           .unset = "this host's",
-           .variable = "TASKMESH_TOKEN_FILE"}};
+  return joined({setting_flag("mesh"), setting_flag("seeds"), setting_flag("token_file")}, common_flags());
 }
 
 Flag json_flag() {

@@ -34,6 +34,8 @@ enum class Kind {
   amount,    ///< A whole number of at least 0.
   duration,  ///< 0s or more.
   period,    ///< A duration above zero.
+  size,      ///< Bytes, at least 1: a whole number, also with KiB, MiB or GiB.
+  file,      ///< The name of a file; what it holds is checked by who opens it.
   json,      ///< One JSON document.
   priority,
   log_level,
@@ -47,8 +49,9 @@ struct Flag {
   std::string fallback = {};  ///< Used when neither flag nor variable is there: "30s".
   std::string unset = {};     ///< For people, where there is no fallback: "the number of cores".
   std::string variable = {};  ///< Read when the flag is not there: "TASKMESH_WAIT".
-  std::uint64_t most = 1'000'000'000;  ///< Of a count or an amount.
-  bool repeats = false;  ///< May be said more than once; the variable is then separated by commas.
+  std::uint64_t most = 1'000'000'000;  ///< Of a count, an amount or a size.
+  bool repeats = false;      ///< May be said more than once; the variable is then separated by commas.
+  std::string setting = {};  ///< Its name in the configuration file: "worker.slots". Empty: never read there.
 };
 
 /// An argument without a flag.
@@ -56,13 +59,23 @@ struct Positional {
   std::string name;  ///< "NAME"
   std::string help;
   bool required = true;
-  bool repeats = false;  ///< Takes all that is left; the last one only.
+  bool repeats = false;                   ///< Takes all that is left; the last one only.
+  std::vector<std::string> choices = {};  ///< The words that it takes; empty: any.
 };
 
-/// The values of one call, after flag > variable > fallback. A name that the verb does not list is a bug.
+/// Where a value came from, the strongest last.
+enum class Source { fallback, file, variable, flag };
+
+struct Origin {
+  Source source = Source::fallback;
+  std::string place =
+      {};  ///< "/etc/taskmesh/taskmesh.toml:3", "TASKMESH_SLOTS", "--slots"; of a fallback: "".
+};
+
+/// The values of one call, after flag > variable > file > fallback. A name that the verb does not list is a bug.
 class Arguments {
  public:
-  /// A value was given by flag or variable (not by the fallback); for a toggle: it is on.
+  /// A value was given by flag, variable or file (not by the fallback); for a toggle: it is on.
   bool given(std::string_view name) const;
   /// The value as text; the last one where it was repeated; empty if there is none.
   const std::string& text(std::string_view name) const;
@@ -72,13 +85,18 @@ class Arguments {
   /// Zero where there is no value: ask given() first where zero is one.
   Duration duration(std::string_view name) const;
 
+  /// Bytes; 0 where there is no value.
+  std::uint64_t size(std::string_view name) const;
+  const Origin& origin(std::string_view name) const;
+
   /// For the parser, and for tests of verbs.
-  void put(const std::string& name, std::vector<std::string> values, bool given);
+  void put(const std::string& name, std::vector<std::string> values, bool given, Origin origin = {});
 
  private:
   struct Entry {
     std::vector<std::string> values;
     bool given = false;
+    Origin origin = {};
   };
   const Entry& entry(std::string_view name) const;
 
@@ -95,7 +113,9 @@ struct Verb {
   std::function<Exit(const Arguments&)> run;
 };
 
-/// The flags of every verb that joins a mesh: --mesh, --seed, --token-file.
+/// The flags of every verb that has settings: --config, --log.
+std::vector<Flag> common_flags();
+/// The flags of every verb that joins a mesh: --mesh, --seed, --token-file, and the common ones.
 std::vector<Flag> mesh_flags();
 /// --json
 Flag json_flag();

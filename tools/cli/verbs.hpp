@@ -1,6 +1,8 @@
-// The verbs of the binary, one file each. main.cpp puts them in a row; a new verb is a line here and one
-// there.
+// The verbs of the binary, one file each. A new verb is a line here and one in verbs.cpp: parser, help, completion
+// and manual pages follow.
 #pragma once
+
+#include <vector>
 
 #include "cli/verb.hpp"
 
@@ -12,6 +14,12 @@ Verb status_verb();
 Verb result_verb();
 Verb workers_verb();
 Verb listen_verb();
+Verb config_verb();
+Verb completion_verb();
+Verb man_verb();
 Verb bench_verb();
+
+/// All of them, in the order of the overview.
+std::vector<Verb> verbs();
 
 }  // namespace taskmesh::cli

@@ -1,0 +1,230 @@
+#include "cli/settings.hpp"
+
+#include "cli/values.hpp"
+#include "taskmesh/base/check.hpp"
+#include "taskmesh/base/limits.hpp"
+
+namespace taskmesh::cli {
+
+namespace {
+
+constexpr std::uint64_t largest_cache = 1ULL << 50;
+
+std::vector<Setting> common_settings() {
+  return {
+      {.flag = {.name = "--mesh",
+                .value = "NAME",
+                .help = "the mesh to join",
+                .unset = "default",
+                .variable = "TASKMESH_MESH",
+                .setting = "mesh"},
+       .example = "\"default\"",
+       .note = "Nodes of one mesh see each other, and no others. 1 to 64 letters, digits, dots, dashes and "
+               "underscores."},
+      {.flag = {.name = "--seed",
+                .value = "ENDPOINT",
+                .help = "a worker elsewhere, tcp://HOST:PORT; repeats",
+                .unset = "none",
+                .variable = "TASKMESH_SEEDS",
+                .repeats = true,
+                .setting = "seeds"},
+       .example = "[\"tcp://127.0.0.1:24800\"]",
+       .note = "Workers of one user on one host are found without. The variable separates them by commas."},
+      {.flag = {.name = "--token-file",
+                .value = "FILE",
+                .help = "the mesh token of another host or user",
+                .kind = Kind::file,
+                .unset = "this host's",
+                .variable = "TASKMESH_TOKEN_FILE",
+                .setting = "token_file"},
+       .example = "\"/etc/taskmesh/token\"",
+       .note = "A file of 32 octets, mode 0600, yours: a copy of the file `token` in the runtime directory."},
+      {.flag = {.name = "--insecure",
+                .value = {},
+                .help = "allow addresses beyond this host without keys",
+                .kind = Kind::toggle,
+                .unset = "no",
+                .variable = "TASKMESH_INSECURE",
+                .setting = "insecure"},
+       .example = "false",
+       .note = "Whoever reaches the port can then read what is sent. See SECURITY.md."},
+      {.flag = {.name = "--log",
+                .value = "LEVEL",
+                .help = "debug, info, warning, error or off",
+                .kind = Kind::log_level,
+                .unset = "warning",
+                .variable = "TASKMESH_LOG",
+                .setting = "log"},
+       .example = "\"info\"",
+       .note = "One line per life-cycle change of the node, on standard error. A worker's default is info."}};
+}
+
+std::vector<Setting> worker_settings() {
+  return {
+      {.flag = {.name = "--name",
+                .value = "NAME",
+                .help = "for people",
+                .unset = "HOST-PID",
+                .variable = "TASKMESH_NAME",
+                .setting = "worker.name"},
+       .example = "\"worker-1\"",
+       .note = {}},
+      {.flag = {.name = "--slots",
+                .value = "N",
+                .help = "tasks that run at once",
+                .kind = Kind::count,
+                .unset = "one per core",
+                .variable = "TASKMESH_SLOTS",
+                .most = limits::slots_max,
+                .setting = "worker.slots"},
+       .example = "4",
+       .note = {}},
+      {.flag = {.name = "--bind",
+                .value = "ENDPOINT",
+                .help = "where to be bound",
+                .unset = "tcp://127.0.0.1:*",
+                .variable = "TASKMESH_BIND",
+                .setting = "worker.bind"},
+       .example = "\"tcp://127.0.0.1:*\"",
+       .note = "tcp://HOST:PORT, or with * a free port from 24800 on. Beyond this host only with insecure."}};
+}
+
+std::vector<Setting> worker_limits() {
+  return {{.flag = {.name = "--queue-tasks-max",
+                    .value = "N",
+                    .help = "tasks that may wait here",
+                    .kind = Kind::count,
+                    .fallback = std::to_string(limits::queue_tasks_max),
+                    .variable = "TASKMESH_QUEUE_TASKS_MAX",
+                    .setting = "worker.queue_tasks_max"},
+           .example = {},
+           .note = "Above it a worker answers busy, and clients try elsewhere."},
+          {.flag = {.name = "--results-max",
+                    .value = "N",
+                    .help = "results that are kept",
+                    .kind = Kind::count,
+                    .fallback = std::to_string(limits::results_max),
+                    .variable = "TASKMESH_RESULTS_MAX",
+                    .setting = "worker.results_max"},
+           .example = {},
+           .note = "Above it the least recently used value goes; its state is still told."},
+          {.flag = {.name = "--results-bytes-max",
+                    .value = "SIZE",
+                    .help = "the size of all of them, like 64MiB",
+                    .kind = Kind::size,
+                    .fallback = size_text(limits::results_bytes_max),
+                    .variable = "TASKMESH_RESULTS_BYTES_MAX",
+                    .most = largest_cache,
+                    .setting = "worker.results_bytes_max"},
+           .example = {},
+           .note = {}},
+          {.flag = {.name = "--result-ttl",
+                    .value = "DURATION",
+                    .help = "how long results are kept",
+                    .kind = Kind::period,
+                    .fallback = to_string(limits::result_ttl),
+                    .variable = "TASKMESH_RESULT_TTL",
+                    .setting = "worker.result_ttl"},
+           .example = {},
+           .note = {}},
+          {.flag = {.name = "--callback-ttl",
+                    .value = "DURATION",
+                    .help = "how long an absent listener is waited for",
+                    .kind = Kind::period,
+                    .fallback = to_string(limits::callback_ttl),
+                    .variable = "TASKMESH_CALLBACK_TTL",
+                    .setting = "worker.callback_ttl"},
+           .example = {},
+           .note = {}},
+          {.flag = {.name = "--drain-timeout",
+                    .value = "DURATION",
+                    .help = "what running tasks get to end in on SIGTERM",
+                    .kind = Kind::duration,
+                    .fallback = to_string(limits::drain_timeout),
+                    .variable = "TASKMESH_DRAIN_TIMEOUT",
+                    .setting = "worker.drain_timeout"},
+           .example = {},
+           .note = {}}};
+}
+
+std::vector<Setting> client_settings() {
+  return {{.flag = {.name = "--wait",
+                    .value = "DURATION",
+                    .help = "give up waiting after this long",
+                    .kind = Kind::duration,
+                    .fallback = to_string(limits::wait_budget),
+                    .variable = "TASKMESH_WAIT",
+                    .setting = "client.wait"},
+           .example = {},
+           .note = "Of submit and result; for result 0s only looks."},
+          {.flag = {.name = "--in-flight-max",
+                    .value = "N",
+                    .help = "unfinished tasks of this client",
+                    .kind = Kind::count,
+                    .fallback = std::to_string(limits::in_flight_max),
+                    .variable = "TASKMESH_IN_FLIGHT_MAX",
+                    .setting = "client.in_flight_max"},
+           .example = {},
+           .note = "At it a call waits for room, within its budget."}};
+}
+
+std::vector<Setting> submit_settings() {
+  return {{.flag = {.name = "--priority",
+                    .value = "PRIORITY",
+                    .help = "critical, high, normal or low",
+                    .kind = Kind::priority,
+                    .fallback = "normal",
+                    .variable = "TASKMESH_PRIORITY",
+                    .setting = "submit.priority"},
+           .example = {},
+           .note = {}},
+          {.flag = {.name = "--deadline",
+                    .value = "DURATION",
+                    .help = "give the task up if it has not ended by then",
+                    .kind = Kind::period,
+                    .unset = "none",
+                    .variable = "TASKMESH_SUBMIT_DEADLINE",
+                    .setting = "submit.deadline"},
+           .example = "\"10m\"",
+           .note = {}},
+          {.flag = {.name = "--result-ttl",
+                    .value = "DURATION",
+                    .help = "how long its result is kept",
+                    .kind = Kind::period,
+                    .unset = "worker's",
+                    .variable = "TASKMESH_SUBMIT_RESULT_TTL",
+                    .setting = "submit.result_ttl"},
+           .example = "\"1h\"",
+           .note = {}}};
+}
+
+}  // namespace
+
+std::vector<Setting> settings() {
+  std::vector<Setting> all;
+  for (const auto& part :
+       {common_settings(), worker_settings(), worker_limits(), client_settings(), submit_settings()}) {
+    all.insert(all.end(), part.begin(), part.end());
+  }
+  return all;
+}
+
+Flag setting_flag(std::string_view name) {
+  for (Setting& setting : settings()) {
+    if (setting.flag.setting == name) return std::move(setting.flag);
+  }
+  TASKMESH_CHECK(false && "the table has this setting");
+  return {};
+}
+
+Flag config_flag() {
+  return {.name = "--config",
+          .value = "FILE",
+          .help = "settings as TOML, see `taskmesh config`",
+          .kind = Kind::file,
+          .variable = "TASKMESH_CONFIG"};
+}
+
+std::string default_text(const Flag& flag) { return flag.fallback.empty() ? flag.unset : flag.fallback; }
+
+}  // namespace taskmesh::cli

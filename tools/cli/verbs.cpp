@@ -1,0 +1,12 @@
+#include "cli/verbs.hpp"
+
+namespace taskmesh::cli {
+
+std::vector<Verb> verbs() {
+  return {
+      worker_verb(), submit_verb(), status_verb(),     result_verb(), workers_verb(),
+      listen_verb(), config_verb(), completion_verb(), man_verb(),    bench_verb(),
+  };
+}
+
+}  // namespace taskmesh::cli
