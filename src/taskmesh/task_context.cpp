@@ -9,7 +9,20 @@ std::optional<Duration> TaskContext::time_left() const {
   return *deadline_ - io::steady_now();
 }
 
+const std::vector<Header>& TaskContext::headers() const {
+  static const std::vector<Header> none;
+  return headers_ == nullptr ? none : *headers_;
+}
+
+std::optional<std::string_view> TaskContext::header(std::string_view name) const {
+  for (const Header& header : headers()) {
+    if (header.name == name) return header.value;
+  }
+  return std::nullopt;
+}
+
 bool TaskContext::stop_requested() const {
+  if (stop_ != nullptr && stop_->load(std::memory_order_relaxed)) return true;
   const auto left = time_left();
   return left && *left <= Duration::zero();
 }

@@ -1,12 +1,15 @@
 // TaskContext: what a handler may know about the attempt that it runs.
 #pragma once
 
+#include <atomic>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "taskmesh/base/ids.hpp"
 #include "taskmesh/base/time.hpp"
-#include "taskmesh/proto/common.hpp"
+#include "taskmesh/proto/tasks.hpp"
 
 namespace taskmesh {
 
@@ -16,17 +19,30 @@ class TaskContext {
   TaskContext(TaskId id, std::string name, std::uint32_t attempt, Codec reply_codec,
               std::optional<TimePoint> deadline)
       : id_(id), name_(std::move(name)), attempt_(attempt), reply_codec_(reply_codec), deadline_(deadline) {}
+  /// `stop` and `headers` are looked at, not copied.
+  TaskContext& with(const std::atomic<bool>& stop, const std::vector<Header>& headers) {
+    stop_ = &stop;
+    headers_ = &headers;
+    return *this;
+  }
 
   TaskId id() const { return id_; }
   const std::string& name() const { return name_; }
-  /// 1 for the first execution.
+  /// 1 for the first execution, one more for each retry.
   std::uint32_t attempt() const { return attempt_; }
   /// The form in which the submitter wants the result; for raw handlers.
   Codec reply_codec() const { return reply_codec_; }
   /// Time left until the task's deadline (negative after it); nullopt without one.
   std::optional<Duration> time_left() const;
-  /// True when nobody wants the result any more: the deadline has passed. Long handlers look now and then.
+  /// When the task's deadline passes, by the monotonic clock; nullopt without one.
+  std::optional<TimePoint> deadline() const { return deadline_; }
+  /// True when nobody wants the result any more: the task was cancelled, or its deadline or the time limit of this
+  /// attempt has passed. Long handlers look now and then, and return or throw. Any thread.
   bool stop_requested() const;
+  /// As the submitter gave them, in its order.
+  const std::vector<Header>& headers() const;
+  /// The value of the first header of that name; nullopt: there is none.
+  std::optional<std::string_view> header(std::string_view name) const;
 
  private:
   TaskId id_;
@@ -34,6 +50,8 @@ class TaskContext {
   std::uint32_t attempt_;
   Codec reply_codec_;
   std::optional<TimePoint> deadline_;
+  const std::atomic<bool>* stop_ = nullptr;
+  const std::vector<Header>* headers_ = nullptr;
 };
 
 }  // namespace taskmesh

@@ -46,9 +46,10 @@ Error serve_error(std::string_view name, std::string why) {
 
 /// One attempt: the user's function between decoding and encoding. Exceptions that are not ours pass through:
 /// the executor names their type.
-core::Finished run_attempt(const detail::Handler& handler, core::Run&& run) {
+core::Finished run_attempt(const detail::Handler& handler, core::Run&& run, const io::StopToken& stop) {
   core::Finished finished;
   TaskContext context(run.id, std::move(run.name), run.attempt, run.reply_codec, run.deadline);
+  context.with(stop.flag(), *run.headers);
   try {
     detail::HandlerResult answer = handler(context, run.args, run.want_json);
     finished.result = std::move(answer.result);
@@ -188,8 +189,9 @@ Worker::Worker(WorkerOptions options) : impl_(std::make_unique<Impl>(std::move(o
 Worker::~Worker() = default;
 
 Worker& Worker::add(std::string_view name, detail::Handler handler) {
-  impl_->add(
-      name, [handler = std::move(handler)](core::Run&& run) { return run_attempt(handler, std::move(run)); });
+  impl_->add(name, [handler = std::move(handler)](core::Run&& run, const io::StopToken& stop) {
+    return run_attempt(handler, std::move(run), stop);
+  });
   return *this;
 }
 

@@ -73,7 +73,7 @@ class Gate {
   bool open_ = false;
 };
 
-core::Finished echo(core::Run&& run) {
+core::Finished echo(core::Run&& run, const io::StopToken& /*stop*/ = {}) {
   core::Finished finished;
   finished.result = std::move(run.args);
   return finished;
@@ -85,9 +85,10 @@ struct OwnException : std::runtime_error {
 
 io::Handlers misbehaving() {
   return {{"echo", echo},
-          {"throws", [](core::Run&&) -> core::Finished { throw OwnException("no money left"); }},
-          {"throws_int", [](core::Run&&) -> core::Finished { throw 42; }},
-          {"throws_failure", [](core::Run&&) -> core::Finished {
+          {"throws",
+           [](core::Run&&, const io::StopToken&) -> core::Finished { throw OwnException("no money left"); }},
+          {"throws_int", [](core::Run&&, const io::StopToken&) -> core::Finished { throw 42; }},
+          {"throws_failure", [](core::Run&&, const io::StopToken&) -> core::Finished {
              throw Failure({ErrorKind::invalid, "bad arguments", "two were given", "give three"});
            }}};
 }
@@ -97,7 +98,7 @@ core::Finished run_command(const std::string& command, Payload args = {},
   core::Run run = run_of("cmd", 1, std::move(args));
   if (deadline) run.deadline = io::steady_now() + *deadline;
   const io::Command task(command, std::make_shared<io::CommandStop>(), output_max);
-  return task(std::move(run));
+  return task(std::move(run), io::StopToken{});
 }
 
 Payload json(std::string text) { return {Codec::json, Bytes{std::move(text)}}; }
@@ -120,7 +121,7 @@ SCENARIO("the end of a short task is told with that of the next, unless that one
     io::Mailbox mailbox;
     Gate gate;
     io::Handlers handlers = misbehaving();
-    handlers.emplace("blocks", [&gate](core::Run&&) {
+    handlers.emplace("blocks", [&gate](core::Run&&, const io::StopToken&) {
       gate.pass();
       return core::Finished{};
     });
@@ -210,7 +211,7 @@ SCENARIO("a long task holds one slot and nothing else", "[io][executor]") {
   GIVEN("two slots, one of them held") {
     auto gate = std::make_shared<Gate>();
     io::Mailbox mailbox;
-    io::Handlers handlers{{"echo", echo}, {"held", [gate](core::Run&& run) {
+    io::Handlers handlers{{"echo", echo}, {"held", [gate](core::Run&& run, const io::StopToken& /*stop*/) {
                                              gate->pass();
                                              return echo(std::move(run));
                                            }}};
@@ -326,7 +327,7 @@ SCENARIO("a command that misbehaves costs no more than its limits", "[io][execut
   THEN("a worker that stops ends it") {
     const auto stop = std::make_shared<io::CommandStop>();
     stop->stop();
-    const auto finished = io::Command("sleep 600", stop)(run_of("cmd"));
+    const auto finished = io::Command("sleep 600", stop)(run_of("cmd"), io::StopToken{});
     REQUIRE(finished.error);
     CHECK(finished.error->kind == ErrorKind::cancelled);
   }
@@ -346,7 +347,7 @@ SCENARIO("a task whose deadline has passed is not started", "[io][executor]") {
   io::Mailbox mailbox;
   io::ThreadExecutor executor(1,
                               {{"count",
-                                [&](core::Run&&) {
+                                [&](core::Run&&, const io::StopToken&) {
                                   ++started;
                                   return core::Finished{};
                                 }}},

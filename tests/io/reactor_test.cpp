@@ -22,7 +22,7 @@ NodeId node(std::uint8_t number) {
   return id;
 }
 
-core::Finished echo(core::Run&& run) {
+core::Finished echo(core::Run&& run, const io::StopToken& /*stop*/) {
   core::Finished finished;
   finished.result = std::move(run.args);
   return finished;

@@ -11,7 +11,7 @@ using proto::Type;
 
 namespace {
 
-TaskId task() { return make_task_id(1'790'000'000'000, 1, 0x0A0B0C0D, 7); }
+TaskId task(std::uint32_t counter = 7) { return make_task_id(1'790'000'000'000, 1, 0x0A0B0C0D, counter); }
 NodeId node(std::uint8_t first) {
   NodeId id;
   for (std::size_t i = 0; i < id.bytes.size(); ++i) id.bytes[i] = static_cast<std::uint8_t>(first + i);
@@ -24,7 +24,9 @@ const proto::Load load{.queued = 1,
                        .slots = 4,
                        .clients = 3,
                        .oldest_ms = 1500,
-                       .flags = proto::Load::draining_flag};
+                       .flags = proto::Load::draining_flag,
+                       .stuck = 1,
+                       .scheduled = 5};
 
 proto::Member member() {
   return {.node = node(0x10),
@@ -53,7 +55,8 @@ proto::TaskReport report() {
               proto::Fault{
                   .kind = 7, .what = "task failed", .why = "std::runtime_error: no", .fix = "read its log"},
           .codec = Codec::json,
-          .result = bytes("null")};
+          .result = bytes("null"),
+          .joined = proto::Joined{task(3)}};
 }
 
 proto::Submit submit() {
@@ -71,7 +74,20 @@ proto::Submit submit() {
           .name = "add",
           .callback_address = "tcp://localhost:6000",
           .callback_data = R"({"job": 1})",
-          .args = bytes("[2,3]")};
+          .args = bytes("[2,3]"),
+          .terms = proto::Terms{.delay_ms = 2'000,
+                                .retries = 3,
+                                .backoff_percent = 150,
+                                .retry_delay_ms = 500,
+                                .retry_delay_max_ms = 60'000,
+                                .jitter_percent = 10,
+                                .key = "invoice-42",
+                                .headers = {{"trace", "00-4bf9"}, {"tenant", ""}}}};
+}
+
+/// What nearly all tasks are: nothing but a name and arguments.
+proto::Submit plain_submit() {
+  return {.seq = 1, .id = task(), .codec = Codec::json, .name = "add", .args = bytes("[2,3]")};
 }
 
 std::string patched(std::string octets, std::size_t at, const std::string& with) {
@@ -167,7 +183,7 @@ void add_grown(std::vector<Sample>& to) {
                    {"message HEARTBEAT"}, framed(record(3, 0, body + "extra")), {beat}));
   to.push_back(bad("grown-nested", "HEARTBEAT whose load has four octets more than known.",
                    {"message HEARTBEAT"},
-                   framed(record(3, 0, body.substr(0, 24) + number(28) + body.substr(28) + "more")), {beat}));
+                   framed(record(3, 0, body.substr(0, 24) + number(36) + body.substr(28) + "more")), {beat}));
   to.push_back(
       bad("short-nested", "HEARTBEAT whose load ends after its second field.", {"message HEARTBEAT"},
           framed(record(3, 0, body.substr(0, 24) + number(8) + body.substr(28, 8))),
@@ -175,6 +191,9 @@ void add_grown(std::vector<Sample>& to) {
   to.push_back(bad("short-record", "HEARTBEAT from the past: it ends before its load.", {"message HEARTBEAT"},
                    framed(record(3, 0, body.substr(0, 24))),
                    {proto::Heartbeat{.node = node(1), .incarnation = 1}}));
+  const std::string plain = record_of(plain_submit()).substr(wire::record_header_bytes);
+  to.push_back(bad("short-submit", "SUBMIT from the past: it ends with its arguments.", {"message SUBMIT"},
+                   framed(record(16, 1, plain.substr(0, plain.size() - 4))), {plain_submit()}));
 }
 
 }  // namespace
@@ -243,6 +262,7 @@ std::vector<Message> one_of_each() {
       proto::NotifyAck{.seqs = {{1, 3}}},
       proto::NotifyNack{.seq = 3, .retry_after_ms = 250},
       proto::ErrorReport{.code = 11, .about = 16, .retry_after_ms = 0, .text = "too old"},
+      proto::Cancel{.request = 9, .ids = {task(), task(8)}},
   };
 }
 
@@ -256,6 +276,7 @@ std::vector<Sample> all() {
   }
   samples.push_back(good("many", "What one turn may have for one peer: three records in one frame.",
                          {proto::Accepted{.seqs = {{1, 2}}}, proto::NotifyAck{.seqs = {{7, 7}}}, submit()}));
+  samples.push_back(good("submit-plain", "SUBMIT without terms, as nearly all are.", {plain_submit()}));
   proto::Submit large = submit();
   large.args = Bytes(std::string(limits::attach_bytes + 1, 'A'));
   samples.push_back(good("attached",

@@ -19,6 +19,7 @@ enum class Type : std::uint16_t {
   accepted = 17,
   busy = 18,
   reject = 19,
+  cancel = 20,
   query = 21,
   status = 22,
   cb_hello = 64,
@@ -30,7 +31,7 @@ enum class Type : std::uint16_t {
 };
 
 using Message = std::variant<Hello, Welcome, Heartbeat, Bye, Submit, Accepted, Busy, Reject, Query, Status,
-                             CbHello, CbWelcome, Notify, NotifyAck, NotifyNack, ErrorReport>;
+                             CbHello, CbWelcome, Notify, NotifyAck, NotifyNack, ErrorReport, Cancel>;
 
 template <class T>
 inline constexpr Type type_of = Type::error;
@@ -50,6 +51,8 @@ template <>
 inline constexpr Type type_of<Busy> = Type::busy;
 template <>
 inline constexpr Type type_of<Reject> = Type::reject;
+template <>
+inline constexpr Type type_of<Cancel> = Type::cancel;
 template <>
 inline constexpr Type type_of<Query> = Type::query;
 template <>

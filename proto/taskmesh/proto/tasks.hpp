@@ -31,9 +31,37 @@ constexpr bool is_terminal(TaskState state) {
 /// What became of a task's callback.
 enum class CallbackState : std::uint8_t { none = 0, pending = 1, delivered = 2, undelivered = 3 };
 
+/// One header of a task: for its code alone, nobody on the way looks at it.
+struct Header {
+  std::string name;
+  std::string value;
+  bool operator==(const Header&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(name, value);
+  }
+};
+
 }  // namespace taskmesh
 
 namespace taskmesh::proto {
+
+/// What few tasks ask for. All at default: nothing of it travels and nothing is allocated.
+struct Terms {
+  std::uint64_t delay_ms = 0;                  ///< Time left until it may start; 0: at once.
+  std::uint32_t retries = 0;                   ///< Further attempts after one that failed.
+  std::uint32_t backoff_percent = 200;         ///< Each pause is so much of the one before.
+  std::uint64_t retry_delay_ms = 1'000;        ///< The first pause...
+  std::uint64_t retry_delay_max_ms = 300'000;  ///< ...and the longest.
+  std::uint8_t jitter_percent = 100;           ///< So much of each pause is left to chance.
+  std::string key;                             ///< Idempotency key; empty: none.
+  std::vector<Header> headers;
+  bool operator==(const Terms&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(delay_ms, retries, backoff_percent, retry_delay_ms, retry_delay_max_ms, jitter_percent, key, headers);
+  }
+};
 
 /// SUBMIT: please run this. Answered by ACCEPTED, BUSY, REJECT, or the NOTIFY that implies ACCEPTED.
 /// Repeated with the same id until answered; `seq` is new on every link and repetition.
@@ -53,6 +81,7 @@ struct Submit {
   std::string callback_address;  ///< Empty: none.
   std::string callback_data;     ///< JSON, empty: null.
   Bytes args;
+  Boxed<Terms> terms;
 
   static constexpr std::uint8_t wait_flag = 1;   ///< The submitter waits: push NOTIFY down this link.
   static constexpr std::uint8_t again_flag = 2;  ///< Sent before; below `settled` it is refused as too old.
@@ -60,7 +89,7 @@ struct Submit {
   template <class Archive>
   void serialize(Archive& ar) {
     ar(seq, id, priority, flags, reply_codec, codec, settled, deadline_ms, time_limit_ms, result_ttl_ms,
-       age_ms, name, callback_address, callback_data, args);
+       age_ms, name, callback_address, callback_data, args, terms);
   }
 };
 
@@ -101,12 +130,22 @@ struct Reject {
   }
 };
 
-/// Everything that is told about one task. Payload last, so that a summary is cheap.
+/// Of a task that joined an earlier one by its key: that one's id. It ends as the first one does.
+struct Joined {
+  TaskId first;
+  bool operator==(const Joined&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(first);
+  }
+};
+
+/// Everything that is told about one task.
 struct TaskReport {
   TaskId id;
   TaskState state = TaskState::unknown;
   CallbackState callback = CallbackState::none;
-  std::uint8_t flags = 0;     ///< value_gone_flag.
+  std::uint8_t flags = 0;     ///< value_gone_flag | stopping_flag.
   std::uint32_t attempt = 0;  ///< 1 from the first start on.
   WallTime submitted_at;
   WallTime started_at;
@@ -117,13 +156,15 @@ struct TaskReport {
   Boxed<Fault> fault;  ///< Where the state is a failure.
   Codec codec = Codec::none;
   Bytes result;
+  Boxed<Joined> joined;
 
   static constexpr std::uint8_t value_gone_flag = 1;  ///< Ended, but the result is no longer kept.
+  static constexpr std::uint8_t stopping_flag = 2;    ///< Not ended; it runs and was asked to stop (CANCEL).
   bool operator==(const TaskReport&) const = default;
   template <class Archive>
   void serialize(Archive& ar) {
     ar(id, state, callback, flags, attempt, submitted_at, started_at, completed_at, worker, worker_name, name,
-       fault, codec, result);
+       fault, codec, result, joined);
   }
 };
 
@@ -142,7 +183,19 @@ struct Query {
   }
 };
 
-/// STATUS: the answer, one per id asked; several STATUS may carry the answer to one QUERY.
+/// CANCEL: these tasks are not wanted any more. Answered like QUERY, by one STATUS for each id, without results:
+/// cancelled; running with stopping_flag (it was asked to stop); another end, which stands; or unknown.
+struct Cancel {
+  std::uint64_t request = 0;  ///< Chosen by the asker, given back in STATUS.
+  std::vector<TaskId> ids;
+  bool operator==(const Cancel&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(request, ids);
+  }
+};
+
+/// STATUS: the answer to QUERY or CANCEL, one per id asked.
 struct Status {
   std::uint64_t request = 0;
   TaskReport report;

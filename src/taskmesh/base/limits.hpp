@@ -78,7 +78,13 @@ inline constexpr Duration short_task = 200us;        ///< Work handed over ahead
 inline constexpr std::size_t hand_over_max = 256;    ///< Tasks handed over ahead, per slot.
 inline constexpr std::uint32_t slots_max = 4'096;    ///< Tasks that one worker runs at once.
 inline constexpr std::size_t waiters_max = 64;       ///< Links waiting for one task.
-inline constexpr std::size_t query_ids_max = 1'000;  ///< Ids in one QUERY.
+inline constexpr std::size_t query_ids_max = 1'000;  ///< Ids in one QUERY or CANCEL.
+inline constexpr std::size_t headers_max = 32;       ///< Headers of one task...
+inline constexpr std::size_t headers_bytes = 8 * 1024;  ///< ...and their names and values together.
+inline constexpr std::size_t key_bytes = 255;           ///< An idempotency key.
+inline constexpr std::size_t keys_max = 100'000;        ///< Keys that one worker remembers.
+inline constexpr Duration retry_delay = 1s;             ///< Pause before the second attempt; grows...
+inline constexpr Duration retry_delay_max = 5min;       ///< ...up to this.
 
 // Callbacks (proto/04-callbacks.md).
 inline constexpr std::uint32_t events_window = 64;                  ///< Unacknowledged events per listener...

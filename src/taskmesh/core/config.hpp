@@ -46,6 +46,7 @@ struct NodeCounters {
   std::uint64_t started = 0;
   std::uint64_t finished = 0;
   std::uint64_t expired = 0;
+  std::uint64_t cancelled = 0;
   std::uint64_t late_ends = 0;  ///< Ends that came after another end was told.
   std::uint64_t lost = 0;
   std::uint64_t resent = 0;       ///< SUBMITs and QUERYs said again.

@@ -186,6 +186,11 @@ void Node::on_event(QueryTasks&& query, Now now, Effects& out) {
   submitter_->on_query(std::move(query), now, out);
 }
 
+void Node::on_event(CancelTask&& cancel, Now now, Effects& out) {
+  TASKMESH_CHECK(submitter_ != nullptr);
+  submitter_->on_cancel(cancel, now, out);
+}
+
 void Node::on_event(AwaitAccepted&& await, Now now, Effects& out) {
   TASKMESH_CHECK(submitter_ != nullptr);
   submitter_->on_await_accepted(await, now, out);
@@ -284,6 +289,11 @@ void Node::on_message(LinkId link, proto::Busy&& busy, Now now, Effects& out) {
 void Node::on_message(LinkId link, proto::Reject&& reject, Now now, Effects& out) {
   if (!submitter_) return refuse(link, proto::Type::reject, now, out);
   submitter_->on_reject(link, reject, now, out);
+}
+
+void Node::on_message(LinkId link, proto::Cancel&& cancel, Now now, Effects& out) {
+  if (!executor_) return refuse(link, proto::Type::cancel, now, out);
+  executor_->on_cancel(link, cancel, now, out);
 }
 
 void Node::on_message(LinkId link, proto::Query&& query, Now now, Effects& out) {

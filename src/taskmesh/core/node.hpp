@@ -52,6 +52,7 @@ class Node {
   void on_event(Finished&& finished, Now now, Effects& out);
   void on_event(Returned&& returned, Now now, Effects& out);
   void on_event(Drain&& drain, Now now, Effects& out);
+  void on_event(CancelTask&& cancel, Now now, Effects& out);
 
   void on_message(LinkId link, proto::Hello&& hello, Now now, Effects& out);
   void on_message(LinkId link, proto::Welcome&& welcome, Now now, Effects& out);
@@ -61,6 +62,7 @@ class Node {
   void on_message(LinkId link, proto::Accepted&& accepted, Now now, Effects& out);
   void on_message(LinkId link, proto::Busy&& busy, Now now, Effects& out);
   void on_message(LinkId link, proto::Reject&& reject, Now now, Effects& out);
+  void on_message(LinkId link, proto::Cancel&& cancel, Now now, Effects& out);
   void on_message(LinkId link, proto::Query&& query, Now now, Effects& out);
   void on_message(LinkId link, proto::Status&& status, Now now, Effects& out);
   void on_message(LinkId link, proto::CbHello&& hello, Now now, Effects& out);

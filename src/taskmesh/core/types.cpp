@@ -25,6 +25,7 @@ void Effects::clear() {
   send.clear();
   close.clear();
   run.clear();
+  stop.clear();
   recall = false;
   notify.clear();
   wake_at.reset();

@@ -84,6 +84,12 @@ struct SubmitTask {
   std::optional<Duration> deadline;  ///< From now; then expired.
   std::optional<Duration> time_limit = {};
   std::optional<Duration> result_ttl = {};
+  Boxed<proto::Terms> terms = {};  ///< Delay (from now), retries, key, headers; empty for most.
+};
+/// The face does not want a task any more. Answered by Cancellation, unless the token is 0.
+struct CancelTask {
+  Token token = 0;
+  TaskId id;
 };
 /// The face wants to know about ids. With `wait`: one Completed when the (only) task ends; else one Answered.
 struct QueryTasks {
@@ -134,8 +140,9 @@ struct Drain {
   Duration timeout{};
 };
 
-using Event = std::variant<Received, BadInput, LinkUp, LinkDown, Found, Gone, Tick, SubmitTask, QueryTasks,
-                           AwaitAccepted, Abandon, ListMembers, EventHandled, Finished, Returned, Drain>;
+using Event =
+    std::variant<Received, BadInput, LinkUp, LinkDown, Found, Gone, Tick, SubmitTask, QueryTasks,
+                 AwaitAccepted, Abandon, ListMembers, EventHandled, Finished, Returned, Drain, CancelTask>;
 
 // ---- Effects ------------------------------------------------------------------------------------------
 
@@ -161,7 +168,15 @@ struct Run {
   bool want_json = false;  ///< Write the result as JSON too, for a callback listener that needs it.
   bool ahead = false;      ///< A known short one: no slot is free yet, but short work will free one at once.
   std::optional<TimePoint> deadline = {};
+  Boxed<std::vector<Header>> headers = {};
   bool operator==(const Run&) const = default;
+};
+/// Ask an attempt that was handed over to end soon: its result is not wanted any more. It is still answered by
+/// its one Finished (or by Returned), whenever that comes; what was not started is finished without a start.
+struct Stop {
+  TaskId id;
+  std::uint32_t attempt = 1;
+  bool operator==(const Stop&) const = default;
 };
 
 /// A task that the face waits for has ended.
@@ -183,6 +198,17 @@ struct Acceptance {
   std::vector<NodeId> nodes;
   std::optional<Error> error;
   bool operator==(const Acceptance&) const = default;
+};
+/// The answer to CancelTask. `state` cancelled: it has ended so, now or before. running with `stopping`: its code was
+/// asked to stop, and it ends as cancelled when that returns. Another terminal state: it had ended before, and that
+/// stands (`lost`: its worker is gone). unknown: nobody knows it. With an error nothing was asked.
+struct Cancellation {
+  Token token = 0;
+  TaskId id;
+  TaskState state = TaskState::unknown;
+  bool stopping = false;
+  std::optional<Error> error = {};
+  bool operator==(const Cancellation&) const = default;
 };
 enum class Liveness : std::uint8_t { joining = 0, alive = 1, draining = 2, suspect = 3, dead = 4, left = 5 };
 std::string_view to_string(Liveness liveness);
@@ -211,7 +237,7 @@ struct Noted {
   std::string text;
   bool operator==(const Noted&) const = default;
 };
-using Notice = std::variant<Completed, Answered, Acceptance, MemberList, EventArrived, Noted>;
+using Notice = std::variant<Completed, Answered, Acceptance, MemberList, EventArrived, Noted, Cancellation>;
 
 /// Carry out in this order. Reused from step to step: clear() keeps the storage.
 struct Effects {
@@ -219,6 +245,7 @@ struct Effects {
   std::vector<Send> send;
   std::vector<LinkId> close;  ///< After send; queued records of a closed link are dropped.
   std::vector<Run> run;
+  std::vector<Stop> stop;
   bool recall = false;  ///< Take back what was handed over and not started: Returned.
   std::vector<Notice> notify;
   std::optional<TimePoint> wake_at;  ///< Step with Tick at or after this; none: sleep until an event.

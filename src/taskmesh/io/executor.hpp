@@ -17,6 +17,8 @@ class Executor {
 
   /// Takes the runs over and leaves `batch` empty with its storage kept. Never blocks.
   virtual void run(std::vector<core::Run>& batch) = 0;
+  /// Asks these attempts to end soon. What no slot has started will not start, and ends as cancelled.
+  virtual void ask_to_stop(const std::vector<core::Stop>& attempts) = 0;
   /// Gives back what no slot has started; it will not start any more.
   virtual std::vector<TaskId> recall() = 0;
 };

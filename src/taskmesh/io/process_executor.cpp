@@ -27,7 +27,7 @@ namespace {
 constexpr std::size_t tail_bytes = 2 * 1024;  // Of standard error, in the error's text.
 constexpr int first_free_fd = 3;
 constexpr int chunks_at_once = 16;     // More than a pipe holds.
-constexpr Duration look_again = 20ms;  // At the process, where the kernel has no pidfd.
+constexpr Duration look_again = 20ms;  // Where something gives us no descriptor to wait for.
 
 struct Pipe {
   UniqueFd read;
@@ -118,7 +118,7 @@ int spawn(const std::string& command, const core::Run& run, const std::array<int
   return error;
 }
 
-enum class Ended { by_itself, deadline, stopped, too_much_output };
+enum class Ended { by_itself, deadline, asked, stopped, too_much_output };
 
 /// One running command: feeds it, hears it, ends it.
 class Attempt {
@@ -134,7 +134,7 @@ class Attempt {
     if (input_.empty()) in_.reset();
   }
 
-  Ended attend(const std::optional<TimePoint>& deadline, int stop_fd);
+  Ended attend(const std::optional<TimePoint>& deadline, int stop_fd, const StopToken& stop);
   /// Kills the group and takes the exit status; none if somebody else in this program took it.
   std::optional<int> end();
   std::string& output() { return output_; }
@@ -182,17 +182,20 @@ bool Attempt::drain(UniqueFd& from, std::string& into, std::size_t keep_max, boo
   return true;
 }
 
-Ended Attempt::attend(const std::optional<TimePoint>& deadline, int stop_fd) {
+Ended Attempt::attend(const std::optional<TimePoint>& deadline, int stop_fd, const StopToken& stop) {
+  const int asked_fd = stop.fd();
   while (true) {
+    if (stop.requested()) return Ended::asked;
     const Duration left = deadline ? *deadline - steady_now() : Duration::max();
     if (left <= Duration::zero()) return Ended::deadline;
     // Negative descriptors are passed over by poll.
-    std::array<pollfd, 5> fds{{{pidfd_.get(), POLLIN, 0},
+    std::array<pollfd, 6> fds{{{pidfd_.get(), POLLIN, 0},
                                {stop_fd, POLLIN, 0},
                                {out_.get(), POLLIN, 0},
                                {err_.get(), POLLIN, 0},
-                               {in_.get(), POLLOUT, 0}}};
-    ::poll(fds.data(), fds.size(), poll_ms(pidfd_ ? left : std::min(left, look_again)));
+                               {in_.get(), POLLOUT, 0},
+                               {asked_fd, POLLIN, 0}}};
+    ::poll(fds.data(), fds.size(), poll_ms(pidfd_ && asked_fd >= 0 ? left : std::min(left, look_again)));
     const bool gone = pidfd_ ? fds[0].revents != 0 : has_ended();
     if (fds[1].revents != 0) return Ended::stopped;
     if (fds[4].revents != 0) feed();
@@ -231,6 +234,8 @@ std::optional<Error> judge(Ended ended, std::optional<int> taken, const Attempt&
     case Ended::deadline:
       return Error{ErrorKind::timed_out, "the command was killed", "its deadline passed",
                    "give it more time"};
+    case Ended::asked:
+      return Error{ErrorKind::cancelled, "the command was killed", "it was asked to stop", "submit it again"};
     case Ended::stopped:
       return Error{ErrorKind::cancelled, "the command was killed", "its worker stops", "submit it again"};
     case Ended::too_much_output:
@@ -267,7 +272,7 @@ void CommandStop::stop() const {
   [[maybe_unused]] const auto written = ::write(fd_.get(), &one, sizeof one);
 }
 
-core::Finished Command::operator()(core::Run&& run) const {
+core::Finished Command::operator()(core::Run&& run, const StopToken& stop) const {
   core::Finished finished;
   if (run.args.codec != Codec::json && run.args.codec != Codec::none) {
     finished.error = Error{ErrorKind::invalid, "task '" + run.name + "' cannot read its arguments",
@@ -292,7 +297,7 @@ core::Finished Command::operator()(core::Run&& run) const {
   err->write.reset();
   const NoPipeSignal no_signal;
   Attempt attempt(pid, *in, *out, *err, input, output_max_);
-  const Ended ended = attempt.attend(run.deadline, stop_->fd());
+  const Ended ended = attempt.attend(run.deadline, stop_->fd(), stop);
   finished.error = judge(ended, attempt.end(), attempt, output_max_);
   if (finished.error) return finished;
   finished.result = {Codec::json, to_json_result(std::move(attempt.output()))};

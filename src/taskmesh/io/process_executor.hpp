@@ -6,10 +6,11 @@
 //   exit code         0 is success
 //   environment       TASKMESH_TASK_ID, TASKMESH_ATTEMPT, and with a deadline TASKMESH_DEADLINE_MS: milliseconds left
 //
-// When the command ends, or its deadline passes, its whole process group is killed.
+// When the command ends, its deadline passes, or its slot is asked to stop (cancelled, time limit), its whole process
+// group is killed.
 // Threads: called by any number of slots at once, each waits for its own process. stop() from any thread.
 // Errors:  invalid (arguments that are not JSON), failed (exit code, signal, too much output), timed_out,
-//          cancelled (the worker stops), unavailable (no process can be started).
+//          cancelled (the worker or the attempt is stopped), unavailable (no process can be started).
 #pragma once
 
 #include <memory>
@@ -17,6 +18,7 @@
 
 #include "taskmesh/base/limits.hpp"
 #include "taskmesh/core/types.hpp"
+#include "taskmesh/io/stop_token.hpp"
 #include "taskmesh/io/unique_fd.hpp"
 
 namespace taskmesh::io {
@@ -39,7 +41,7 @@ class Command {
           std::size_t output_max = limits::payload_bytes)
       : command_(std::move(command)), stop_(std::move(stop)), output_max_(output_max) {}
 
-  core::Finished operator()(core::Run&& run) const;
+  core::Finished operator()(core::Run&& run, const StopToken& stop) const;
 
  private:
   std::string command_;

@@ -101,6 +101,10 @@ void Reactor::carry_out() {
     TASKMESH_CHECK(parts_.executor != nullptr);
     parts_.executor->run(effects_.run);
   }
+  if (!effects_.stop.empty()) {
+    TASKMESH_CHECK(parts_.executor != nullptr);
+    parts_.executor->ask_to_stop(effects_.stop);
+  }
   if (effects_.recall && parts_.executor != nullptr) {
     mailbox_.push(core::Returned{parts_.executor->recall()});
   }

@@ -45,7 +45,7 @@ Error error_in_flight(const std::string& task) {
   return error;
 }
 
-core::Finished execute(const Handlers& handlers, core::Run&& run) {
+core::Finished execute(const Handlers& handlers, core::Run&& run, const StopToken& stop) {
   const TaskId id = run.id;
   const std::uint32_t attempt = run.attempt;
   const WallTime started = wall_now();
@@ -62,7 +62,7 @@ core::Finished execute(const Handlers& handlers, core::Run&& run) {
   } else {
     const std::string name = run.name;
     try {
-      finished = handler->second(std::move(run));
+      finished = handler->second(std::move(run), stop);
     } catch (...) {
       finished = {};
       finished.error = error_in_flight(name);
@@ -85,16 +85,17 @@ ThreadExecutor::ThreadExecutor(std::size_t slots, Handlers handlers, Mailbox& ma
   shared_->mailbox = &mailbox;
   shared_->threads = slots;
   for (std::size_t i = 0; i < slots; ++i) {
-    threads_.emplace_back([shared = shared_] {
+    Slot& slot = shared_->slots.emplace_back();
+    threads_.emplace_back([shared = shared_, &slot] {
       ::pthread_setname_np(::pthread_self(), "taskmesh-slot");
-      serve(*shared);
+      serve(*shared, slot);
     });
   }
 }
 
 ThreadExecutor::~ThreadExecutor() { stop(last_wait); }
 
-void ThreadExecutor::serve(Shared& shared) {
+void ThreadExecutor::serve(Shared& shared, Slot& slot) {
   std::unique_lock lock(shared.mutex);
   while (!shared.stopping) {
     if (shared.ready.empty()) {
@@ -105,9 +106,13 @@ void ThreadExecutor::serve(Shared& shared) {
     }
     core::Run run = std::move(shared.ready.front());
     shared.ready.pop_front();
+    slot.stop.reset();
+    slot.at = {run.id, run.attempt};
+    slot.busy = true;
     lock.unlock();
-    core::Finished finished = execute(shared.handlers, std::move(run));
+    core::Finished finished = execute(shared.handlers, std::move(run), slot.stop);
     lock.lock();
+    slot.busy = false;
     shared.finished.emplace_back(std::move(finished));
     const bool short_follows = !shared.ready.empty() && shared.ready.front().ahead;
     if (!short_follows || shared.finished.size() >= told_at_once) tell_finished(shared);
@@ -130,6 +135,31 @@ void ThreadExecutor::run(std::vector<core::Run>& batch) {
   }
   batch.clear();
   for (; wake > 0; --wake) shared_->work.notify_one();
+}
+
+void ThreadExecutor::ask_to_stop(const std::vector<core::Stop>& attempts) {
+  const std::lock_guard lock(shared_->mutex);
+  for (const core::Stop& attempt : attempts) {
+    if (drop_ready(*shared_, attempt)) continue;
+    const auto slot = std::ranges::find_if(shared_->slots,
+                                           [&](const Slot& each) { return each.busy && each.at == attempt; });
+    if (slot != shared_->slots.end()) slot->stop.request();
+  }
+  tell_finished(*shared_);
+}
+
+/// Under the lock. False: it is not among those that wait.
+bool ThreadExecutor::drop_ready(Shared& shared, const core::Stop& attempt) {
+  const auto run = std::ranges::find_if(shared.ready, [&](const core::Run& each) {
+    return each.id == attempt.id && each.attempt == attempt.attempt;
+  });
+  if (run == shared.ready.end()) return false;
+  core::Finished finished{.id = run->id, .attempt = run->attempt};
+  finished.error = Error{ErrorKind::cancelled, "task '" + run->name + "' was not run",
+                         "it was stopped before a slot was free", "submit it again"};
+  shared.ready.erase(run);
+  shared.finished.emplace_back(std::move(finished));
+  return true;
 }
 
 std::vector<TaskId> ThreadExecutor::recall() {

@@ -3,6 +3,7 @@
 // A batch is handed over under one short lock and wakes no more threads than it has runs; each slot takes one
 // run at a time, so a long task never sits on short ones behind it. What a slot finished goes to the mailbox,
 // which wakes the reactor only if it sleeps.
+// Stopping: nothing is interrupted. The handler's StopToken is set; who looks at it ends early.
 // Handlers: by task name, fixed at birth, called by several slots at once. What a handler throws ends the attempt
 //           as `failed`, with the exception's type and message.
 // Threads:   run() and recall() from the reactor; stop() from the owner's thread. The mailbox must live until
@@ -20,11 +21,12 @@
 
 #include "taskmesh/io/executor.hpp"
 #include "taskmesh/io/mailbox.hpp"
+#include "taskmesh/io/stop_token.hpp"
 
 namespace taskmesh::io {
 
-/// Runs one attempt. The executor fills in id, attempt and the times.
-using Handler = std::function<core::Finished(core::Run&& run)>;
+/// Runs one attempt. The executor fills in id, attempt and the times. The token is the slot's: valid during the call.
+using Handler = std::function<core::Finished(core::Run&& run, const StopToken& stop)>;
 using Handlers = std::unordered_map<std::string, Handler>;
 
 class ThreadExecutor final : public Executor {
@@ -35,18 +37,26 @@ class ThreadExecutor final : public Executor {
   ~ThreadExecutor() override;
 
   void run(std::vector<core::Run>& batch) override;
+  void ask_to_stop(const std::vector<core::Stop>& attempts) override;
   std::vector<TaskId> recall() override;
   /// Starts nothing more and waits for what runs. False: `timeout` passed, some handler is still at it and
   /// its thread is left to itself.
   bool stop(Duration timeout);
 
  private:
+  /// One thread, and what it is at.
+  struct Slot {
+    bool busy = false;
+    core::Stop at;
+    StopToken stop;
+  };
   /// What the slots share; outlives the executor where a handler does not return.
   struct Shared {
     std::mutex mutex;
     std::condition_variable work;
     std::condition_variable ended;
     std::deque<core::Run> ready;
+    std::deque<Slot> slots;
     std::vector<core::Event> finished;  // Not told yet: a short task follows and is told with it.
     std::size_t idle = 0;
     std::size_t threads = 0;
@@ -54,7 +64,8 @@ class ThreadExecutor final : public Executor {
     Mailbox* mailbox = nullptr;
     Handlers handlers;
   };
-  static void serve(Shared& shared);
+  static void serve(Shared& shared, Slot& slot);
+  static bool drop_ready(Shared& shared, const core::Stop& attempt);
   static void tell_finished(Shared& shared);
 
   std::shared_ptr<Shared> shared_;

@@ -50,6 +50,8 @@ template <>
 inline constexpr std::size_t elements_max<proto::Member> = limits::members_in_welcome_max;
 template <>
 inline constexpr std::size_t elements_max<TaskId> = limits::query_ids_max;
+template <>
+inline constexpr std::size_t elements_max<Header> = limits::headers_max;
 
 /// How many fields at the front are fixed, and their octets.
 template <class... Ts>
@@ -350,7 +352,14 @@ void check(const proto::Welcome& message) {
   check(message.self);
   for (const proto::Member& member : message.members) check(member);
 }
+void check(const proto::Terms& terms) {
+  require("key", terms.key.size(), limits::key_bytes);
+  std::size_t bytes = 0;
+  for (const Header& header : terms.headers) bytes += header.name.size() + header.value.size();
+  require("headers", bytes, limits::headers_bytes);
+}
 void check(const proto::Submit& message) {
+  if (message.terms.has_value()) check(*message.terms);
   require("name", message.name.size(), limits::name_bytes);
   require("callback_address", message.callback_address.size(), limits::address_bytes);
   require("callback_data", message.callback_data.size(), limits::callback_data_bytes);
@@ -487,6 +496,8 @@ std::string type_name(std::uint16_t type) {
       return "BUSY";
     case proto::Type::reject:
       return "REJECT";
+    case proto::Type::cancel:
+      return "CANCEL";
     case proto::Type::query:
       return "QUERY";
     case proto::Type::status:
@@ -508,8 +519,8 @@ std::string type_name(std::uint16_t type) {
 }
 
 bool is_critical(proto::Type type) {
-  return type == proto::Type::hello || type == proto::Type::submit || type == proto::Type::query ||
-         type == proto::Type::cb_hello || type == proto::Type::notify;
+  return type == proto::Type::hello || type == proto::Type::submit || type == proto::Type::cancel ||
+         type == proto::Type::query || type == proto::Type::cb_hello || type == proto::Type::notify;
 }
 
 Bytes encode(const proto::Message& message, Buffer& out) {

@@ -39,7 +39,7 @@ using Next = std::variant<proto::Message, BadRecord>;
 /// "SUBMIT" and so on; "record 77" for what is not known.
 std::string type_name(std::uint16_t type);
 
-/// True for the types that carry CRITICAL: SUBMIT, QUERY, HELLO, CB_HELLO, NOTIFY.
+/// True for the types that carry CRITICAL: SUBMIT, CANCEL, QUERY, HELLO, CB_HELLO, NOTIFY.
 bool is_critical(proto::Type type);
 
 /// Appends header and body of one record. Gives back the payload where it must travel as a part of its

@@ -2,38 +2,16 @@
 
 #include <algorithm>
 #include <chrono>
-#include <memory>
 #include <utility>
 
 #include "taskmesh/base/check.hpp"
-#include "taskmesh/base/recycler.hpp"
+#include "taskmesh/core/tasks/spans.hpp"
 
 namespace taskmesh::core {
 
 namespace {
 
-/// A span from the wire. Ten years are for ever, and far from overflow.
-Duration span_of_ms(std::uint64_t ms) {
-  constexpr std::uint64_t most = 10ULL * 365 * 24 * 3600 * 1000;
-  return std::chrono::milliseconds(std::min(ms, most));
-}
-
-WallTime submitted_at(const TaskId& id) { return {static_cast<std::int64_t>(created_unix_ms(id)) * 1000}; }
-
 bool waits(const proto::Submit& submit) { return (submit.flags & proto::Submit::wait_flag) != 0; }
-
-proto::Fault fault(ErrorKind kind, const TaskId& id, std::string_view what, std::string why,
-                   std::string fix) {
-  return {static_cast<std::uint8_t>(kind), "task " + to_string(id) + " " + std::string(what), std::move(why),
-          std::move(fix)};
-}
-
-EndedPtr in_codec(const EndedPtr& ended, Codec wanted) {
-  if (wanted != Codec::json || ended->report.codec == Codec::json || ended->json.empty()) return ended;
-  auto other = std::make_shared<Ended>(*ended);
-  other->report = report_for(*ended, wanted);
-  return other;
-}
 
 }  // namespace
 
@@ -227,6 +205,8 @@ void ExecutorRole::on_finished(Finished&& finished, Now now, Effects&) {
   slots_.learn(task->name, finished.elapsed);
   if (is_terminal(task->state)) {
     ++counters_.late_ends;
+  } else if (task->cancel_wanted) {
+    end_cancelled(*task, now);  // Whatever it came to: nobody wants it.
   } else if (finished.error && task->deadline && *task->deadline <= now.at) {
     slots_.mark_started(*task, now);
     expire(*task, now);  // What was stopped by its deadline can come back before the deadline's own timer.
@@ -253,6 +233,12 @@ void ExecutorRole::on_returned(const Returned& returned, Now now, Effects&) {
     task->state = TaskState::queued;
     task->attempt = 0;
     task->started_at = {};
+    if (task->cancel_wanted) {
+      ++waiting_;
+      end_cancelled(*task, now);
+      erase(*task);
+      continue;
+    }
     queue_.push_front(*id, task->submit.priority);
     ++waiting_;
   }
@@ -266,188 +252,6 @@ void ExecutorRole::recall(Now now, Effects& out) {
     due = slots_.recall_due();
   }
   if (due) out.wake_by(*due);
-}
-
-// ---- Ending -------------------------------------------------------------------------------------------
-
-void ExecutorRole::on_drain(TimePoint until, Now now, Effects&) {
-  drain_until_ = drain_until_ ? std::min(*drain_until_, until) : until;
-  do_due(now);
-}
-
-void ExecutorRole::on_tick(Now now, Effects&) { do_due(now); }
-
-void ExecutorRole::do_due(Now now) {
-  while (const auto id = deadlines_.pop_due(now.at)) {
-    TaskRecord* task = find(*id);
-    if (task && !is_terminal(task->state) && task->deadline && *task->deadline <= now.at) expire(*task, now);
-  }
-  if (drain_until_ && *drain_until_ <= now.at) lose_rest(now);
-  cache_.expire(now.at);
-}
-
-void ExecutorRole::expire(TaskRecord& task, Now now) {
-  ++counters_.expired;
-  const bool started = task.state == TaskState::running;
-  end(task,
-      {.state = TaskState::expired,
-       .fault = fault(ErrorKind::timed_out, task.submit.id, "expired",
-                      "its deadline passed while it " + std::string(started ? "ran" : "waited for a slot"),
-                      "give it more time, or add workers for '" + config_.self.serves[task.name] + "'")},
-      now);
-  if (task.place == Place::waiting) erase(task);
-}
-
-void ExecutorRole::lose_rest(Now now) {
-  if (live_ == 0) return;
-  std::vector<TaskRecord*> rest;
-  for (const auto& [id, task] : records_) {
-    if (!is_terminal(task->state)) rest.push_back(task);
-  }
-  for (TaskRecord* task : rest) {
-    ++counters_.lost;
-    end(*task,
-        {.state = TaskState::lost,
-         .fault =
-             fault(ErrorKind::lost, task->submit.id, "is lost", "the worker left before it ended",
-                   "submit it again if running it twice does no harm, or give workers more time to drain")},
-        now);
-    if (task->place == Place::waiting) erase(*task);
-  }
-}
-
-ExecutorRole::Outcome ExecutorRole::outcome_of(Finished&& finished, const TaskRecord& task) const {
-  Outcome outcome{.state = TaskState::success,
-                  .started_at = finished.started_at ? finished.started_at : task.started_at,
-                  .completed_at = finished.completed_at};
-  if (finished.error) {
-    outcome.state = TaskState::failure;
-    outcome.fault = proto::Fault::from(*finished.error);
-  } else if (const auto size = std::max(finished.result.bytes.size(), finished.json.size());
-             size > config_.payload_max) {
-    outcome.state = TaskState::failure;
-    outcome.fault =
-        fault(ErrorKind::invalid, task.submit.id, "has a result that is too large",
-              std::to_string(size) + " octets, the limit is " + std::to_string(config_.payload_max),
-              "return less, or a reference to the data");
-  } else {
-    outcome.result = std::move(finished.result);
-    outcome.json = std::move(finished.json);
-  }
-  return outcome;
-}
-
-/// Makes the end known and readable. The record is the caller's to erase when the executor has let go of it.
-void ExecutorRole::end(TaskRecord& task, Outcome&& outcome, Now now) {
-  TASKMESH_CHECK(may_move(task.state, outcome.state));
-  proto::Submit& submit = task.submit;
-  auto ended = make_recycled<Ended>();
-  describe(task, ended->report);
-  ended->report.state = outcome.state;
-  if (outcome.started_at) ended->report.started_at = outcome.started_at;
-  ended->report.completed_at = outcome.completed_at ? outcome.completed_at : now.wall;
-  ended->report.fault = std::move(outcome.fault);
-  ended->report.codec = outcome.result.codec;
-  ended->report.result = std::move(outcome.result.bytes);
-  ended->json = std::move(outcome.json);
-  ended->callback_address = std::move(submit.callback_address);
-  ended->callback_data = std::move(submit.callback_data);
-
-  task.state = outcome.state;
-  --live_;
-  live_bytes_ -= submit.args.size();
-  submit.args = {};
-  const auto over = [this](const TaskId& id) {
-    const TaskRecord* other = find(id);
-    return !other || is_terminal(other->state);
-  };
-  if (task.place == Place::waiting) {
-    --waiting_;
-    if (queue_.size() > 2 * waiting_ + 64) queue_.compact([&](const TaskId& id) { return !over(id); });
-  }
-  if (task.deadline) deadlines_.remove(over);
-  publish(task, ended, now);
-  task.waiters.clear();
-}
-
-/// First readable, then told.
-void ExecutorRole::publish(const TaskRecord& task, const EndedPtr& ended, Now now) {
-  const proto::Submit& submit = task.submit;
-  cache_.put(ended, submit.result_ttl_ms != 0 ? span_of_ms(submit.result_ttl_ms) : config_.result_ttl,
-             now.at);
-  for (const Waiter& waiter : task.waiters) {
-    if (!answers_.is_open(waiter.link)) continue;
-    outbox_.to_link(waiter.link, in_codec(ended, waiter.codec), now);
-    if (waiter.link == task.asked_on) answers_.told(waiter.link, submit.seq);
-  }
-  if (!ended->callback_address.empty()) outbox_.to_address(ended, now);
-}
-
-// ---- Telling ------------------------------------------------------------------------------------------
-
-void ExecutorRole::on_query(LinkId link, const proto::Query& query, Now now, Effects& out) {
-  if (query.ids.size() > limits::query_ids_max) {
-    ++counters_.bad_input;
-    out.send.push_back({link, proto::ErrorReport{.code = static_cast<std::uint16_t>(proto::Code::too_large),
-                                                 .about = static_cast<std::uint16_t>(proto::Type::query),
-                                                 .text = "a QUERY names at most " +
-                                                         std::to_string(limits::query_ids_max) + " ids"}});
-    return;
-  }
-  answers_.open(link);
-  for (const TaskId& id : query.ids) {
-    out.send.push_back({link, proto::Status{query.request, about(id, link, query, now)}});
-  }
-}
-
-proto::TaskReport ExecutorRole::about(const TaskId& id, LinkId link, const proto::Query& query, Now now) {
-  if (TaskRecord* task = find(id); task && !is_terminal(task->state)) {
-    if ((query.flags & proto::Query::wait_flag) != 0) add_waiter(*task, {link, query.reply_codec});
-    proto::TaskReport report;
-    describe(*task, report);
-    return report;
-  }
-  proto::TaskReport report{.id = id};
-  if (const EndedPtr ended = cache_.find(id, now.at)) {
-    report = report_for(*ended, query.reply_codec);
-  } else if (auto remembered = cache_.remembered(id)) {
-    report = std::move(*remembered);
-    report.submitted_at = submitted_at(id);
-    report.worker = config_.self.node;
-    report.worker_name = config_.self.name;
-  }
-  if (const auto callback = cache_.callback(id)) report.callback = *callback;
-  return report;
-}
-
-/// Of a task that has not ended.
-void ExecutorRole::describe(const TaskRecord& task, proto::TaskReport& report) const {
-  report.id = task.submit.id;
-  report.state = task.state;
-  report.callback = task.submit.callback_address.empty() ? CallbackState::none : CallbackState::pending;
-  report.attempt = task.attempt;
-  report.submitted_at = submitted_at(task.submit.id);
-  report.started_at = task.started_at;
-  report.worker = config_.self.node;
-  report.worker_name = config_.self.name;
-  report.name = config_.self.serves[task.name];
-}
-
-/// What is told to who waits for a task that ended long ago. Without even its state it counts as lost.
-EndedPtr ExecutorRole::remains_of(const TaskId& id, std::optional<proto::TaskReport> remembered) const {
-  auto ended = make_recycled<Ended>();
-  if (remembered) {
-    ended->report = std::move(*remembered);
-  } else {
-    ended->report = {.id = id, .state = TaskState::lost, .flags = proto::TaskReport::value_gone_flag};
-    ended->report.fault = fault(ErrorKind::lost, id, "ended, nobody knows how",
-                                "it was accepted here before, and its end is no longer remembered",
-                                "look for its effects before you submit it anew");
-  }
-  ended->report.submitted_at = submitted_at(id);
-  ended->report.worker = config_.self.node;
-  ended->report.worker_name = config_.self.name;
-  return ended;
 }
 
 // ---- Turns and links ----------------------------------------------------------------------------------

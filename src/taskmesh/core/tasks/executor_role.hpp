@@ -40,6 +40,7 @@ class ExecutorRole {
   /// `link` is greeted. Answers at the end of the turn: ACCEPTED, BUSY; REJECT at once.
   void on_submit(LinkId link, proto::Submit&& submit, Now now, Effects& out);
   void on_query(LinkId link, const proto::Query& query, Now now, Effects& out);
+  void on_cancel(LinkId link, const proto::Cancel& cancel, Now now, Effects& out);
   void on_finished(Finished&& finished, Now now, Effects& out);
   void on_returned(const Returned& returned, Now now, Effects& out);
   /// The link is gone: nobody waits there any more.
@@ -90,12 +91,15 @@ class ExecutorRole {
   // Ending.
   void do_due(Now now);
   void expire(TaskRecord& task, Now now);
+  void cancel(TaskRecord& task, Now now, Effects& out);
+  void end_cancelled(TaskRecord& task, Now now);
   void lose_rest(Now now);
   Outcome outcome_of(Finished&& finished, const TaskRecord& task) const;
   void end(TaskRecord& task, Outcome&& outcome, Now now);
   void publish(const TaskRecord& task, const EndedPtr& ended, Now now);
 
   // Telling.
+  void refuse_too_many(LinkId link, proto::Type type, Effects& out);
   void describe(const TaskRecord& task, proto::TaskReport& report) const;
   proto::TaskReport about(const TaskId& id, LinkId link, const proto::Query& query, Now now);
   EndedPtr remains_of(const TaskId& id, std::optional<proto::TaskReport> remembered) const;

@@ -27,7 +27,7 @@ void FlyingTask::reset() {
   submit.result_ttl.reset();
   more.clear();
   stage = Stage::free;
-  sent_before = bereaved = wait_said = acceptance_awaited = false;
+  sent_before = bereaved = wait_said = acceptance_awaited = cancel_wanted = false;
   refusals = 0;
   serial = seq = 0;
   worker = nullptr;

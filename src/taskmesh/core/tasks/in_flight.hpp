@@ -46,6 +46,7 @@ struct FlyingTask {
   bool bereaved = false;   ///< A worker died that had been asked and had not answered.
   bool wait_said = false;  ///< The worker has been asked to tell us the end.
   bool acceptance_awaited = false;
+  bool cancel_wanted = false;    ///< Before its SUBMIT was answered.
   std::uint8_t refusals = 0;     ///< REJECT(no_such_queue) so far.
   std::uint64_t serial = 0;      ///< Order of submission; never used twice.
   std::uint64_t seq = 0;         ///< Of the last SUBMIT, on the worker's link.

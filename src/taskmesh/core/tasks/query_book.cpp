@@ -40,6 +40,11 @@ proto::TaskReport lost_report(const TaskId& id, const std::string& name, NodeId 
   return report;
 }
 
+Cancellation cancellation(Token token, const proto::TaskReport& report) {
+  const bool stopping = (report.flags & proto::TaskReport::stopping_flag) != 0;
+  return {.token = token, .id = report.id, .state = report.state, .stopping = stopping};
+}
+
 void QueryBook::mark(std::uint64_t serial, Ask& ask) {
   if (ask.dirty) return;
   ask.dirty = true;
@@ -50,12 +55,12 @@ void QueryBook::wake_by(TimePoint at) {
   if (!due_ || at < *due_) due_ = at;
 }
 
-void QueryBook::ask(Token token, bool wait, Codec reply_codec, std::vector<Wanted> wanted, Now now,
+void QueryBook::ask(Token token, Kind kind, Codec reply_codec, std::vector<Wanted> wanted, Now now,
                     Effects& out) {
   const std::uint64_t serial = next_ask_++;
   Ask& ask = asks_[serial];
   ask.token = token;
-  ask.wait = wait;
+  ask.kind = kind;
   ask.reply_codec = reply_codec;
   ask.began = now.at;
   std::unordered_map<TaskId, std::uint32_t> seen;
@@ -68,8 +73,8 @@ void QueryBook::ask(Token token, bool wait, Codec reply_codec, std::vector<Wante
     ++ask.open;
     if (want.known) answer(ask, index, std::move(*want.known));
   }
-  by_token_[token] = serial;
-  if (wait) waits_.emplace(wanted.front().id, serial);
+  if (token != 0) by_token_[token] = serial;
+  if (kind == Kind::wait) waits_.emplace(wanted.front().id, serial);
   if (ask.open == 0) {
     finish(serial, ask, out);
   } else {
@@ -112,7 +117,7 @@ std::optional<QueryBook::Holder> QueryBook::on_status(NodeId node, proto::Status
     mark(serial, ask);
     return std::nullopt;
   }
-  if (ask.wait && !is_terminal(state)) {
+  if (ask.kind == Kind::wait && !is_terminal(state)) {
     Holder holder{ask.token, item.id, node, ask.reply_codec};
     drop(serial);
     return holder;
@@ -136,7 +141,9 @@ bool QueryBook::on_end(const proto::TaskReport& report, Effects& out) {
 
 void QueryBook::finish(std::uint64_t serial, Ask& ask, Effects& out) {
   TASKMESH_CHECK(ask.open == 0);
-  if (ask.wait) {
+  if (ask.kind == Kind::cancel) {
+    if (ask.token != 0) out.notify.emplace_back(cancellation(ask.token, ask.items.front().report));
+  } else if (ask.kind == Kind::wait) {
     out.notify.emplace_back(Completed{ask.token, std::move(ask.items.front().report)});
   } else {
     Answered answered{ask.token, {}};
@@ -151,7 +158,7 @@ void QueryBook::drop(std::uint64_t serial) {
   const auto found = asks_.find(serial);
   TASKMESH_CHECK(found != asks_.end());
   by_token_.erase(found->second.token);
-  if (found->second.wait) {
+  if (found->second.kind == Kind::wait) {
     const auto [first, last] = waits_.equal_range(found->second.items.front().id);
     const auto wait = std::find_if(first, last, [&](const auto& entry) { return entry.second == serial; });
     if (wait != last) waits_.erase(wait);
@@ -206,7 +213,7 @@ void QueryBook::say(std::uint64_t number, Request& request, const Ask& ask, Now 
   if (peer == nullptr || !reachable(*peer)) return;
   proto::Query query;
   query.request = number;
-  query.flags = ask.wait ? proto::Query::wait_flag : std::uint8_t{0};
+  query.flags = ask.kind == Kind::wait ? proto::Query::wait_flag : std::uint8_t{0};
   query.reply_codec = ask.reply_codec;
   std::vector<std::uint32_t> indexes;
   indexes.reserve(request.open.size());
@@ -215,7 +222,11 @@ void QueryBook::say(std::uint64_t number, Request& request, const Ask& ask, Now 
   for (const std::uint32_t index : indexes) query.ids.push_back(ask.items[index].id);
   request.sent_at = now.at;
   wake_by(now.at + limits::resend_after);
-  out.send.push_back({peer->link, std::move(query)});
+  if (ask.kind == Kind::cancel) {
+    out.send.push_back({peer->link, proto::Cancel{number, std::move(query.ids)}});
+  } else {
+    out.send.push_back({peer->link, std::move(query)});
+  }
 }
 
 bool QueryBook::may_say_unknown(const Ask& ask, TimePoint now) const {

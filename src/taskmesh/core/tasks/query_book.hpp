@@ -1,9 +1,11 @@
-// QueryBook: questions about task ids that are under way to workers.  Spec: proto/03-tasks.md section 7.
+// QueryBook: questions about task ids, and wishes to cancel them, that are under way to workers.
+// Spec: proto/03-tasks.md sections 7 and 8.
 //
 // Asks the holder where it is known, else every reachable worker; the first answer other than `unknown` wins,
 // `unknown` is said only after all have said so, and `lost` where the known holder is gone. Questions are
 // repeated until answered; workers that greet meanwhile are asked too. A waiting question ends with the end
-// of its task, or is handed back (Found) as soon as a worker turns out to hold the task.
+// of its task, or is handed back (Found) as soon as a worker turns out to hold the task. Cancelling asks the same
+// workers in the same way; the answer tells what became of the task.
 // Pure; one thread; `now.at` never decreases.
 #pragma once
 
@@ -38,8 +40,9 @@ class QueryBook {
     Codec reply_codec = Codec::cereal;
   };
 
-  /// `wait`: exactly one id, not known.
-  void ask(Token token, bool wait, Codec reply_codec, std::vector<Wanted> wanted, Now now, Effects& out);
+  enum class Kind : std::uint8_t { status, wait, cancel };
+  /// `wait` and `cancel`: exactly one id, not known. Token 0: nobody is told the answer.
+  void ask(Token token, Kind kind, Codec reply_codec, std::vector<Wanted> wanted, Now now, Effects& out);
   std::optional<Holder> on_status(NodeId node, proto::Status&& status, Effects& out);
   /// True if somebody waited here for that end.
   bool on_end(const proto::TaskReport& report, Effects& out);
@@ -63,7 +66,7 @@ class QueryBook {
   };
   struct Ask {
     Token token = 0;
-    bool wait = false;
+    Kind kind = Kind::status;
     bool dirty = false;
     Codec reply_codec = Codec::cereal;
     TimePoint began{};
@@ -103,6 +106,9 @@ class QueryBook {
   std::vector<std::uint64_t> dirty_;
   std::optional<TimePoint> due_;  // When on_tick has to look at all of them.
 };
+
+/// What a report says to who cancels.
+Cancellation cancellation(Token token, const proto::TaskReport& report);
 
 /// What a client says of a task whose worker is gone.
 proto::TaskReport lost_report(const TaskId& id, const std::string& name, NodeId worker,

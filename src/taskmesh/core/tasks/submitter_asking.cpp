@@ -39,7 +39,7 @@ void SubmitterRole::on_query(QueryTasks&& query, Now now, Effects& out) {
   std::vector<QueryBook::Wanted> wanted;
   wanted.reserve(query.ids.size());
   for (const TaskId& id : query.ids) wanted.push_back(look_up(id, now));
-  questions_.ask(query.token, false, query.reply_codec, std::move(wanted), now, out);
+  questions_.ask(query.token, QueryBook::Kind::status, query.reply_codec, std::move(wanted), now, out);
 }
 
 void SubmitterRole::wait_for(const TaskId& id, const QueryTasks& query, Now now, Effects& out) {
@@ -54,7 +54,7 @@ void SubmitterRole::wait_for(const TaskId& id, const QueryTasks& query, Now now,
   }
   std::vector<QueryBook::Wanted> one;
   one.push_back(std::move(wanted));
-  questions_.ask(query.token, true, query.reply_codec, std::move(one), now, out);
+  questions_.ask(query.token, QueryBook::Kind::wait, query.reply_codec, std::move(one), now, out);
 }
 
 /// A question found the holder, and the holder now knows that we wait: like a task of our own from here on.
@@ -136,7 +136,7 @@ void SubmitterRole::on_await_accepted(const AwaitAccepted& await, Now, Effects& 
 }
 
 void SubmitterRole::on_abandon(const Abandon& abandon, Now now, Effects& out) {
-  if (questions_.abandon(abandon.token)) return;
+  if (questions_.abandon(abandon.token) || abandon_cancel(abandon.token)) return;
   std::erase_if(flushes_, [&](const Flush& flush) { return flush.token == abandon.token; });
   if (const auto asked = acceptance_tokens_.find(abandon.token); asked != acceptance_tokens_.end()) {
     const auto tokens = acceptance_.find(asked->second);

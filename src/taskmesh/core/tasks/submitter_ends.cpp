@@ -56,6 +56,7 @@ void SubmitterRole::complete(std::uint32_t slot, proto::TaskReport&& report, Eff
   }
   if (task.name != nullptr) waiting_.remove(slot);
   remember_recent(task.submit.id, report.worker);
+  if (task.cancel_wanted) tell_cancels(report, out);
   // A worker says `lost` when it leaves: it may not have the time to reach the listener.
   if (report.state == TaskState::lost) tell_listener(task, report);
   for (const Token token : task.more) {
@@ -101,6 +102,7 @@ void SubmitterRole::finish_here(std::uint32_t slot, proto::TaskReport&& report, 
   }
   if (task.name != nullptr) waiting_.remove(slot);
   remember_end(report);
+  if (task.cancel_wanted) tell_cancels(report, out);
   if (!worker_tells) tell_listener(task, report);
   for (const Token token : task.more) {
     tokens_.erase(token);

@@ -102,11 +102,14 @@ void SubmitterRole::settle_answer(FlyingTask& task) {
 void SubmitterRole::accept(std::uint32_t slot, Now now, Effects& out) {
   FlyingTask& task = tasks_.at(slot);
   WorkerLink& worker = *task.worker;
+  const bool cancelled = task.cancel_wanted;
+  const TaskId id = task.submit.id;
   settle_answer(task);
   tell_accepted(task, worker.node, out);
   if (!task.awaited()) {
-    remember_holder(task.submit.id, worker);
+    remember_holder(id, worker);
     tasks_.erase(slot);
+    if (cancelled) cancel_accepted(id, now, out);
     return;
   }
   task.submit.args = Payload{};
@@ -116,6 +119,8 @@ void SubmitterRole::accept(std::uint32_t slot, Now now, Effects& out) {
   tasks_.unlink(slot);
   tasks_.append(worker.held, slot);
   if (!task.wait_said) ask_one(slot, worker, out);
+  task.cancel_wanted = false;
+  if (cancelled) cancel_accepted(id, now, out);
 }
 
 void SubmitterRole::on_accepted(LinkId link, const proto::Accepted& accepted, Now now, Effects& out) {
@@ -127,15 +132,15 @@ void SubmitterRole::on_accepted(LinkId link, const proto::Accepted& accepted, No
 }
 
 /// It waits for a place again, before those that were never sent.
-void SubmitterRole::take_back(std::uint32_t slot) {
+void SubmitterRole::take_back(std::uint32_t slot, Now now, Effects& out) {
   FlyingTask& task = tasks_.at(slot);
+  if (task.cancel_wanted) return end_cancelled(slot, now, out);
   settle_answer(task);
   tasks_.unlink(slot);
   waiting_.push(slot, true);
 }
 
 void SubmitterRole::on_busy(LinkId link, const proto::Busy& busy, Now now, Effects& out) {
-  static_cast<void>(out);
   WorkerLink* worker = worker_at(link);
   if (worker == nullptr) return;
   loads_.on_answer(worker->node, busy.load, now.at);
@@ -149,7 +154,7 @@ void SubmitterRole::on_busy(LinkId link, const proto::Busy& busy, Now now, Effec
   placement_.pause(worker->node, worker->busy_until);
   for_each_answered(*worker, busy.seqs, [&](std::uint32_t slot) {
     ++counters_.busy;
-    take_back(slot);
+    take_back(slot, now, out);
   });
 }
 
@@ -162,7 +167,7 @@ void SubmitterRole::on_reject(LinkId link, const proto::Reject& reject, Now now,
     ++counters_.rejected;
     const bool elsewhere = reject.code == static_cast<std::uint16_t>(proto::Code::no_such_queue);
     if (elsewhere && ++task.refusals < refusals_max) {
-      take_back(slot);
+      take_back(slot, now, out);
     } else {
       // Nobody calls an address that a worker has refused.
       if (reject.code == static_cast<std::uint16_t>(proto::Code::callback_refused)) {
@@ -283,7 +288,7 @@ void SubmitterRole::on_worker_gone(WorkerLink& worker, bool left, Now now, Effec
       end_lost(worker.sent.head, worker, now, out);
     } else {
       task.bereaved = task.bereaved || !left;
-      take_back(worker.sent.head);
+      take_back(worker.sent.head, now, out);
     }
   }
   while (!worker.held.empty()) end_lost(worker.held.head, worker, now, out);

@@ -58,6 +58,7 @@ class SubmitterRole {
   void on_query(QueryTasks&& query, Now now, Effects& out);
   void on_await_accepted(const AwaitAccepted& await, Now now, Effects& out);
   void on_abandon(const Abandon& abandon, Now now, Effects& out);
+  void on_cancel(const CancelTask& cancel, Now now, Effects& out);
 
   // From workers; `link` is one of ours, greeted.
   void on_accepted(LinkId link, const proto::Accepted& accepted, Now now, Effects& out);
@@ -112,7 +113,7 @@ class SubmitterRole {
   void forget_answered(WorkerLink& worker);
   void settle_answer(FlyingTask& task);
   void accept(std::uint32_t slot, Now now, Effects& out);
-  void take_back(std::uint32_t slot);
+  void take_back(std::uint32_t slot, Now now, Effects& out);
   void on_held_status(WorkerLink& worker, proto::Status&& status, Now now, Effects& out);
 
   // Ends (submitter_ends.cpp).
@@ -135,6 +136,13 @@ class SubmitterRole {
   void hold_for(const QueryBook::Holder& holder, Now now);
   void add_token(std::uint32_t slot, Token token);
   void remove_token(std::uint32_t slot, Token token);
+
+  // Cancelling (submitter_cancel.cpp).
+  void ask_cancel(Token token, const TaskId& id, Now now, Effects& out);
+  void end_cancelled(std::uint32_t slot, Now now, Effects& out);
+  void cancel_accepted(const TaskId& id, Now now, Effects& out);
+  void tell_cancels(const proto::TaskReport& report, Effects& out);
+  bool abandon_cancel(Token token);
 
   // Workers.
   void on_worker_greeted(const PeerChange& change, Now now, Effects& out);
@@ -166,6 +174,8 @@ class SubmitterRole {
   std::unordered_map<TaskId, std::vector<Token>> acceptance_;  // Waiting for ACCEPTED.
   std::unordered_map<Token, TaskId> acceptance_tokens_;
   std::vector<Flush> flushes_;
+  std::unordered_map<TaskId, std::vector<Token>> cancels_;  // Waiting for an answer to SUBMIT.
+  std::unordered_map<Token, TaskId> cancel_tokens_;
 
   HolderRing holders_;                                  // Accepted, nobody waits.
   std::unordered_map<TaskId, proto::TaskReport> ends_;  // Told by this client itself.

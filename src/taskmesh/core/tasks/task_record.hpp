@@ -7,8 +7,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "taskmesh/base/recycler.hpp"
 #include "taskmesh/core/types.hpp"
 
 namespace taskmesh::core {
@@ -31,6 +34,21 @@ inline proto::TaskReport report_for(const Ended& ended, Codec wanted) {
     report.result = ended.json;
   }
   return report;
+}
+
+/// The end in the form that an asker wants, shared where it is in that form already.
+inline EndedPtr in_codec(const EndedPtr& ended, Codec wanted) {
+  if (wanted != Codec::json || ended->report.codec == Codec::json || ended->json.empty()) return ended;
+  auto other = make_recycled<Ended>(*ended);
+  other->report = report_for(*ended, wanted);
+  return other;
+}
+
+/// "task <id> <what>", because of `why`.
+inline proto::Fault fault_of(ErrorKind kind, const TaskId& id, std::string_view what, std::string why,
+                             std::string fix) {
+  return {static_cast<std::uint8_t>(kind), "task " + to_string(id) + " " + std::string(what), std::move(why),
+          std::move(fix)};
 }
 
 /// A link that asked to be told the end, and the form it wants the result in.
@@ -58,7 +76,8 @@ struct TaskRecord {
   Duration expected{};  ///< While handed over: its expected time; zero: long or unknown.
   TimePoint handed_over{};
   TimePoint in_slot_since{};
-  bool moved_up = false;  ///< In a slot since another one ended: perhaps not started yet.
+  bool moved_up = false;       ///< In a slot since another one ended: perhaps not started yet.
+  bool cancel_wanted = false;  ///< Its attempt was asked to stop; it ends as cancelled when that returns.
   WallTime started_at;
   LinkId asked_on;  ///< Link of the last SUBMIT for it.
   std::vector<Waiter> waiters;

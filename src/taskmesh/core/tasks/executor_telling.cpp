@@ -1,0 +1,94 @@
+// ExecutorRole: what is told to who asks: QUERY and CANCEL.
+#include <memory>
+#include <utility>
+
+#include "taskmesh/core/tasks/executor_role.hpp"
+
+namespace taskmesh::core {
+
+namespace {
+
+WallTime submitted_at(const TaskId& id) { return {static_cast<std::int64_t>(created_unix_ms(id)) * 1000}; }
+
+}  // namespace
+
+void ExecutorRole::on_query(LinkId link, const proto::Query& query, Now now, Effects& out) {
+  if (query.ids.size() > limits::query_ids_max) return refuse_too_many(link, proto::Type::query, out);
+  answers_.open(link);
+  for (const TaskId& id : query.ids) {
+    out.send.push_back({link, proto::Status{query.request, about(id, link, query, now)}});
+  }
+}
+
+void ExecutorRole::on_cancel(LinkId link, const proto::Cancel& cancel, Now now, Effects& out) {
+  if (cancel.ids.size() > limits::query_ids_max) return refuse_too_many(link, proto::Type::cancel, out);
+  answers_.open(link);
+  for (const TaskId& id : cancel.ids) {
+    if (TaskRecord* task = find(id); task && !is_terminal(task->state)) this->cancel(*task, now, out);
+    proto::TaskReport report = about(id, link, {}, now);
+    report.result = {};  // Who cancels does not want it.
+    report.codec = Codec::none;
+    out.send.push_back({link, proto::Status{cancel.request, std::move(report)}});
+  }
+}
+
+void ExecutorRole::refuse_too_many(LinkId link, proto::Type type, Effects& out) {
+  ++counters_.bad_input;
+  out.send.push_back({link, proto::ErrorReport{.code = static_cast<std::uint16_t>(proto::Code::too_large),
+                                               .about = static_cast<std::uint16_t>(type),
+                                               .text = "one record names at most " +
+                                                       std::to_string(limits::query_ids_max) + " ids"}});
+}
+
+proto::TaskReport ExecutorRole::about(const TaskId& id, LinkId link, const proto::Query& query, Now now) {
+  if (TaskRecord* task = find(id); task && !is_terminal(task->state)) {
+    if ((query.flags & proto::Query::wait_flag) != 0) add_waiter(*task, {link, query.reply_codec});
+    proto::TaskReport report;
+    describe(*task, report);
+    return report;
+  }
+  proto::TaskReport report{.id = id};
+  if (const EndedPtr ended = cache_.find(id, now.at)) {
+    report = report_for(*ended, query.reply_codec);
+  } else if (auto remembered = cache_.remembered(id)) {
+    report = std::move(*remembered);
+    report.submitted_at = submitted_at(id);
+    report.worker = config_.self.node;
+    report.worker_name = config_.self.name;
+  }
+  if (const auto callback = cache_.callback(id)) report.callback = *callback;
+  return report;
+}
+
+/// Of a task that has not ended.
+void ExecutorRole::describe(const TaskRecord& task, proto::TaskReport& report) const {
+  report.id = task.submit.id;
+  report.state = task.state;
+  report.callback = task.submit.callback_address.empty() ? CallbackState::none : CallbackState::pending;
+  if (task.cancel_wanted) report.flags |= proto::TaskReport::stopping_flag;
+  report.attempt = task.attempt;
+  report.submitted_at = submitted_at(task.submit.id);
+  report.started_at = task.started_at;
+  report.worker = config_.self.node;
+  report.worker_name = config_.self.name;
+  report.name = config_.self.serves[task.name];
+}
+
+/// What is told to who waits for a task that ended long ago. Without even its state it counts as lost.
+EndedPtr ExecutorRole::remains_of(const TaskId& id, std::optional<proto::TaskReport> remembered) const {
+  auto ended = make_recycled<Ended>();
+  if (remembered) {
+    ended->report = std::move(*remembered);
+  } else {
+    ended->report = {.id = id, .state = TaskState::lost, .flags = proto::TaskReport::value_gone_flag};
+    ended->report.fault = fault_of(ErrorKind::lost, id, "ended, nobody knows how",
+                                   "it was accepted here before, and its end is no longer remembered",
+                                   "look for its effects before you submit it anew");
+  }
+  ended->report.submitted_at = submitted_at(id);
+  ended->report.worker = config_.self.node;
+  ended->report.worker_name = config_.self.name;
+  return ended;
+}
+
+}  // namespace taskmesh::core
