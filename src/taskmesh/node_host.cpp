@@ -63,10 +63,9 @@ void introduce(core::NodeConfig& node) {
   node.seed = io::random_u64();
 }
 
-/// Joins the mesh: the runtime directory of this host, and seeds elsewhere.
-Result<void> join(const HostOptions& options, core::NodeConfig& node,
-                  std::vector<std::unique_ptr<io::Discovery>>& out) {
-  if (options.mesh.empty()) return {};
+/// Joins what is on this host, and makes this node known there.
+Result<void> join_host(const HostOptions& options, core::NodeConfig& node,
+                       std::vector<std::unique_ptr<io::Discovery>>& out) {
   auto directory = io::HostDirectory::open(options.mesh);
   if (!directory) return fail(std::move(directory.error()));
   node.token = (*directory)->token();
@@ -80,6 +79,18 @@ Result<void> join(const HostOptions& options, core::NodeConfig& node,
     if (!published) return published;
   }
   out.push_back(std::move(*directory));
+  return {};
+}
+
+/// Joins the mesh: the runtime directory of this host, and seeds elsewhere.
+Result<void> join(const HostOptions& options, core::NodeConfig& node,
+                  std::vector<std::unique_ptr<io::Discovery>>& out) {
+  if (options.mesh.empty()) return {};
+  if (options.token) {
+    node.token = *options.token;
+  } else if (auto joined = join_host(options, node, out); !joined) {
+    return joined;
+  }
   if (options.seeds.empty()) return {};
   auto seeds = io::Seeds::open(options.seeds, !options.insecure);
   if (!seeds) return fail(std::move(seeds.error()));
@@ -110,6 +121,7 @@ Result<std::unique_ptr<NodeHost>> NodeHost::start(HostOptions options, HostHooks
   if (options.make_executor) impl->executor = options.make_executor(impl->reactor.mailbox());
   parts.executor = impl->executor.get();
   parts.notify = std::move(hooks.notify);
+  parts.noted = std::move(hooks.noted);
   parts.turned = [host = impl.get(), turned = std::move(hooks.turned)](const core::Node& node) {
     if (host->reactor_thread.load(std::memory_order_relaxed) == std::thread::id{}) {
       host->reactor_thread = std::this_thread::get_id();

@@ -33,6 +33,8 @@ struct HostOptions {
   std::vector<std::string> seeds;
   std::string token_file;
   bool insecure = false;
+  /// Given: the runtime directory is left alone, this is the mesh token, and the seeds are all there is.
+  std::optional<std::string> token = {};
   std::optional<LogLevel> log = {};  ///< Unset: $TASKMESH_LOG, else warning.
   /// Workers only: where attempts run; finished ones go into the mailbox.
   std::function<std::unique_ptr<io::Executor>(io::Mailbox&)> make_executor = {};
@@ -42,7 +44,9 @@ struct HostHooks {
   /// What the node tells; the vector is empty afterwards.
   std::function<void(std::vector<core::Notice>&)> notify;
   /// After every turn.
-  std::function<void(const core::Node&)> turned;
+  std::function<void(const core::Node&)> turned = {};
+  /// Each life-cycle line, beside the log.
+  std::function<void(const core::Noted&)> noted = {};
 };
 
 class NodeHost {

@@ -15,6 +15,7 @@ Verb result_verb();
 Verb workers_verb();
 Verb listen_verb();
 Verb config_verb();
+Verb doctor_verb();
 Verb completion_verb();
 Verb man_verb();
 Verb bench_verb();

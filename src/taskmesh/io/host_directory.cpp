@@ -26,22 +26,17 @@ constexpr Duration look_every_unaided = 250ms;  // Without inotify: its instance
 constexpr Duration look_again_after = 20ms;     // A file is told closed just before its lock is dropped.
 constexpr Duration leftover_age = 1min;
 constexpr std::size_t mesh_name_bytes = 64;
-constexpr std::string_view suffix = ".json";
 constexpr std::string_view temporary_suffix = ".tmp";
-constexpr std::size_t id_digits = 32;
-
-std::string file_name(const NodeId& node) { return to_string(node) + std::string(suffix); }
-
-/// The node that an entry's name claims; nil if it is no entry's name.
-NodeId node_of(std::string_view name) {
-  if (name.size() != id_digits + suffix.size() || !name.ends_with(suffix)) return {};
-  const auto id = NodeId::parse(name.substr(0, id_digits));
-  return id && file_name(*id) == name ? *id : NodeId{};
-}
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value != nullptr ? value : "";
+}
+
+/// Where the meshes of this user are on a host without $XDG_RUNTIME_DIR.
+std::string temporary_root() {
+  const std::string base = environment("TMPDIR");
+  return (base.empty() ? "/tmp" : base) + "/taskmesh-" + std::to_string(::geteuid());
 }
 
 }  // namespace
@@ -60,15 +55,17 @@ Result<void> check_mesh_name(std::string_view mesh) {
 }
 
 std::string runtime_directory(std::string_view mesh) {
-  std::string base = environment("XDG_RUNTIME_DIR");
-  if (!base.empty()) {
-    base += "/taskmesh/";
-  } else {
-    base = environment("TMPDIR");
-    if (base.empty()) base = "/tmp";
-    base += "/taskmesh-" + std::to_string(::geteuid()) + "/";
-  }
-  return base + std::string(mesh);
+  const std::string base = environment("XDG_RUNTIME_DIR");
+  return (base.empty() ? temporary_root() : base + "/taskmesh") + "/" + std::string(mesh);
+}
+
+std::vector<std::string> other_runtime_roots() {
+  const std::string base = environment("XDG_RUNTIME_DIR");
+  const std::string usual = "/run/user/" + std::to_string(::geteuid());
+  std::vector<std::string> roots;
+  if (!base.empty()) roots.push_back(temporary_root());
+  if (base != usual) roots.push_back(usual + "/taskmesh");
+  return roots;
 }
 
 HostDirectory::HostDirectory(std::string path, UniqueFd directory, std::string token)
@@ -100,7 +97,7 @@ Result<void> HostDirectory::publish(HostEntry entry) {
 
 /// Written and locked under another name first: whoever sees the entry sees it whole and held.
 Result<void> HostDirectory::write_entry() {
-  const std::string name = file_name(own_->node);
+  const std::string name = entry_file(own_->node);
   const std::string temporary = "." + name + std::string(temporary_suffix);
   UniqueFd file(::openat(directory_.get(), temporary.c_str(),
                          O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600));
@@ -116,7 +113,7 @@ Result<void> HostDirectory::write_entry() {
 
 bool HostDirectory::published() const {
   struct stat status {};
-  return ::fstatat(directory_.get(), file_name(own_->node).c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
+  return ::fstatat(directory_.get(), entry_file(own_->node).c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 // ---- Watching -------------------------------------------------------------------------------------------
@@ -151,7 +148,7 @@ void HostDirectory::look(std::vector<core::Event>& out) {
   bad_.clear();
   for (const std::string& name : list()) {
     if (name.ends_with(temporary_suffix)) remove_leftover(name);
-    const NodeId node = node_of(name);
+    const NodeId node = entry_node(name);
     if (!node || known_.contains(name) || (own_ && own_->node == node)) continue;
     consider(name, out);
   }
@@ -202,7 +199,7 @@ void HostDirectory::consider(const std::string& name, std::vector<core::Event>& 
   UniqueFd file(::openat(directory_.get(), name.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
   if (!file) return ignore(name, identity);
   const auto text = read_all(file.get(), limits::directory_entry_bytes);
-  auto parsed = text ? parse_entry(*text, node_of(name)) : std::nullopt;
+  auto parsed = text ? parse_entry(*text, entry_node(name)) : std::nullopt;
   if (!parsed) return ignore(name, identity);
   if (life_lock_is_free(file.get())) {
     ::unlinkat(directory_.get(), name.c_str(), 0);
@@ -246,7 +243,7 @@ void HostDirectory::remove_leftover(const std::string& name) const {
 }
 
 void HostDirectory::stop() {
-  if (own_ && own_file_) ::unlinkat(directory_.get(), file_name(own_->node).c_str(), 0);
+  if (own_ && own_file_) ::unlinkat(directory_.get(), entry_file(own_->node).c_str(), 0);
   own_.reset();
   own_file_.reset();
   if (poller_ == nullptr) return;

@@ -32,6 +32,8 @@ Result<std::string> read_token(const std::string& path);
 
 /// Where a mesh's directory is, whether or not it exists.
 std::string runtime_directory(std::string_view mesh);
+/// Where the meshes of this user's other sessions may be: started with another XDG_RUNTIME_DIR, or without one.
+std::vector<std::string> other_runtime_roots();
 
 class HostDirectory final : public Discovery {
  public:

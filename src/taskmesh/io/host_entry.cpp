@@ -13,6 +13,9 @@ namespace taskmesh::io {
 
 namespace {
 
+constexpr std::string_view suffix = ".json";
+constexpr std::size_t id_digits = 32;
+
 std::string own_pid_namespace() {
   std::array<char, 64> text{};
   const ssize_t size = ::readlink("/proc/self/ns/pid", text.data(), text.size());
@@ -29,6 +32,14 @@ std::optional<std::uint64_t> number_at(const Json& json, std::string_view name) 
 }
 
 }  // namespace
+
+std::string entry_file(const NodeId& node) { return to_string(node) + std::string(suffix); }
+
+NodeId entry_node(std::string_view name) {
+  if (name.size() != id_digits + suffix.size() || !name.ends_with(suffix)) return {};
+  const auto id = NodeId::parse(name.substr(0, id_digits));
+  return id && entry_file(*id) == name ? *id : NodeId{};
+}
 
 std::string entry_text(const HostEntry& entry) {
   JsonWriter json;

@@ -27,6 +27,11 @@ struct ParsedEntry {
   int pid = 0;  ///< 0: none that we could watch.
 };
 
+/// The name of a node's file.
+std::string entry_file(const NodeId& node);
+/// The node that a file's name claims; nil if it is no entry's name.
+NodeId entry_node(std::string_view name);
+
 /// The entry of this process, with a line's end.
 std::string entry_text(const HostEntry& entry);
 

@@ -119,6 +119,7 @@ void Reactor::deliver_notices() {
   std::erase_if(effects_.notify, [this](const core::Notice& notice) {
     const auto* noted = std::get_if<core::Noted>(&notice);
     if (noted != nullptr) log_.write(noted->warning ? LogLevel::warning : LogLevel::info, noted->text);
+    if (noted != nullptr && parts_.noted) parts_.noted(*noted);
     return noted != nullptr;
   });
   if (!effects_.notify.empty() && parts_.notify) parts_.notify(effects_.notify);

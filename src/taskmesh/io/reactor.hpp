@@ -43,6 +43,7 @@ struct ReactorParts {
   Executor* executor = nullptr;  ///< Workers only.
   NoticeSink notify;
   TurnHook turned = {};
+  std::function<void(const core::Noted&)> noted = {};  ///< Beside the log. Same rules as NoticeSink.
 };
 
 /// Everything that is counted, as it was after some recent turn.

@@ -49,14 +49,18 @@ Result<void> check_private(int fd, const std::string& path, mode_t wanted) {
 }
 
 /// One level, made where it is missing. `parent` may be AT_FDCWD with an absolute name.
-Result<UniqueFd> open_level(int parent, const std::string& name, const std::string& path) {
-  if (::mkdirat(parent, name.c_str(), 0700) != 0 && errno != EEXIST) {
+Result<UniqueFd> open_level(int parent, const std::string& name, const std::string& path, bool make) {
+  if (make && ::mkdirat(parent, name.c_str(), 0700) != 0 && errno != EEXIST) {
     return fail(unavailable(path + " cannot be made"));
   }
   UniqueFd fd(::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd && (errno == ELOOP || errno == ENOTDIR)) {
     return fail({ErrorKind::refused, path + " is not used", "it is a link or a file, not a directory",
                  "remove it, or set XDG_RUNTIME_DIR to a directory of yours"});
+  }
+  if (!fd && errno == ENOENT) {
+    return fail({ErrorKind::not_found, path + " is not there", std::strerror(errno),
+                 "the first node of the mesh on this host makes it"});
   }
   if (!fd) return fail(unavailable(path + " cannot be opened"));
   if (auto checked = check_private(fd.get(), path, 0700); !checked) return fail(std::move(checked.error()));
@@ -100,14 +104,22 @@ struct flock whole_file(short type) {
 
 }  // namespace
 
-Result<UniqueFd> open_private_directory(const std::string& path) {
+namespace {
+
+Result<UniqueFd> open_two_levels(const std::string& path, bool make) {
   const std::size_t last = path.rfind('/');
   TASKMESH_CHECK(last != std::string::npos && last > 0);
   const std::string upper = path.substr(0, last);
-  auto level = open_level(AT_FDCWD, upper, upper);
+  auto level = open_level(AT_FDCWD, upper, upper, make);
   if (!level) return level;
-  return open_level(level->get(), path.substr(last + 1), path);
+  return open_level(level->get(), path.substr(last + 1), path, make);
 }
+
+}  // namespace
+
+Result<UniqueFd> open_private_directory(const std::string& path) { return open_two_levels(path, true); }
+
+Result<UniqueFd> open_existing_directory(const std::string& path) { return open_two_levels(path, false); }
 
 Result<std::string> shared_token(int directory, const std::string& path) {
   for (int i = 0; i < token_attempts; ++i) {

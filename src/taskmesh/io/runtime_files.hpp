@@ -16,6 +16,9 @@ namespace taskmesh::io {
 /// Opens the directory, making its last two levels (0700) where they are missing.
 Result<UniqueFd> open_private_directory(const std::string& path);
 
+/// The same, making nothing. Error also: not_found.
+Result<UniqueFd> open_existing_directory(const std::string& path);
+
 /// The token file of an open directory, made by whoever comes first.
 Result<std::string> shared_token(int directory, const std::string& path);
 

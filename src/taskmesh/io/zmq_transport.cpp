@@ -496,4 +496,12 @@ std::optional<Duration> ZmqTransport::retry_in() const {
   return impl_->blocked.empty() ? std::nullopt : std::optional<Duration>(blocked_retry);
 }
 
+ZmqVersion zmq_version() {
+  const auto text = [](int major, int minor, int patch) {
+    return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(patch);
+  };
+  const auto [major, minor, patch] = zmq::version();
+  return {text(major, minor, patch), text(ZMQ_VERSION_MAJOR, ZMQ_VERSION_MINOR, ZMQ_VERSION_PATCH)};
+}
+
 }  // namespace taskmesh::io

@@ -79,4 +79,11 @@ class ZmqTransport {
   std::unique_ptr<Impl> impl_;
 };
 
+/// The version of libzmq that is loaded, and the one that this was built with: "4.3.4".
+struct ZmqVersion {
+  std::string loaded;
+  std::string built;
+};
+ZmqVersion zmq_version();
+
 }  // namespace taskmesh::io
