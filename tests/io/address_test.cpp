@@ -82,6 +82,7 @@ TEST_CASE("beyond loopback a callback address passes only without the policy", "
   CHECK(io::is_loopback("tcp://127.0.0.1:1"));
   CHECK(io::is_loopback("ipc://@x"));
   CHECK_FALSE(io::is_loopback("tcp://192.0.2.7:1"));
+  CHECK_FALSE(io::is_loopback("tcp://localhost:1"));  // Not numeric.
   CHECK_FALSE(io::is_numeric_endpoint("tcp://localhost:1"));
   CHECK_FALSE(io::is_numeric_endpoint("tcp://example.org:1"));
 }
@@ -93,6 +94,11 @@ SCENARIO("binding stays on this machine unless somebody says otherwise", "[io][a
       REQUIRE(fixed);
       CHECK(fixed->endpoint(fixed->port_first) == "tcp://127.0.0.1:6000");
       CHECK(fixed->port_first == fixed->port_last);
+      const auto zoned = io::bind_address("tcp://[::1%1]:6000", false);
+      REQUIRE(zoned);
+      CHECK(zoned->endpoint(6000) == "tcp://[::1]:6000");
+      CHECK(io::bind_address("ipc://@" + std::string(106, 'x'), false));
+      CHECK_FALSE(io::bind_address("ipc://@" + std::string(107, 'x'), false));
       const auto any = io::bind_address("tcp://127.0.0.1:*", false);
       REQUIRE(any);
       CHECK(any->port_first == io::first_port);

@@ -22,7 +22,7 @@ namespace {
 
 constexpr std::string_view examples = "write for example tcp://127.0.0.1:6000 or ipc://@name";
 constexpr std::uint16_t ephemeral_first = 32'768;  // Linux's own default.
-constexpr std::size_t ipc_name_bytes = 107;        // With its @, which is a zero octet in sun_path: that holds 108.
+constexpr std::size_t ipc_name_bytes = 107;  // With its @, which is a zero octet in sun_path: that holds 108.
 
 /// An address taken apart, its name not resolved yet.
 struct Parts {
@@ -140,7 +140,9 @@ Resolved describe(const sockaddr* any) {
   ::inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
   std::string host = text.data();
   std::array<char, IF_NAMESIZE> zone{};
-  if (v6.sin6_scope_id != 0 && ::if_indextoname(v6.sin6_scope_id, zone.data()) != nullptr) {
+  // A zone means something for link-local addresses only; others are not understood with one.
+  const bool zoned = v6.sin6_scope_id != 0 && IN6_IS_ADDR_LINKLOCAL(&v6.sin6_addr);
+  if (zoned && ::if_indextoname(v6.sin6_scope_id, zone.data()) != nullptr) {
     host += "%" + std::string(zone.data());
   }
   return {"[" + host + "]", IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) != 0,
