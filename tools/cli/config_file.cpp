@@ -156,7 +156,7 @@ class Reader {
     }
     const auto meant = nearest(name, names);
     return wrong(at(line) + ": unknown setting '" + name.substr(0, 64) + "'",
-                 meant ? "did you mean " + *meant + "?" : "", see_config);
+                 meant ? "did you mean " + *meant + "?" : "there is no such setting", see_config);
   }
 
   std::vector<Setting> settings_;
