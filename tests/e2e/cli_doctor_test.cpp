@@ -94,6 +94,7 @@ SCENARIO("a directory that others can use is refused by nodes, and the doctor sa
   CHECK(directory["verdict"] == "problem");
   CHECK_THAT(directory["why"].get<std::string>(), Contains("its mode is 0755"));
   CHECK_THAT(directory["fix"].get<std::string>(), Contains("chmod 0700"));
+  CHECK(finding(result, "workers")["what"] == "those of this host were not looked for");
   CHECK(host.run({"workers"}).exit_code != 0);
 }
 
@@ -244,4 +245,16 @@ SCENARIO("what is no worker's entry is told, and touched by nobody", "[e2e][cli]
   const json result = examine(host);
   CHECK(finding(result, "entries")["what"] == name + " is ignored");
   CHECK(std::filesystem::exists(name));
+}
+
+SCENARIO("a clock that was set back is told", "[e2e][cli][doctor]") {
+  const Host host = make_host();
+  host.worker().signal(SIGTERM);  // It leaves directory and token, and no entry.
+  const std::string node(32, 'a');
+  std::ofstream(mesh_folder(host) + "/" + node + ".json")
+      << R"({"node":")" << node
+      << R"(","incarnation":4102444800000,"endpoints":["tcp://127.0.0.1:1"],"pid":1})";
+  const json clock = finding(examine(host), "clock");
+  CHECK(clock["verdict"] == "warning");
+  CHECK_THAT(clock["why"].get<std::string>(), Contains("2100-01-01") && Contains("the clock was set back"));
 }

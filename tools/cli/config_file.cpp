@@ -189,9 +189,10 @@ Result<std::string> read_text(int fd, const std::string& path) {
   return text;
 }
 
+/// One that cannot even be seen (another user's home, after su or sudo) is none; one that can be seen must be readable.
 bool exists(const std::string& path) {
   struct stat status {};
-  return ::stat(path.c_str(), &status) == 0 || (errno != ENOENT && errno != ENOTDIR);
+  return ::stat(path.c_str(), &status) == 0;
 }
 
 }  // namespace

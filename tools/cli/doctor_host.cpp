@@ -79,6 +79,7 @@ Finding token(const Patient& patient) {
     return {Verdict::ok, "token", patient.token_file + " holds a token"};
   }
   const io::HostSurvey& survey = patient.survey;
+  if (survey.trouble) return {Verdict::warning, "token", "not looked for", "the directory is not used"};
   if (!survey.usable()) return {Verdict::ok, "token", "none yet: the first node makes it"};
   if (!survey.token_trouble) return {Verdict::ok, "token", survey.path + "/token holds a token"};
   if (::access((survey.path + "/token").c_str(), F_OK) == 0) return problem("token", *survey.token_trouble);

@@ -103,6 +103,10 @@ std::optional<std::string> meant(const Patient& patient, const std::vector<io::S
 
 /// Nobody is published here: where are they?
 Findings nobody(const Patient& patient) {
+  if (patient.survey.trouble) {
+    return {
+        {Verdict::warning, "workers", "those of this host were not looked for", "the directory is not used"}};
+  }
   const std::string& path = patient.survey.path;
   const std::string root = path.substr(0, path.rfind('/'));
   const auto meshes = io::meshes_below(root);
