@@ -8,7 +8,8 @@ ClientOptions client_options(const Arguments& arguments) {
   options.seeds = arguments.list("--seed");
   options.token_file = arguments.text("--token-file");
   options.log = log_level(arguments);
-  options.flush_timeout = Duration::zero();  // Every verb waits for what it promises itself.
+  options.flush_timeout =
+      100ms;  // Every verb waits for what it promises; this hears that the rest is withdrawn.
   return options;
 }
 
