@@ -78,7 +78,8 @@ TEST_CASE("an unknown setting is refused with its line, and the nearest is named
   CHECK_THAT(complaint("slots = 1\n"), Contains("unknown setting 'slots': did you mean worker.slots?"));
   CHECK_THAT(complaint("[submit]\nmesh = \"a\"\n"),
              Contains("unknown setting 'submit.mesh': did you mean mesh?"));
-  CHECK_THAT(complaint("[teleport]\nto = 1\n"), Contains("t.toml:1: unknown setting 'teleport': there is no such setting"));
+  CHECK_THAT(complaint("[teleport]\nto = 1\n"),
+             Contains("t.toml:1: unknown setting 'teleport': there is no such setting"));
   CHECK_THAT(complaint("[worker.slots]\nx = 1\n"),
              Contains("worker.slots is a table: it takes a whole number"));
   CHECK_THAT(complaint("[[worker]]\nslots = 1\n"), Contains("unknown setting 'worker'"));
