@@ -63,8 +63,13 @@ Finding told(const std::string& check, const detail::Greeting& greeting, const s
 Findings published(const Patient& patient) {
   std::vector<std::string> endpoints;
   std::vector<const SurveyedEntry*> entries;
+  std::size_t further = 0;
   for (const SurveyedEntry& entry : patient.survey.entries) {
-    if (entry.state != SurveyedEntry::State::live || entries.size() == told_max) continue;
+    if (entry.state != SurveyedEntry::State::live) continue;
+    if (entries.size() == told_max) {
+      ++further;
+      continue;
+    }
     endpoints.push_back(entry.parsed.entry.endpoints.front());
     entries.push_back(&entry);
   }
@@ -78,6 +83,10 @@ Findings published(const Patient& patient) {
     findings.back() = {Verdict::problem, "workers", "another worker answers at " + endpoints[i],
                        "the one that is published there" + pid_text(entry) + " is bound to the same port",
                        "bind each worker to a port of its own"};
+  }
+  if (further > 0) {
+    findings.push_back(
+        {Verdict::ok, "workers", std::to_string(further) + " more are published and were not greeted"});
   }
   return findings;
 }
