@@ -1,42 +1,35 @@
 #include "taskmesh/async.hpp"
 
+#include "taskmesh/base/check.hpp"
 #include "taskmesh/base/recycler.hpp"
 
 namespace taskmesh::detail {
 
 void Ticket::finish(proto::TaskReport&& report) {
-  std::function<void(const proto::TaskReport&)> continuation;
-  {
-    const std::lock_guard lock(mutex_);
-    if (finished_) return;
-    report_ = std::move(report);
-    finished_ = true;
-    continuation = std::move(continuation_);
-    // Under the lock: the waiter may destroy this ticket as soon as it can take it.
-    ended_.notify_all();
-  }
-  if (continuation) continuation(report_);
+  report_ = std::move(report);
+  const State before = state_.exchange(State::finished, std::memory_order_acq_rel);
+  TASKMESH_CHECK(before != State::finished);
+  if (before == State::continued) continuation_(report_);
+  if (before != State::awaited) return;
+  { const std::lock_guard lock(mutex_); }  // Who looked before the exchange sleeps now, and hears it.
+  ended_.notify_all();
 }
 
-bool Ticket::finished() const {
-  const std::lock_guard lock(mutex_);
-  return finished_;
-}
+bool Ticket::finished() const { return state_.load(std::memory_order_acquire) == State::finished; }
 
 bool Ticket::wait(Duration budget) {
+  State open = State::open;
+  state_.compare_exchange_strong(open, State::awaited, std::memory_order_acq_rel);
   std::unique_lock lock(mutex_);
-  return ended_.wait_for(lock, budget, [this] { return finished_; });
+  return ended_.wait_for(lock, budget, [this] { return finished(); });
 }
 
 void Ticket::then(std::function<void(const proto::TaskReport&)> continuation) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!finished_) {
-      continuation_ = std::move(continuation);
-      return;
-    }
-  }
-  continuation(report_);
+  continuation_ = std::move(continuation);
+  State open = State::open;
+  if (state_.compare_exchange_strong(open, State::continued, std::memory_order_acq_rel)) return;
+  TASKMESH_CHECK(open == State::finished);  // At most one, and nobody who waits beside it.
+  continuation_(report_);
 }
 
 TicketPtr make_ticket() { return make_recycled<Ticket>(); }

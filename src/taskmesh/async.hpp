@@ -5,6 +5,7 @@
 // on.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <coroutine>
 #include <functional>
@@ -19,7 +20,8 @@ namespace taskmesh {
 
 namespace detail {
 
-/// Shared by a caller and the client's reactor: filled once, by the reactor.
+/// Shared by a caller and the client's reactor: filled once, by the reactor. A flood of tasks pays one atomic
+/// exchange for each; the lock is for callers that sleep on it.
 class Ticket {
  public:
   Ticket() = default;
@@ -27,7 +29,7 @@ class Ticket {
   Ticket& operator=(const Ticket&) = delete;
   virtual ~Ticket() = default;
 
-  /// The task has ended (or the client closes). Runs the continuation, if there is one.
+  /// The task has ended (or the client closes): once. Runs the continuation, if there is one.
   void finish(proto::TaskReport&& report);
   bool finished() const;
   /// Waits until `budget` has passed; true if finished.
@@ -38,11 +40,17 @@ class Ticket {
   void then(std::function<void(const proto::TaskReport&)> continuation);
 
  private:
-  mutable std::mutex mutex_;
-  std::condition_variable ended_;
-  bool finished_ = false;
+  enum class State : std::uint8_t {
+    open,       // Nobody has asked.
+    continued,  // continuation_ is there.
+    awaited,    // Callers sleep on ended_.
+    finished,   // report_ is there.
+  };
+  std::atomic<State> state_{State::open};
   proto::TaskReport report_;
   std::function<void(const proto::TaskReport&)> continuation_;
+  std::mutex mutex_;
+  std::condition_variable ended_;
 };
 using TicketPtr = std::shared_ptr<Ticket>;
 

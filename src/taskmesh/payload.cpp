@@ -40,13 +40,13 @@ Payload finish_cereal(wire::OutputArchive& archive) { return finish(Codec::cerea
 
 Payload finish_json(std::string text) { return finish(Codec::json, Bytes(std::move(text))); }
 
-Result<std::string_view> split_signature(const Payload& payload, std::string_view& signature) {
-  std::string_view bytes = payload.bytes.view();
+Result<std::string_view> split_signature(Codec codec, const Bytes& octets, std::string_view& signature) {
+  const std::string_view bytes = octets.view();
   const std::size_t length = bytes.empty() ? 0 : static_cast<unsigned char>(bytes.front());
-  if (payload.codec != Codec::cereal || bytes.size() < length + 1) {
+  if (codec != Codec::cereal || bytes.size() < length + 1) {
     return fail({.kind = ErrorKind::corrupt,
                  .what = "the payload cannot be read",
-                 .why = payload.codec == Codec::cereal ? "its type signature is cut off" : "it is not typed",
+                 .why = codec == Codec::cereal ? "its type signature is cut off" : "it is not typed",
                  .fix = "read it as Payload, or ask for it by the type it was written with"});
   }
   signature = bytes.substr(1, length);

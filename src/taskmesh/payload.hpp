@@ -29,7 +29,7 @@ struct Nothing {};
 Payload finish_cereal(wire::OutputArchive& archive);
 Payload finish_json(std::string text);
 /// Splits a cereal payload into signature and value bytes. Error: corrupt.
-Result<std::string_view> split_signature(const Payload& payload, std::string_view& signature);
+Result<std::string_view> split_signature(Codec codec, const Bytes& octets, std::string_view& signature);
 Error not_encodable(std::string_view why);
 Error wrong_arguments(std::string_view task, std::string_view why);
 Error wrong_types(std::string_view task, std::string_view got, std::string_view takes);
@@ -77,7 +77,7 @@ Result<Tuple> decode_args(std::string_view task, const Payload& args) {
       return values;
     }
     std::string_view got;
-    auto bytes = detail::split_signature(args, got);
+    auto bytes = detail::split_signature(args.codec, args.bytes, got);
     if (!bytes) return fail(detail::wrong_arguments(task, bytes.error().why));
     const std::string& takes = std::apply(
         [](const auto&... value) -> const std::string& { return detail::signature<decltype(value)...>(); },
@@ -124,30 +124,30 @@ Payload encode_result(const T& value, Codec codec) {
 /// A result as T: from cereal bytes of that type, or from JSON. T = Json takes either; T = Payload the bytes
 /// as they came; T = void ignores them. Error: invalid (another type), corrupt.
 template <class T>
-Result<T> decode_result(const Payload& payload) {
+Result<T> decode_result(Codec codec, const Bytes& octets) {
   if constexpr (std::is_void_v<T>) {
     return {};
   } else if constexpr (std::is_same_v<T, Payload>) {
-    return payload;
+    return Payload{codec, octets};
   } else if constexpr (std::is_same_v<T, Json>) {
-    return parse_json(detail::payload_to_json(payload), 2 * limits::payload_bytes);
+    return parse_json(detail::payload_to_json({codec, octets}), 2 * limits::payload_bytes);
   } else {
     try {
       T value{};
-      if (payload.codec == Codec::json) {
-        auto json = parse_json(payload.bytes.view());
+      if (codec == Codec::json) {
+        auto json = parse_json(octets.view());
         if (!json) return fail(std::move(json.error()));
         detail::read_json(*json, value);
         return value;
       }
       std::string_view got;
-      auto bytes = detail::split_signature(payload, got);
+      auto bytes = detail::split_signature(codec, octets, got);
       if (!bytes) return fail(std::move(bytes.error()));
       if (got != detail::signature<T>()) {
         return fail(detail::wrong_result("it is " + detail::describe_signature(got) + ", asked for was " +
                                          detail::describe_signature(detail::signature<T>())));
       }
-      wire::InputArchive archive(*bytes, payload.bytes.owner());
+      wire::InputArchive archive(*bytes, octets.owner());
       archive(value);
       archive.expect_end();
       return value;
@@ -155,6 +155,10 @@ Result<T> decode_result(const Payload& payload) {
       return fail(detail::wrong_result(error.what()));
     }
   }
+}
+template <class T>
+Result<T> decode_result(const Payload& payload) {
+  return decode_result<T>(payload.codec, payload.bytes);
 }
 
 }  // namespace taskmesh

@@ -49,26 +49,27 @@ namespace detail {
 /// Why a task in this state has no value; what the report says of it where it failed.
 Error error_of(const proto::TaskReport& report);
 
+template <class T>
+Result<T> outcome_of(const proto::TaskReport& report) {
+  const bool has_value =
+      report.state == TaskState::success && (report.flags & proto::TaskReport::value_gone_flag) == 0;
+  if (!has_value) return fail(error_of(report));
+  return decode_result<T>(report.codec, report.result);
+}
+
 /// The report with its value decoded.
 template <class T>
 TaskResult<T> to_result(const proto::TaskReport& report) {
-  TaskResult<T> result{.task_id = report.id,
-                       .state = report.state,
-                       .callback = report.callback,
-                       .attempt = report.attempt,
-                       .worker = report.worker_name,
-                       .worker_id = report.worker,
-                       .submitted_at = report.submitted_at,
-                       .started_at = report.started_at,
-                       .completed_at = report.completed_at};
-  const bool has_value =
-      report.state == TaskState::success && (report.flags & proto::TaskReport::value_gone_flag) == 0;
-  if (has_value) {
-    result.outcome = decode_result<T>({report.codec, report.result});
-  } else {
-    result.outcome = fail(error_of(report));
-  }
-  return result;
+  return {.task_id = report.id,
+          .state = report.state,
+          .callback = report.callback,
+          .attempt = report.attempt,
+          .worker = report.worker_name,
+          .worker_id = report.worker,
+          .submitted_at = report.submitted_at,
+          .started_at = report.started_at,
+          .completed_at = report.completed_at,
+          .outcome = outcome_of<T>(report)};
 }
 
 }  // namespace detail

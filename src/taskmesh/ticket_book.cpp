@@ -3,6 +3,8 @@
 #include <utility>
 #include <variant>
 
+#include "taskmesh/base/check.hpp"
+
 namespace taskmesh::detail {
 
 namespace {
@@ -18,6 +20,12 @@ core::Token token_of(const core::Notice& notice) {
       notice);
 }
 
+void fetch(const Ticket& ticket) {
+  constexpr std::size_t line_bytes = 64;
+  const auto* octets = reinterpret_cast<const char*>(&ticket);
+  for (std::size_t at = 0; at < sizeof ticket; at += line_bytes) __builtin_prefetch(octets + at, 1);
+}
+
 void finish(Ticket& ticket, core::Notice& notice) {
   if (auto* completed = std::get_if<core::Completed>(&notice))
     return ticket.finish(std::move(completed->report));
@@ -29,42 +37,87 @@ void finish(Ticket& ticket, core::Notice& notice) {
   ticket.finish({});
 }
 
+std::uint32_t place_of(core::Token token) { return static_cast<std::uint32_t>(token) - 1; }
+
 }  // namespace
 
-core::Token TicketBook::add(TicketPtr ticket) {
+TicketBook::Place& TicketBook::at(std::uint32_t number) const {
+  return (*pages_[number / page_places].load(std::memory_order_acquire))[number % page_places];
+}
+
+std::uint32_t TicketBook::take_place() {
   const std::lock_guard lock(mutex_);
-  const core::Token token = next_++;
-  tickets_.emplace(token, std::move(ticket));
+  ++size_;
+  if (!free_.empty()) {
+    const std::uint32_t number = free_.back();
+    free_.pop_back();
+    return number;
+  }
+  if (made_ % page_places == 0) {
+    TASKMESH_CHECK(made_ / page_places < pages_max);
+    owned_.push_back(std::make_unique<Page>());
+    pages_[made_ / page_places].store(owned_.back().get(), std::memory_order_release);
+  }
+  return made_++;
+}
+
+void TicketBook::give_back(const std::vector<std::uint32_t>& places) {
+  const std::lock_guard lock(mutex_);
+  free_.insert(free_.end(), places.begin(), places.end());
+  size_ -= places.size();
+}
+
+core::Token TicketBook::add(TicketPtr ticket) {
+  const std::uint32_t number = take_place();
+  const core::Token use = uses_.fetch_add(1, std::memory_order_relaxed);
+  const core::Token token = use << 32 | (number + 1);
+  Place& place = at(number);
+  place.ticket = std::move(ticket);
+  place.token.store(token, std::memory_order_release);
   return token;
 }
 
+/// Null: it was claimed before. The place is the claimer's to give back.
+TicketPtr TicketBook::claim(core::Token token) {
+  if (token == 0) return nullptr;
+  Place& place = at(place_of(token));
+  core::Token expected = token;
+  if (!place.token.compare_exchange_strong(expected, 0, std::memory_order_acq_rel)) return nullptr;
+  return std::move(place.ticket);
+}
+
 bool TicketBook::drop(core::Token token) {
-  const std::lock_guard lock(mutex_);
-  return tickets_.erase(token) > 0;
+  const TicketPtr ticket = claim(token);
+  if (!ticket) return false;
+  give_back({place_of(token)});
+  return true;
 }
 
 void TicketBook::answer(std::vector<core::Notice>& notices) {
-  std::vector<std::pair<TicketPtr, core::Notice*>> due;
-  due.reserve(notices.size());
-  {
-    const std::lock_guard lock(mutex_);
-    for (core::Notice& notice : notices) {
-      const auto it = tickets_.find(token_of(notice));
-      if (it == tickets_.end()) continue;
-      due.emplace_back(it->second, &notice);
-      tickets_.erase(it);
-    }
+  for (core::Notice& notice : notices) {
+    const core::Token token = token_of(notice);
+    TicketPtr ticket = claim(token);
+    if (!ticket) continue;
+    due_.emplace_back(std::move(ticket), &notice);
+    answered_.push_back(place_of(token));
   }
-  for (auto& [ticket, notice] : due) finish(*ticket, *notice);
+  give_back(answered_);
+  answered_.clear();
+  constexpr std::size_t ahead = 4;  // Tickets were last touched by who made them: fetch them in good time.
+  for (std::size_t i = 0; i < due_.size(); ++i) {
+    if (i + ahead < due_.size()) fetch(*due_[i + ahead].first);
+    finish(*due_[i].first, *due_[i].second);
+    due_[i].first.reset();
+  }
+  due_.clear();
 }
 
 void TicketBook::close(const Error& error) {
-  tsl::robin_map<core::Token, TicketPtr> left;
-  {
-    const std::lock_guard lock(mutex_);
-    left.swap(tickets_);
-  }
-  for (const auto& [token, ticket] : left) {
+  for (std::uint32_t number = 0; number < made_; ++number) {
+    const core::Token token = at(number).token.load(std::memory_order_acquire);
+    const TicketPtr ticket = claim(token);
+    if (!ticket) continue;
+    give_back({number});
     if (auto* answer = dynamic_cast<AnswerTicket*>(ticket.get())) answer->acceptance.error = error;
     proto::TaskReport report;
     report.fault = proto::Fault::from(error);
@@ -74,7 +127,7 @@ void TicketBook::close(const Error& error) {
 
 std::size_t TicketBook::size() const {
   const std::lock_guard lock(mutex_);
-  return tickets_.size();
+  return size_;
 }
 
 }  // namespace taskmesh::detail

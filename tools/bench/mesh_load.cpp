@@ -12,6 +12,7 @@ namespace taskmesh::bench {
 namespace {
 
 constexpr auto patience = limits::wait_budget;
+constexpr auto look_again = std::chrono::milliseconds(1);
 constexpr std::uint64_t clock_stride = 64;
 constexpr std::size_t read_back_count = 32;
 constexpr char filler = 'x';
@@ -55,7 +56,8 @@ Call<std::string> MeshLoad::next_call(std::uint64_t& number) {
 }
 
 void MeshLoad::check(const TaskResult<std::string>& result, std::uint64_t number) {
-  checked_.fetch_add(1, std::memory_order_relaxed);
+  // One thread checks at a time: the reactor in a flood, the caller otherwise.
+  checked_.store(checked_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   if (!result.outcome) {
     failed_.fetch_add(1, std::memory_order_relaxed);
   } else if (!is_payload(*result.outcome, number, load_.payload_bytes)) {
@@ -82,20 +84,34 @@ Latency MeshLoad::round_trips() {
 /// A full window is waited for until half of it is free, so that the feeder is woken once per half window and
 /// not once per answer.
 void MeshLoad::enter() {
-  if (under_way_.load(std::memory_order_relaxed) >= load_.window) wait_until_below(load_.window / 2 + 1);
-  under_way_.fetch_add(1, std::memory_order_relaxed);
+  if (sent_ - answered_seen_ >= load_.window) {
+    answered_seen_ = answered_count_.load(std::memory_order_acquire);
+    if (sent_ - answered_seen_ >= load_.window) wait_for_answers(sent_ - load_.window / 2);
+  }
+  ++sent_;
 }
 
+/// On the reactor's thread, which alone writes the count.
 void MeshLoad::leave() {
-  const std::uint64_t left = under_way_.fetch_sub(1, std::memory_order_acq_rel) - 1;
-  if (left != load_.window / 2 && left != 0) return;
+  const std::uint64_t count = answered_count_.load(std::memory_order_relaxed) + 1;
+  answered_count_.store(count, std::memory_order_release);
+  const std::uint64_t wanted = wanted_.load(std::memory_order_relaxed);
+  if (wanted == 0 || count < wanted) return;
   { const std::lock_guard lock(mutex_); }
   answered_.notify_one();
 }
 
-bool MeshLoad::wait_until_below(std::uint64_t under_way) {
+bool MeshLoad::wait_for_answers(std::uint64_t count) {
   std::unique_lock lock(mutex_);
-  const bool answered = answered_.wait_for(lock, patience, [&] { return under_way_.load() < under_way; });
+  wanted_ = count;
+  const auto give_up = Clock::now() + patience;
+  const auto there = [&] { return answered_count_.load(std::memory_order_acquire) >= count; };
+  // Looks again each millisecond: the reactor may have passed `count` before it saw what is wanted.
+  while (!answered_.wait_for(lock, look_again, there) && Clock::now() < give_up) {
+  }
+  const bool answered = there();
+  wanted_ = 0;
+  answered_seen_ = answered_count_.load();
   if (!answered) ++failed_;
   return answered;
 }
@@ -110,7 +126,7 @@ double MeshLoad::flood() {
       leave();
     });
   }
-  wait_until_below(1);
+  wait_for_answers(sent_);
   return slice.rate();
 }
 

@@ -41,7 +41,7 @@ class MeshLoad {
   void check(const TaskResult<std::string>& result, std::uint64_t number);
   void enter();
   void leave();
-  bool wait_until_below(std::uint64_t under_way);
+  bool wait_for_answers(std::uint64_t count);
   void read_back(const std::vector<std::pair<TaskId, std::uint64_t>>& tasks);
 
   const Load load_;
@@ -49,8 +49,12 @@ class MeshLoad {
   std::atomic<std::uint64_t> checked_{0};
   std::atomic<std::uint64_t> wrong_{0};
   std::atomic<std::uint64_t> failed_{0};
-  std::atomic<std::uint64_t> under_way_{0};
-  std::mutex mutex_;  // For the feeder that waits for answers, no more.
+  // Of a flood. The feeder and the reactor write different counts, so that neither pays for the other's.
+  std::uint64_t sent_ = 0;
+  std::uint64_t answered_seen_ = 0;
+  alignas(64) std::atomic<std::uint64_t> answered_count_{0};
+  std::atomic<std::uint64_t> wanted_{0};  // The feeder sleeps until so many are answered; 0: it does not.
+  alignas(64) std::mutex mutex_;          // For the feeder that waits for answers, no more.
   std::condition_variable answered_;
   Client client_;  // Last: its thread uses all of the above.
 };

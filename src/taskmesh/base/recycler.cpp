@@ -71,28 +71,35 @@ void release(Magazine& magazine) {
 
 /// What one thread has at hand of one size: two magazines, so that taking and giving in turns at the edge of
 /// one does not run to the depot each time.
-struct Shelf {
+class Shelf {
+ public:
   Magazine current;
   Magazine other;
 
   void* take(std::size_t size) {
-    if (current.empty()) {
-      std::swap(current, other);
-      if (current.empty() && !depot_of(size).take(current)) {
-        return ::operator new((size + 1) * step_bytes);
-      }
-    }
+    if (current.empty() && !fill(size)) return ::operator new((size + 1) * step_bytes);
     return current.pieces[--current.count];
   }
   void give(std::size_t size, void* piece) {
-    if (current.full()) {
-      std::swap(current, other);
-      if (current.full()) {
-        if (!depot_of(size).give(current)) release(current);
-        current.count = 0;
-      }
-    }
+    if (current.full()) make_room(size);
     current.pieces[current.count++] = piece;
+  }
+
+ private:
+  bool fill(std::size_t size) {
+    if (!other.empty()) {
+      std::swap(current, other);
+      return true;
+    }
+    return depot_of(size).take(current);
+  }
+  void make_room(std::size_t size) {
+    if (other.empty()) {
+      std::swap(current, other);
+      return;
+    }
+    if (!depot_of(size).give(current)) release(current);
+    current.count = 0;
   }
 };
 

@@ -4,10 +4,19 @@
 
 namespace taskmesh::core {
 
+LoadView::Row* LoadView::find(NodeId node) const {
+  if (last_ != nullptr && last_node_ == node) return last_;
+  const auto at = rows_.find(node);
+  if (at == rows_.end()) return nullptr;
+  last_node_ = node;
+  last_ = &at->second;
+  return last_;
+}
+
 LoadView::Row& LoadView::make_row(NodeId node) {
-  const auto [at, made] = rows_.try_emplace(node);
-  if (made) ++version_;
-  return at->second;
+  if (Row* known = find(node)) return *known;
+  ++version_;
+  return rows_[node];
 }
 
 void LoadView::on_answer(NodeId node, const proto::Load& load, TimePoint now) {
@@ -28,12 +37,11 @@ void LoadView::on_heartbeat(NodeId node, const proto::Load& load, TimePoint now)
 void LoadView::placed(NodeId node) { ++make_row(node).unanswered; }
 
 void LoadView::answered(NodeId node, std::size_t count) {
-  const auto at = rows_.find(node);
-  if (at == rows_.end()) return;
-  at->second.unanswered -= std::min(count, at->second.unanswered);
+  if (Row* known = find(node)) known->unanswered -= std::min(count, known->unanswered);
 }
 
 void LoadView::forget(NodeId node) {
+  last_ = nullptr;
   if (rows_.erase(node) > 0) ++version_;
 }
 
@@ -52,9 +60,6 @@ std::size_t LoadView::unanswered(NodeId node) const {
   return known == nullptr ? 0 : known->unanswered;
 }
 
-const LoadView::Row* LoadView::row(NodeId node) const {
-  const auto at = rows_.find(node);
-  return at == rows_.end() ? nullptr : &at->second;
-}
+const LoadView::Row* LoadView::row(NodeId node) const { return find(node); }
 
 }  // namespace taskmesh::core

@@ -133,7 +133,17 @@ void ExecutorRole::accept(LinkId link, proto::Submit&& submit, std::uint32_t nam
   ++waiting_;
   ++live_;
   live_bytes_ += task.submit.args.size();
-  answers_.accepted(link, task.submit.seq);
+  if (waits(task.submit) && ends_at_once(task)) {
+    answers_.accepted_soon(link, task.submit.seq, now.at + limits::accepted_within);
+  } else {
+    answers_.accepted(link, task.submit.seq);
+  }
+}
+
+/// A known short one, with little before it: by the time ACCEPTED is due, its end may be there.
+bool ExecutorRole::ends_at_once(const TaskRecord& task) const {
+  if (slots_.expected(task.name) == Duration::zero()) return false;
+  return static_cast<Duration::rep>(queued()) * slots_.usual() < limits::accepted_within * slots_.total();
 }
 
 void ExecutorRole::reject(LinkId link, const proto::Submit& submit, proto::Code code, const Error& error,
@@ -262,7 +272,7 @@ void ExecutorRole::on_turn_end(const proto::Load& load, Now now, Effects& out) {
   do_due(now);
   for (const auto& settled : outbox_.take_settled()) cache_.set_callback(settled.id, settled.state);
   hand_over(now, out);
-  answers_.flush(load, out);
+  answers_.flush(load, now, out);
   recall(now, out);
   if (const auto next = deadlines_.next()) out.wake_by(*next);
   if (drain_until_ && live_ > 0) out.wake_by(*drain_until_);

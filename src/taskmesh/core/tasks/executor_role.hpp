@@ -75,6 +75,7 @@ class ExecutorRole {
 
   // Accepting.
   bool answer_known(LinkId link, const proto::Submit& submit, SeenIds::Answer answer, Now now);
+  bool ends_at_once(const TaskRecord& task) const;
   bool refuse_for_now(LinkId link, const proto::Submit& submit);
   bool full(const proto::Submit& submit) const;
   Duration room_expected_in() const;

@@ -13,28 +13,37 @@ constexpr std::size_t sweep_slack = 4'096;
 
 }  // namespace
 
-void FlyingTask::reset() {
-  constexpr std::size_t small = 64;
+/// What holds memory goes, and nobody finds it by its old number any more. The rest is for renew().
+void FlyingTask::release() {
   submit.args = {};
-  for (std::string* text : {&submit.name, &submit.callback_address, &submit.callback_data}) {
-    text->clear();
-    if (text->capacity() > small) text->shrink_to_fit();
-  }
-  submit.wait = false;
-  submit.token = 0;
-  submit.deadline.reset();
-  submit.time_limit.reset();
-  submit.result_ttl.reset();
+  submit.callback_address = {};
+  submit.callback_data = {};
+  submit.terms.reset();
   more.clear();
   stage = Stage::free;
+  serial = 0;
+}
+
+void FlyingTask::renew(std::uint64_t number, Now now) {
   sent_before = bereaved = wait_said = acceptance_awaited = cancel_wanted = false;
   refusals = 0;
-  serial = seq = 0;
+  serial = number;
+  seq = 0;
   worker = nullptr;
   bytes = 0;
+  submitted_at = now.at;
+  submitted_wall = now.wall;
   deadline = give_up_at = TimePoint::max();
   unknown_at.reset();
   name = nullptr;
+}
+
+/// The next task will take this one: it was last touched long ago.
+void InFlight::fetch_next() {
+  constexpr std::size_t line_bytes = 64;
+  if (free_.empty()) return;
+  const auto* octets = reinterpret_cast<const char*>(&slab_[free_.back()]);
+  for (std::size_t at = 0; at < sizeof(FlyingTask); at += line_bytes) __builtin_prefetch(octets + at, 1);
 }
 
 std::uint32_t InFlight::allocate(const TaskId& id, Now now) {
@@ -48,10 +57,8 @@ std::uint32_t InFlight::allocate(const TaskId& id, Now now) {
   }
   const bool inserted = index_.insert({id, slot}).second;
   TASKMESH_CHECK(inserted);
-  FlyingTask& task = slab_[slot];
-  task.serial = next_serial_++;
-  task.submitted_at = now.at;
-  task.submitted_wall = now.wall;
+  slab_[slot].renew(next_serial_++, now);
+  fetch_next();
   return slot;
 }
 
@@ -74,6 +81,7 @@ std::uint32_t InFlight::insert(SubmitTask&& submit, Now now) {
 std::uint32_t InFlight::adopt(const TaskId& id, Codec reply_codec, Now now) {
   const std::uint32_t slot = allocate(id, now);
   FlyingTask& task = slab_[slot];
+  task.submit = {};
   task.submit.id = id;
   task.submit.reply_codec = reply_codec;
   task.submit.wait = true;
@@ -88,7 +96,7 @@ std::uint32_t InFlight::find(const TaskId& id) const {
 void InFlight::erase(std::uint32_t slot) {
   unlink(slot);
   index_.erase(slab_[slot].submit.id);
-  slab_[slot].reset();
+  slab_[slot].release();
   free_.push_back(slot);
 }
 

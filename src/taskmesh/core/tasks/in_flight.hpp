@@ -69,8 +69,10 @@ struct FlyingTask {
   bool awaited() const {
     return submit.token != 0 || !more.empty() || (submit.wait && !submit.callback_address.empty());
   }
-  /// As new, but for what insert() and adopt() overwrite anyway. Keeps small storage.
-  void reset();
+  /// Its task is over.
+  void release();
+  /// As new, but for `submit` and the lists.
+  void renew(std::uint64_t number, Now now);
   bool pending() const { return stage == Stage::waiting || stage == Stage::sent; }
 };
 
@@ -117,6 +119,7 @@ class InFlight {
     }
   };
 
+  void fetch_next();
   std::uint32_t allocate(const TaskId& id, Now now);
   void track_counter(std::uint32_t slot);
   bool open(const Counter& entry) const;

@@ -43,11 +43,16 @@ const Placement::Candidates& Placement::candidates(std::string_view name) {
   if (seen_members_ != membership_.version() || seen_loads_ != loads_.version() ||
       by_name_.size() >= cached_names_max) {
     by_name_.clear();
+    last_name_ = nullptr;
     seen_members_ = membership_.version();
     seen_loads_ = loads_.version();
   }
+  if (last_name_ != nullptr && last_name_->first == name) return last_name_->second;
   const auto known = by_name_.find(name);
-  if (known != by_name_.end()) return known->second;
+  if (known != by_name_.end()) {
+    last_name_ = &*known;
+    return known->second;
+  }
   std::string key{name};
   Candidates found;
   membership_.for_each([&](const Peer& peer) {
@@ -57,7 +62,7 @@ const Placement::Candidates& Placement::candidates(std::string_view name) {
     if (!peer.routable()) return;
     const NodeId node = peer.member.node;
     found.routable.push_back(
-        {node, peer.link, peer.window_records, peer.window_bytes, loads_.row(node), &lanes_[node]});
+        {node, peer.link, peer.window_records, peer.window_bytes, loads_.row(node), &lane(node)});
   });
   return by_name_.emplace(std::move(key), std::move(found)).first->second;
 }
@@ -92,7 +97,15 @@ Placement::Choice Placement::choose(std::string_view name, std::size_t bytes, Ti
   return {Verdict::placed, best->node, best->link};
 }
 
-void Placement::pause(NodeId node, TimePoint until) { lanes_[node].paused_until = until; }
+Placement::Lane& Placement::lane(NodeId node) {
+  if (last_lane_ == nullptr || last_node_ != node) {
+    last_lane_ = &lanes_[node];
+    last_node_ = node;
+  }
+  return *last_lane_;
+}
+
+void Placement::pause(NodeId node, TimePoint until) { lane(node).paused_until = until; }
 
 void Placement::resume(NodeId node) {
   const auto at = lanes_.find(node);
@@ -128,14 +141,21 @@ std::vector<std::string> Placement::nearest_names(std::string_view name) const {
   return names;
 }
 
-void Placement::sent_bytes(NodeId node, std::size_t bytes) { lanes_[node].bytes += bytes; }
+void Placement::sent_bytes(NodeId node, std::size_t bytes) { lane(node).bytes += bytes; }
 
 void Placement::answered_bytes(NodeId node, std::size_t bytes) {
-  const auto at = lanes_.find(node);
-  if (at != lanes_.end()) at->second.bytes -= std::min(bytes, at->second.bytes);
+  if (last_lane_ == nullptr || last_node_ != node) {
+    const auto at = lanes_.find(node);
+    if (at == lanes_.end()) return;
+    last_lane_ = &at->second;
+    last_node_ = node;
+  }
+  last_lane_->bytes -= std::min(bytes, last_lane_->bytes);
 }
 
 void Placement::forget(NodeId node) {
+  last_lane_ = nullptr;
+  last_name_ = nullptr;
   if (lanes_.erase(node) > 0) by_name_.clear();
 }
 

@@ -72,12 +72,16 @@ class Placement {
   };
 
   const Candidates& candidates(std::string_view name);
+  Lane& lane(NodeId node);
   static bool has_room(const Candidate& candidate, std::size_t bytes, TimePoint now);
 
   const Membership& membership_;
   const LoadView& loads_;
   Random random_;
   std::unordered_map<NodeId, Lane> lanes_;
+  NodeId last_node_;  // A flood looks at one lane and one name again and again.
+  Lane* last_lane_ = nullptr;
+  std::pair<const std::string, Candidates>* last_name_ = nullptr;
   std::unordered_map<std::string, Candidates, NameHash, std::equal_to<>> by_name_;  // Void after a change of:
   std::uint64_t seen_members_ = ~0ULL;
   std::uint64_t seen_loads_ = ~0ULL;

@@ -9,6 +9,16 @@ namespace taskmesh::core {
 
 namespace {
 
+/// A batch is at most this many, and this part of all: 1 where few results are kept.
+constexpr std::size_t batch_max = 32;
+constexpr std::size_t batch_part = 1'024;
+constexpr std::size_t line_bytes = 64;
+
+void fetch(const void* object, std::size_t bytes) {
+  const auto* octets = static_cast<const char*>(object);
+  for (std::size_t at = 0; at < bytes; at += line_bytes) __builtin_prefetch(octets + at, 1);
+}
+
 std::uint64_t size_of(const Ended& ended) {
   const proto::Fault& fault = *ended.report.fault;
   return ended.report.result.size() + ended.json.size() + ended.callback_address.size() +
@@ -19,6 +29,7 @@ std::uint64_t size_of(const Ended& ended) {
 
 ResultCache::ResultCache(std::size_t results_max, std::uint64_t bytes_max, std::size_t remembered_max)
     : results_max_(std::max<std::size_t>(results_max, 1)),
+      batch_(std::clamp<std::size_t>(results_max_ / batch_part, 1, batch_max)),
       bytes_max_(bytes_max),
       remembered_max_(remembered_max) {
   TASKMESH_CHECK(results_max_ + remembered_max_ < none);
@@ -53,7 +64,29 @@ void ResultCache::put(EndedPtr ended, Duration ttl, TimePoint now) {
   ++size_;
   bytes_ += entry.bytes;
   if (!next_expiry_ || entry.expires < *next_expiry_) next_expiry_ = entry.expires;
-  while (size_ > 1 && (size_ > results_max_ || bytes_ > bytes_max_)) drop_value(used_.oldest);
+  make_room();
+}
+
+void ResultCache::make_room() {
+  if (size_ > results_max_) {
+    fetch_ahead();
+    for (std::size_t i = 0; i < batch_; ++i) drop_value(used_.oldest);
+  }
+  while (size_ > 1 && bytes_ > bytes_max_) drop_value(used_.oldest);
+}
+
+void ResultCache::fetch_ahead() const {
+  Index index = used_.oldest;
+  for (std::size_t i = 0; i < batch_; ++i) {
+    const Ended* const ended = entries_[index].ended.get();
+    fetch(ended, sizeof *ended);
+    index = entries_[index].use.newer;
+  }
+  index = used_.oldest;
+  for (std::size_t i = 0; i < batch_; ++i) {
+    fetch(entries_[index].ended->report.result.owner().get(), 1);
+    index = entries_[index].use.newer;
+  }
 }
 
 EndedPtr ResultCache::find(const TaskId& id, TimePoint now) {

@@ -2,7 +2,9 @@
 // goes first. What goes leaves its state behind (no value), in a second bounded table.  proto/03-tasks.md 4.
 //
 // The newest result is kept even if it alone is above bytes_max: what is told can be read.
-// Pure; one thread; `now` never decreases. Every call but expire() takes constant time.
+// A large cache makes room for a batch of results at a time: what goes is cold, and a batch of it is fetched from
+// memory side by side.
+// Pure; one thread; `now` never decreases. Every call but expire() takes constant time on average.
 #pragma once
 
 #include <tsl/robin_map.h>
@@ -69,10 +71,13 @@ class ResultCache {
   void append(List& list, Links Entry::*links, Index index);
   void remove(List& list, Links Entry::*links, Index index);
   Index new_entry();
+  void make_room();
+  void fetch_ahead() const;
   void drop_value(Index index);
   void erase(Index index);
 
   std::size_t results_max_;
+  std::size_t batch_;
   std::uint64_t bytes_max_;
   std::size_t remembered_max_;
   std::vector<Entry> entries_;

@@ -85,7 +85,6 @@ void Slots::learn(std::uint32_t name, Duration elapsed) {
   usual_ = usual_ == Duration::zero() ? elapsed : slowly(usual_, elapsed);
 }
 
-/// Zero: unknown, or too long to be handed over ahead.
 Duration Slots::expected(std::uint32_t name) const {
   const Duration estimate = estimates_[name];
   return estimate <= limits::short_task ? estimate : Duration::zero();

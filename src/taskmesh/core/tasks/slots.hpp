@@ -49,6 +49,8 @@ class Slots {
   std::uint32_t free() const { return total_ - in_slots_; }
   /// The task that occupies its slot longest; null if all are free.
   const TaskRecord* oldest() const { return slot_list_.oldest; }
+  /// What an attempt of that name takes; zero: unknown, or too long to be handed over ahead.
+  Duration expected(std::uint32_t name) const;
   /// What an attempt took lately, over all names.
   Duration usual() const { return usual_; }
 
@@ -59,7 +61,6 @@ class Slots {
     void append(TaskRecord& task);
     void remove(TaskRecord& task);
   };
-  Duration expected(std::uint32_t name) const;
   void put_into_slot(TaskRecord& task, Now now);
   std::uint32_t overdue(TimePoint now) const;
 

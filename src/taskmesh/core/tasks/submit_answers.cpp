@@ -8,6 +8,9 @@ namespace taskmesh::core {
 
 namespace {
 
+/// Ends that come out of order leave holes; beyond this many it is cheaper to say ACCEPTED.
+constexpr std::size_t soon_ranges_max = 64;
+
 void add(std::vector<proto::Range>& ranges, std::uint64_t seq) {
   if (!ranges.empty() && ranges.back().last + 1 == seq) {
     ranges.back().last = seq;
@@ -16,17 +19,17 @@ void add(std::vector<proto::Range>& ranges, std::uint64_t seq) {
   }
 }
 
-void take_out(std::vector<proto::Range>& ranges, std::uint64_t seq) {
-  // Usually it came last.
-  for (std::size_t i = ranges.size(); i-- > 0;) {
-    proto::Range& range = ranges[i];
-    if (seq < range.first || seq > range.last) continue;
-    const proto::Range after{seq + 1, range.last};
-    range.last = seq - 1;
-    if (after.first <= after.last) ranges.insert(ranges.begin() + static_cast<std::ptrdiff_t>(i) + 1, after);
-    if (ranges[i].first > ranges[i].last) ranges.erase(ranges.begin() + static_cast<std::ptrdiff_t>(i));
-    return;
+/// False: it is not there.
+bool take_out(std::vector<proto::Range>& ranges, std::uint64_t seq) {
+  for (auto range = ranges.begin(); range != ranges.end(); ++range) {
+    if (seq < range->first || seq > range->last) continue;
+    const proto::Range before{range->first, seq - 1};
+    range->first = seq + 1;
+    if (range->first > range->last) range = ranges.erase(range);
+    if (before.first <= before.last) ranges.insert(range, before);
+    return true;
   }
+  return false;
 }
 
 /// In order, and without numbers said twice.
@@ -67,6 +70,7 @@ void SubmitAnswers::close(LinkId link) {
   const auto found = links_.find(link);
   if (found == links_.end()) return;
   std::erase(dirty_, &found->second);
+  std::erase(soon_, &found->second);
   last_ = nullptr;
   links_.erase(found);
 }
@@ -75,6 +79,23 @@ void SubmitAnswers::accepted(LinkId link, std::uint64_t seq) {
   Link& to = at(link);
   add(to.accepted, seq);
   mark(to);
+}
+
+void SubmitAnswers::accepted_soon(LinkId link, std::uint64_t seq, TimePoint by) {
+  Link& to = at(link);
+  if (to.soon.empty()) {
+    to.soon_by = by;
+    if (std::find(soon_.begin(), soon_.end(), &to) == soon_.end()) soon_.push_back(&to);
+  }
+  add(to.soon, seq);
+  if (to.soon.size() > soon_ranges_max) say_soon(to);
+}
+
+/// What was held back is owed now.
+void SubmitAnswers::say_soon(Link& link) {
+  link.accepted.insert(link.accepted.end(), link.soon.begin(), link.soon.end());
+  link.soon.clear();
+  mark(link);
 }
 
 void SubmitAnswers::busy(LinkId link, std::uint64_t seq, proto::Code code, Duration retry_after) {
@@ -86,11 +107,19 @@ void SubmitAnswers::busy(LinkId link, std::uint64_t seq, proto::Code code, Durat
 }
 
 void SubmitAnswers::told(LinkId link, std::uint64_t seq) {
-  if (is_open(link)) take_out(at(link).accepted, seq);
+  if (!is_open(link)) return;
+  Link& of = at(link);
+  if (!take_out(of.soon, seq)) take_out(of.accepted, seq);
+  if (of.soon.size() > soon_ranges_max) say_soon(of);
 }
 
-void SubmitAnswers::flush(const proto::Load& load, Effects& out) {
+void SubmitAnswers::flush(const proto::Load& load, Now now, Effects& out) {
   constexpr std::array codes{proto::Code::busy, proto::Code::draining};
+  std::erase_if(soon_, [&](Link* link) {
+    if (!link->soon.empty() && link->soon_by <= now.at) say_soon(*link);
+    if (!link->soon.empty()) out.wake_by(link->soon_by);
+    return link->soon.empty();
+  });
   for (Link* link : dirty_) {
     link->dirty = false;
     if (!link->accepted.empty()) {

@@ -1,6 +1,8 @@
 // SubmitAnswers: what the SUBMITs of one turn are answered with, gathered per link, so that a batch of them
 // is one ACCEPTED.  Spec: proto/03-tasks.md section 4.
 //
+// A task whose end is expected at once needs no ACCEPTED of its own: it is held back until the NOTIFY says it, or
+// its time has come. So a short task costs its submitter one record and one wake-up, not two.
 // Also knows which links are there, so that nobody is told anything on a link that is gone. Pure; one thread.
 #pragma once
 
@@ -22,12 +24,15 @@ class SubmitAnswers {
   void close(LinkId link);
 
   void accepted(LinkId link, std::uint64_t seq);
+  /// As accepted, but not before `by`: until then the end may be told instead. `by` never decreases.
+  void accepted_soon(LinkId link, std::uint64_t seq, TimePoint by);
   /// `code`: busy or draining.
   void busy(LinkId link, std::uint64_t seq, proto::Code code, Duration retry_after);
   /// A NOTIFY leaves in this turn and says it: ACCEPTED need not.
   void told(LinkId link, std::uint64_t seq);
-  /// Sends them: one ACCEPTED and, per code, one BUSY for each link that is owed one.
-  void flush(const proto::Load& load, Effects& out);
+  /// Sends them: one ACCEPTED and, per code, one BUSY for each link that is owed one. Sets wake_at for those
+  /// that are held back.
+  void flush(const proto::Load& load, Now now, Effects& out);
 
  private:
   struct Refused {
@@ -38,14 +43,18 @@ class SubmitAnswers {
     LinkId id;
     bool dirty = false;
     std::vector<proto::Range> accepted;
+    std::vector<proto::Range> soon;  // Held back until soon_by.
+    TimePoint soon_by{};
     std::array<Refused, 2> refused;  // By busy, draining.
   };
   Link& at(LinkId link);
   void mark(Link& link);
+  void say_soon(Link& link);
 
   std::unordered_map<LinkId, Link> links_;
   std::vector<Link*> dirty_;
-  Link* last_ = nullptr;  // Records come in batches from one link.
+  std::vector<Link*> soon_;  // Hold something back, or did a moment ago.
+  Link* last_ = nullptr;     // Records come in batches from one link.
 };
 
 }  // namespace taskmesh::core

@@ -46,10 +46,11 @@ void SubmitterRole::place(Now now, Effects& out) {
   for (std::uint32_t slot = waiting_.front(); slot != no_slot; slot = waiting_.front()) {
     const FlyingTask& task = tasks_.at(slot);
     const auto choice = placement_.choose(task.submit.name, task.bytes, now.at);
-    const auto worker = workers_.find(choice.node);
-    if (choice.verdict == Placement::Verdict::placed && worker != workers_.end() && worker->second->ready) {
+    WorkerLink* const worker =
+        choice.verdict == Placement::Verdict::placed ? worker_at(choice.link) : nullptr;
+    if (worker != nullptr) {
       waiting_.remove(slot);
-      send(slot, *worker->second, now, out);
+      send(slot, *worker, now, out);
     } else {
       waiting_.block(slot, choice.verdict == Placement::Verdict::not_served);
     }

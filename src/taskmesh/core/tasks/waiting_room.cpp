@@ -45,7 +45,10 @@ std::uint32_t WaitingRoom::front_of(const WaitingName& name) const {
 std::uint64_t WaitingRoom::key_of(const WaitingName& name) const {
   const std::uint32_t slot = front_of(name);
   if (slot == no_slot) return 0;
-  const FlyingTask& task = tasks_.at(slot);
+  return key_of(tasks_.at(slot));
+}
+
+std::uint64_t WaitingRoom::key_of(const FlyingTask& task) {
   return static_cast<std::uint64_t>(task.submit.priority) << 62 | task.serial;
 }
 
@@ -67,6 +70,8 @@ void WaitingRoom::push(std::uint32_t slot, bool returned) {
   tasks_.append(returned ? lane.returned : lane.fresh, slot);
   ++name.size;
   ++size_;
+  // A flood under one name: what waits longer is in the heap for it already.
+  if (name.queued != 0 && name.queued <= key_of(task)) return;
   queue(name);
 }
 
@@ -85,6 +90,10 @@ std::uint32_t WaitingRoom::front() {
     WaitingName& name = *entry.name;
     const std::uint64_t key = name.blocked ? 0 : key_of(name);
     if (entry.key == name.queued && entry.key == key) return front_of(name);
+    if (heap_.size() == 1 && entry.key == name.queued && key != 0) {
+      heap_.front().key = name.queued = key;  // Its front has gone, and no other name waits.
+      return front_of(name);
+    }
     std::pop_heap(heap_.begin(), heap_.end(), std::greater<>{});
     heap_.pop_back();
     if (entry.key != name.queued) continue;

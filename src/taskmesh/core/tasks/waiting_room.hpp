@@ -65,6 +65,7 @@ class WaitingRoom {
   WaitingName& name_of(std::string_view text);
   std::uint32_t front_of(const WaitingName& name) const;
   std::uint64_t key_of(const WaitingName& name) const;
+  static std::uint64_t key_of(const FlyingTask& task);
   void queue(WaitingName& name);
   void forget_empty_names();
   void for_each_unserved_front(const std::function<void(std::uint32_t)>& visit) const;
