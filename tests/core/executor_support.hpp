@@ -93,12 +93,32 @@ class Desk {
     pass(time);
     return turn();
   }
-  void finish(std::uint32_t counter, Duration elapsed = 1s) {
-    Finished finished{.id = id(counter), .attempt = 1, .result = {Codec::cereal, Bytes::copy_of("sum")}};
+  void finish(std::uint32_t counter, Duration elapsed = 1s, std::uint32_t attempt = 1) {
+    Finished finished{
+        .id = id(counter), .attempt = attempt, .result = {Codec::cereal, Bytes::copy_of("sum")}};
     finished.started_at = {now.wall.unix_us - 10};
     finished.completed_at = {now.wall.unix_us - 5};
     finished.elapsed = elapsed;
     role.on_finished(std::move(finished), now, out);
+  }
+  /// An attempt ends with an error.
+  void fail(std::uint32_t counter, std::uint32_t attempt = 1, ErrorKind kind = ErrorKind::failed) {
+    Finished finished{.id = id(counter), .attempt = attempt};
+    finished.error = Error{.kind = kind, .what = "it failed", .why = "on purpose"};
+    finished.started_at = {now.wall.unix_us - 10};
+    finished.completed_at = {now.wall.unix_us - 5};
+    role.on_finished(std::move(finished), now, out);
+  }
+  /// What CANCEL is answered with; what else comes of it is in `out`.
+  proto::TaskReport cancel(std::uint32_t counter, LinkId link = a) {
+    Effects answer;
+    role.on_cancel(link, {.request = 78, .ids = {id(counter)}}, now, answer);
+    const auto told = records<proto::Status>(answer, link);
+    REQUIRE(told.size() == 1);
+    CHECK(told.front().request == 78);
+    CHECK(told.front().report.result.size() == 0);
+    for (const Stop& stop : answer.stop) out.stop.push_back(stop);
+    return told.front().report;
   }
   proto::TaskReport ask(std::uint32_t counter, Codec codec = Codec::cereal, std::uint8_t flags = 0,
                         LinkId link = a) {
@@ -112,7 +132,11 @@ class Desk {
     return told.front().report;
   }
   proto::Load load() const {
-    return {.queued = role.queued(), .running = role.running(), .slots = config.self.slots};
+    return {.queued = role.queued(),
+            .running = role.running(),
+            .slots = config.self.slots,
+            .stuck = role.stuck(),
+            .scheduled = role.scheduled()};
   }
 
   NodeConfig config;

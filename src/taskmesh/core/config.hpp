@@ -47,6 +47,9 @@ struct NodeCounters {
   std::uint64_t finished = 0;
   std::uint64_t expired = 0;
   std::uint64_t cancelled = 0;
+  std::uint64_t retried = 0;    ///< Attempts that are followed by another one.
+  std::uint64_t timed_out = 0;  ///< Attempts that were given up at their time limit.
+  std::uint64_t joined = 0;     ///< Tasks that ended as an earlier one with their key.
   std::uint64_t late_ends = 0;  ///< Ends that came after another end was told.
   std::uint64_t lost = 0;
   std::uint64_t resent = 0;       ///< SUBMITs and QUERYs said again.

@@ -348,7 +348,9 @@ proto::Load Node::load(TimePoint now) const {
           .slots = config_.self.slots,
           .clients = greeting_.clients(now),
           .oldest_ms = executor_->oldest_ms(now),
-          .flags = executor_->draining() ? proto::Load::draining_flag : 0};
+          .flags = executor_->draining() ? proto::Load::draining_flag : 0,
+          .stuck = executor_->stuck(),
+          .scheduled = executor_->scheduled()};
 }
 
 void Node::deliver_changes(Now now, Effects& out) {

@@ -21,7 +21,7 @@ class LoadView {
   void answered(NodeId node, std::size_t count = 1);
   void forget(NodeId node);
 
-  /// (queued + running + unanswered x clients) / slots. Unknown workers are empty with one slot.
+  /// (queued + running - stuck + unanswered x clients) / (slots - stuck). Unknown workers are empty with one slot.
   double key(NodeId node) const;
   const proto::Load* load(NodeId node) const;
   std::size_t unanswered(NodeId node) const;
@@ -36,9 +36,11 @@ class LoadView {
 
     double key() const {
       const double clients = load.clients > 0 ? load.clients : 1;
-      const double slots = load.slots > 0 ? load.slots : 1;
-      return (static_cast<double>(load.queued) + static_cast<double>(load.running) +
-              static_cast<double>(unanswered) * clients) /
+      // A slot that is stuck is none. Where all are, whoever has one goes first.
+      const double none = 1e-6;
+      const double slots = load.slots == 0 ? 1 : load.slots > load.stuck ? load.slots - load.stuck : none;
+      return (static_cast<double>(load.queued) + static_cast<double>(load.running) -
+              static_cast<double>(load.stuck) + static_cast<double>(unanswered) * clients) /
              slots;
     }
   };

@@ -1,7 +1,9 @@
 // ExecutorRole: how tasks end at this worker, and who is told.
 #include <algorithm>
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "taskmesh/base/check.hpp"
 #include "taskmesh/core/tasks/executor_role.hpp"
@@ -9,43 +11,98 @@
 
 namespace taskmesh::core {
 
-void ExecutorRole::on_drain(TimePoint until, Now now, Effects&) {
+void ExecutorRole::on_drain(TimePoint until, Now now, Effects& out) {
   drain_until_ = drain_until_ ? std::min(*drain_until_, until) : until;
-  do_due(now);
+  do_due(now, out);
+  end_undue(*drain_until_, now);
 }
 
-void ExecutorRole::on_tick(Now now, Effects&) { do_due(now); }
+void ExecutorRole::on_tick(Now now, Effects& out) { do_due(now, out); }
 
-void ExecutorRole::do_due(Now now) {
-  while (const auto id = deadlines_.pop_due(now.at)) {
-    TaskRecord* task = find(*id);
-    if (task && !is_terminal(task->state) && task->deadline && *task->deadline <= now.at) expire(*task, now);
+void ExecutorRole::do_due(Now now, Effects& out) {
+  const auto is_void = [this](const Timers::Timer& timer) { return this->is_void(timer); };
+  while (const auto timer = timers_.pop_due(now.at, is_void)) {
+    TaskRecord& task = *find(timer->id);
+    if (task.deadline && *task.deadline <= now.at) {
+      expire(task, now, out);
+    } else if (timer->what == Timers::What::due) {
+      come_due(task, now);
+    } else if (timer->what == Timers::What::limit) {
+      on_limit(task, now, out);
+    }
   }
-  if (drain_until_ && *drain_until_ <= now.at) lose_rest(now);
+  if (drain_until_ && *drain_until_ <= now.at) lose_rest(now, out);
   cache_.expire(now.at);
 }
 
-void ExecutorRole::expire(TaskRecord& task, Now now) {
+/// Its attempt has had its time. The slot is free when its code returns.
+void ExecutorRole::on_limit(TaskRecord& task, Now now, Effects& out) {
+  ++counters_.timed_out;
+  give_up(task, now, out);
+  if (task.cancel_wanted) return end_cancelled(task, now);
+  const auto limit = std::to_string(task.submit.time_limit_ms) + " ms";
+  end_attempt(
+      task,
+      {.state = TaskState::failure,
+       .fault = fault_of(ErrorKind::timed_out, task.submit.id, "took too long",
+                         "attempt " + std::to_string(task.attempt) + " ran for " + limit + ", its time limit",
+                         "give it a higher time limit, or make it faster")},
+      now);
+}
+
+/// What the executor has of this task is not waited for any more.
+void ExecutorRole::give_up(TaskRecord& task, Now now, Effects& out) {
+  if (task.place != Place::slot && task.place != Place::ahead) return;
+  const std::uint32_t attempt = attempt_at_executor(task);
+  const TimePoint limit = task.in_slot_since + span_of_ms(task.submit.time_limit_ms);
+  TaskRecord& stray = spare_record();
+  stray.submit.id = task.submit.id;
+  stray.name = task.name;
+  stray.attempt = attempt;
+  stray.state = TaskState::lost;
+  slots_.hand_on(task, stray);
+  strays_.push_back(&stray);
+  out.stop.push_back({task.submit.id, attempt});
+  if (task.submit.time_limit_ms != 0 && limit > now.at) drop_timer();
+}
+
+/// The attempt is over, and out of its slot: another one, or the end.
+void ExecutorRole::end_attempt(TaskRecord& task, Outcome&& outcome, Now now) {
+  if (!may_retry(task, outcome)) return end(task, std::move(outcome), now);
+  const TimePoint due = now.at + retry_pause(task);
+  if (drain_until_ && due >= *drain_until_) return end(task, std::move(outcome), now);
+  ++counters_.retried;
+  task.state = TaskState::retrying;
+  task.last_fault = std::move(outcome.fault);
+  task.place = Place::later;
+  ++later_;
+  timers_.add({due, task.submit.id, Timers::What::due});
+}
+
+void ExecutorRole::expire(TaskRecord& task, Now now, Effects& out) {
   ++counters_.expired;
-  const bool started = task.state == TaskState::running;
+  std::string why = "its deadline passed while it ";
+  if (task.state == TaskState::running) {
+    why += "ran";
+  } else if (task.state == TaskState::retrying) {
+    why += "waited for another attempt; the last one: " + task.last_fault->what + ": " + task.last_fault->why;
+  } else {
+    why += task.place == Place::later ? "waited for its time" : "waited for a slot";
+  }
+  give_up(task, now, out);
   end(task,
       {.state = TaskState::expired,
-       .fault = fault_of(ErrorKind::timed_out, task.submit.id, "expired",
-                         "its deadline passed while it " + std::string(started ? "ran" : "waited for a slot"),
+       .fault = fault_of(ErrorKind::timed_out, task.submit.id, "expired", std::move(why),
                          "give it more time, or add workers for '" + config_.self.serves[task.name] + "'")},
       now);
-  if (task.place == Place::waiting) erase(task);
 }
 
 /// What the executor does not have ends now. What it has ends when it returns, or at its own limits.
 void ExecutorRole::cancel(TaskRecord& task, Now now, Effects& out) {
-  if (task.place == Place::waiting) {
-    end_cancelled(task, now);
-    erase(task);
-  } else if (!task.cancel_wanted) {
-    task.cancel_wanted = true;
-    out.stop.push_back({task.submit.id, 1});
-  }
+  if (task.place != Place::slot && task.place != Place::ahead) return end_cancelled(task, now);
+  if (task.cancel_wanted) return;
+  task.cancel_wanted = true;
+  out.stop.push_back({task.submit.id, attempt_at_executor(task)});
 }
 
 void ExecutorRole::end_cancelled(TaskRecord& task, Now now) {
@@ -60,21 +117,42 @@ void ExecutorRole::end_cancelled(TaskRecord& task, Now now) {
       now);
 }
 
-void ExecutorRole::lose_rest(Now now) {
-  if (live_ == 0) return;
-  std::vector<TaskRecord*> rest;
-  for (const auto& [id, task] : records_) {
-    if (!is_terminal(task->state)) rest.push_back(task);
+/// What could not be started before the end of the drain does not hold it up.
+void ExecutorRole::end_undue(TimePoint until, Now now) {
+  std::vector<TaskId> undue;
+  for (const Timers::Timer& timer : timers_.all()) {
+    if (timer.what == Timers::What::due && timer.at >= until && !is_void(timer)) undue.push_back(timer.id);
   }
-  for (TaskRecord* task : rest) {
-    ++counters_.lost;
-    end(*task,
-        {.state = TaskState::lost,
-         .fault = fault_of(
-             ErrorKind::lost, task->submit.id, "is lost", "the worker left before it ended",
-             "submit it again if running it twice does no harm, or give workers more time to drain")},
-        now);
-    if (task->place == Place::waiting) erase(*task);
+  Effects none;
+  for (const TaskId& id : undue) {
+    TaskRecord* task = find(id);
+    if (!task || task->place != Place::later) continue;  // Ended with another one, by its key.
+    if (task->state == TaskState::retrying) {
+      end(*task, {.state = TaskState::failure, .fault = std::move(task->last_fault)}, now);
+    } else {
+      lose(*task, now, none);
+    }
+  }
+}
+
+void ExecutorRole::lose(TaskRecord& task, Now now, Effects& out) {
+  ++counters_.lost;
+  give_up(task, now, out);
+  end(task,
+      {.state = TaskState::lost,
+       .fault =
+           fault_of(ErrorKind::lost, task.submit.id, "is lost", "the worker left before it ended",
+                    "submit it again if running it twice does no harm, or give workers more time to drain")},
+      now);
+}
+
+void ExecutorRole::lose_rest(Now now, Effects& out) {
+  if (live_ == 0) return;
+  std::vector<TaskId> rest;
+  rest.reserve(records_.size());
+  for (const auto& [id, task] : records_) rest.push_back(id);
+  for (const TaskId& id : rest) {
+    if (TaskRecord* task = find(id)) lose(*task, now, out);  // Else it ended with another one, by its key.
   }
 }
 
@@ -99,12 +177,14 @@ ExecutorRole::Outcome ExecutorRole::outcome_of(Finished&& finished, const TaskRe
   return outcome;
 }
 
-/// Makes the end known and readable. The record is the caller's to erase when the executor has let go of it.
+/// Makes the end known and readable. The executor has let go of it; the record is gone afterwards.
 void ExecutorRole::end(TaskRecord& task, Outcome&& outcome, Now now) {
   TASKMESH_CHECK(may_move(task.state, outcome.state));
   proto::Submit& submit = task.submit;
   auto ended = make_recycled<Ended>();
   describe(task, ended->report);
+  ended->report.flags = 0;
+  ended->report.attempt = task.attempt;
   ended->report.state = outcome.state;
   if (outcome.started_at) ended->report.started_at = outcome.started_at;
   ended->report.completed_at = outcome.completed_at ? outcome.completed_at : now.wall;
@@ -115,21 +195,37 @@ void ExecutorRole::end(TaskRecord& task, Outcome&& outcome, Now now) {
   ended->callback_address = std::move(submit.callback_address);
   ended->callback_data = std::move(submit.callback_data);
 
-  task.state = outcome.state;
   --live_;
-  live_bytes_ -= submit.args.size();
-  submit.args = {};
-  const auto over = [this](const TaskId& id) {
-    const TaskRecord* other = find(id);
-    return !other || is_terminal(other->state);
-  };
+  live_bytes_ -= held_bytes(submit);
+  task.state = outcome.state;
+  const bool had_deadline = task.deadline && *task.deadline > now.at;
+  const bool had_due = task.place == Place::later;
+  leave_place(task);
+  publish(task, ended, now);
+  const TaskId ended_id = submit.id;
+  const bool was_first = submit.terms.has_value() && !submit.terms->key.empty();
+  if (was_first && ended->report.attempt == 0) keys_.forget(task.name, submit.terms->key, ended_id);
+  erase(task);
+  if (had_deadline) drop_timer();
+  if (had_due) drop_timer();
+  if (was_first && keys_.waiting() > 0) end_joined(ended_id, ended, now);
+}
+
+/// It waits for nothing any more.
+void ExecutorRole::leave_place(TaskRecord& task) {
   if (task.place == Place::waiting) {
     --waiting_;
-    if (queue_.size() > 2 * waiting_ + 64) queue_.compact([&](const TaskId& id) { return !over(id); });
+    task.place = Place::nowhere;
+    if (queue_.size() <= 2 * waiting_ + 64) return;
+    queue_.compact([this](const TaskId& id) {
+      const TaskRecord* other = find(id);
+      return other != nullptr && other->place == Place::waiting;
+    });
+    return;
   }
-  if (task.deadline) deadlines_.remove(over);
-  publish(task, ended, now);
-  task.waiters.clear();
+  if (task.place == Place::joined) keys_.leave(task.submit.id);
+  if (task.place == Place::joined || task.place == Place::later) --later_;
+  task.place = Place::nowhere;
 }
 
 /// First readable, then told.

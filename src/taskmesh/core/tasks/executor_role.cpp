@@ -20,13 +20,15 @@ ExecutorRole::ExecutorRole(const NodeConfig& config, NodeCounters& counters, Cal
       counters_(counters),
       outbox_(outbox),
       slots_(config.self.slots, config.self.serves.size(), counters),
+      random_(config.seed),
       cache_(config.results_max, config.results_bytes_max, limits::remembered_max) {
   for (const std::string& name : config_.self.serves) {
     names_.emplace(name, static_cast<std::uint32_t>(&name - config_.self.serves.data()));
   }
 }
 
-// ---- Accepting ----------------------------------------------------------------------------------------
+// ---- Accepting
+// ----------------------------------------------------------------------------------------
 
 void ExecutorRole::on_submit(LinkId link, proto::Submit&& submit, Now now, Effects& out) {
   ++counters_.submits;
@@ -65,7 +67,7 @@ void ExecutorRole::on_submit(LinkId link, proto::Submit&& submit, Now now, Effec
 /// Answers a SUBMIT whose id is known here. False: it is not.
 bool ExecutorRole::answer_known(LinkId link, const proto::Submit& submit, SeenIds::Answer answer, Now now) {
   TaskRecord* task = find(submit.id);
-  if (task && !is_terminal(task->state)) {
+  if (task) {
     ++counters_.duplicates;
     task->submit.seq = submit.seq;
     task->asked_on = link;
@@ -74,10 +76,11 @@ bool ExecutorRole::answer_known(LinkId link, const proto::Submit& submit, SeenId
     return true;
   }
   const bool first = answer == SeenIds::Answer::fresh && (submit.flags & proto::Submit::again_flag) == 0;
-  if (!task && first) return false;  // The hot path ends here, before a look into the results.
+  const bool here = !strays_.empty() && is_stray(submit.id);
+  if (first && !here) return false;  // The hot path ends here, before a look into the results.
   EndedPtr ended = cache_.find(submit.id, now.at);
   auto remembered = ended ? std::nullopt : cache_.remembered(submit.id);
-  if (!task && !ended && !remembered && answer != SeenIds::Answer::seen) return false;
+  if (!ended && !remembered && !here && answer != SeenIds::Answer::seen) return false;
   ++counters_.duplicates;
   if (!waits(submit)) {
     answers_.accepted(link, submit.seq);
@@ -89,7 +92,8 @@ bool ExecutorRole::answer_known(LinkId link, const proto::Submit& submit, SeenId
   return true;
 }
 
-/// Says BUSY if there is no room. False: there is, and it is taken where others keep it.
+/// Says BUSY if there is no room. False: there is, and it is taken where others
+/// keep it.
 bool ExecutorRole::refuse_for_now(LinkId link, const proto::Submit& submit) {
   if (draining()) {
     answers_.busy(link, submit.seq, proto::Code::draining, limits::busy_retry_max);
@@ -106,10 +110,10 @@ bool ExecutorRole::refuse_for_now(LinkId link, const proto::Submit& submit) {
 
 bool ExecutorRole::full(const proto::Submit& submit) const {
   // What a free slot takes at the end of this turn does not wait.
-  const std::size_t queue = queued();
+  const std::size_t queue = queued() + later_;
   if (queue >= config_.queue_tasks_max + slots_.free()) return true;
   // One that is larger than the limit must get through when nothing waits.
-  return queue > slots_.free() && live_bytes_ + submit.args.size() > config_.queue_bytes_max;
+  return queue > slots_.free() && live_bytes_ + held_bytes(submit) > config_.queue_bytes_max;
 }
 
 /// Half of the queue's expected time: by then there is room, and still work.
@@ -127,22 +131,26 @@ void ExecutorRole::accept(LinkId link, proto::Submit&& submit, std::uint32_t nam
   if (waits(task.submit)) task.waiters.push_back({link, task.submit.reply_codec});
   if (task.submit.deadline_ms != 0) {
     task.deadline = now.at + span_of_ms(task.submit.deadline_ms);
-    deadlines_.add(task.submit.id, *task.deadline);
+    timers_.add({*task.deadline, task.submit.id, Timers::What::deadline});
   }
-  queue_.push(task.submit.id, task.submit.priority);
-  ++waiting_;
   ++live_;
-  live_bytes_ += task.submit.args.size();
+  live_bytes_ += held_bytes(task.submit);
   if (waits(task.submit) && ends_at_once(task)) {
     answers_.accepted_soon(link, task.submit.seq, now.at + limits::accepted_within);
   } else {
     answers_.accepted(link, task.submit.seq);
   }
+  if (task.submit.terms.has_value()) [[unlikely]] {
+    place_by_terms(task, now);
+  } else {
+    enqueue(task);
+  }
 }
 
-/// A known short one, with little before it: by the time ACCEPTED is due, its end may be there.
+/// A known short one, with little before it: by the time ACCEPTED is due, its
+/// end may be there.
 bool ExecutorRole::ends_at_once(const TaskRecord& task) const {
-  if (slots_.expected(task.name) == Duration::zero()) return false;
+  if (task.submit.terms.has_value() || slots_.expected(task.name) == Duration::zero()) return false;
   return static_cast<Duration::rep>(queued()) * slots_.usual() < limits::accepted_within * slots_.total();
 }
 
@@ -175,7 +183,8 @@ void ExecutorRole::add_waiter(TaskRecord& task, Waiter waiter) {
   if (task.waiters.size() < limits::waiters_max) task.waiters.push_back(waiter);
 }
 
-// ---- Running ------------------------------------------------------------------------------------------
+// ---- Running
+// ------------------------------------------------------------------------------------------
 
 void ExecutorRole::hand_over(Now now, Effects& out) {
   while (waiting_ > 0) {
@@ -192,63 +201,87 @@ void ExecutorRole::hand_over(Now now, Effects& out) {
     out.run.push_back(make_run(*task));
     out.run.back().ahead = room == Slots::Room::ahead;
     slots_.hand_over(*task, room, now);
+    if (const std::uint64_t limit = task->submit.time_limit_ms; limit != 0) {
+      timers_.add({now.at + span_of_ms(limit), *id, Timers::What::limit});
+    }
   }
 }
 
 Run ExecutorRole::make_run(const TaskRecord& task) const {
   const proto::Submit& submit = task.submit;
-  Run run{.id = submit.id, .attempt = 1, .name = config_.self.serves[task.name]};
+  Run run{.id = submit.id, .attempt = attempt_at_executor(task), .name = config_.self.serves[task.name]};
   run.args = {submit.codec, submit.args};
   run.reply_codec = submit.reply_codec;
   run.want_json = !submit.callback_address.empty() && submit.reply_codec != Codec::json &&
                   !outbox_.takes_cereal(submit.callback_address);
   run.deadline = task.deadline;
+  if (submit.terms.has_value() && !submit.terms->headers.empty()) run.headers = submit.terms->headers;
   return run;
 }
 
-void ExecutorRole::on_finished(Finished&& finished, Now now, Effects&) {
+void ExecutorRole::on_finished(Finished&& finished, Now now, Effects& out) {
   TaskRecord* task = find(finished.id);
-  if (!task || task->place == Place::waiting || finished.attempt != 1) {
-    ++counters_.late_ends;  // Of nothing that we handed over: an end that came twice.
-    return;
+  const bool handed_over = task && (task->place == Place::slot || task->place == Place::ahead);
+  if (!handed_over || finished.attempt != attempt_at_executor(*task)) {
+    ++counters_.late_ends;  // Of an attempt that was given up, or of nothing
+                            // that we handed over.
+    return release_stray(finished.id, finished.attempt, now);
   }
   slots_.learn(task->name, finished.elapsed);
-  if (is_terminal(task->state)) {
-    ++counters_.late_ends;
-  } else if (task->cancel_wanted) {
+  const bool dropped = task->cancel_wanted && !finished.started_at;
+  if (!dropped) slots_.mark_started(*task, now);
+  slots_.release(*task, now);
+  if (dropped) never_started(*task);
+  if (task->submit.time_limit_ms != 0) drop_timer();
+  if (task->cancel_wanted) {
     end_cancelled(*task, now);  // Whatever it came to: nobody wants it.
   } else if (finished.error && task->deadline && *task->deadline <= now.at) {
-    slots_.mark_started(*task, now);
-    expire(*task, now);  // What was stopped by its deadline can come back before the deadline's own timer.
+    expire(*task, now, out);  // What was stopped by its deadline can come back
+                              // before the deadline's own timer.
   } else {
-    slots_.mark_started(*task, now);
     ++counters_.finished;
-    end(*task, outcome_of(std::move(finished), *task), now);
+    end_attempt(*task, outcome_of(std::move(finished), *task), now);
   }
-  slots_.release(*task, now);
-  erase(*task);
+}
+
+/// Whatever we thought while the executor had it.
+void ExecutorRole::never_started(TaskRecord& task) {
+  if (task.state != TaskState::running) return;
+  task.state = TaskState::queued;
+  --task.attempt;
+  task.started_at = {};
+}
+
+/// The executor has let go of an attempt that was given up. Attempt 0: any.
+void ExecutorRole::release_stray(const TaskId& id, std::uint32_t attempt, Now now) {
+  const auto stray = std::find_if(strays_.begin(), strays_.end(), [&](const TaskRecord* each) {
+    return each->submit.id == id && (attempt == 0 || each->attempt == attempt);
+  });
+  if (stray == strays_.end()) return;
+  TaskRecord& task = **stray;
+  strays_.erase(stray);
+  slots_.release(task, now);
+  recycle(task);
 }
 
 void ExecutorRole::on_returned(const Returned& returned, Now now, Effects&) {
   // From the last to the first, so that each goes in front of its successor.
-  // NOLINTNEXTLINE(modernize-loop-convert): clang 14 cannot read std::views::reverse of libstdc++ 12
+  // NOLINTNEXTLINE(modernize-loop-convert): clang 14 cannot read
+  // std::views::reverse of libstdc++ 12
   for (auto id = returned.ids.rbegin(); id != returned.ids.rend(); ++id) {
     TaskRecord* task = find(*id);
-    if (!task || task->place == Place::waiting) continue;
+    if (!task || (task->place != Place::slot && task->place != Place::ahead)) {
+      release_stray(*id, 0, now);
+      continue;
+    }
     slots_.release(*task, now);
-    if (is_terminal(task->state)) {
-      erase(*task);
-      continue;
-    }
-    task->state = TaskState::queued;
-    task->attempt = 0;
-    task->started_at = {};
+    never_started(*task);
+    if (task->submit.time_limit_ms != 0) drop_timer();
     if (task->cancel_wanted) {
-      ++waiting_;
       end_cancelled(*task, now);
-      erase(*task);
       continue;
     }
+    task->place = Place::waiting;
     queue_.push_front(*id, task->submit.priority);
     ++waiting_;
   }
@@ -264,22 +297,33 @@ void ExecutorRole::recall(Now now, Effects& out) {
   if (due) out.wake_by(*due);
 }
 
-// ---- Turns and links ----------------------------------------------------------------------------------
+// ---- Turns and links
+// ----------------------------------------------------------------------------------
 
 void ExecutorRole::on_link_down(LinkId link) { answers_.close(link); }
 
 void ExecutorRole::on_turn_end(const proto::Load& load, Now now, Effects& out) {
-  do_due(now);
+  do_due(now, out);
   for (const auto& settled : outbox_.take_settled()) cache_.set_callback(settled.id, settled.state);
   hand_over(now, out);
   answers_.flush(load, now, out);
   recall(now, out);
-  if (const auto next = deadlines_.next()) out.wake_by(*next);
+  if (const auto next = timers_.next()) out.wake_by(*next);
   if (drain_until_ && live_ > 0) out.wake_by(*drain_until_);
   if (const auto next = cache_.expire(now.at)) out.wake_by(*next);
 }
 
 std::uint32_t ExecutorRole::queued() const { return static_cast<std::uint32_t>(waiting_) + slots_.ahead(); }
+
+bool ExecutorRole::is_stray(const TaskId& id) const {
+  return std::any_of(strays_.begin(), strays_.end(),
+                     [&](const TaskRecord* stray) { return stray->submit.id == id; });
+}
+
+std::uint32_t ExecutorRole::stuck() const {
+  const auto in_slot = [](const TaskRecord* stray) { return stray->place == Place::slot; };
+  return static_cast<std::uint32_t>(std::count_if(strays_.begin(), strays_.end(), in_slot));
+}
 
 std::uint32_t ExecutorRole::running() const { return slots_.in_slots(); }
 
@@ -290,24 +334,39 @@ std::uint32_t ExecutorRole::oldest_ms(TimePoint now) const {
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(age, 0, UINT32_MAX));
 }
 
-// ---- Records ------------------------------------------------------------------------------------------
+// ---- Records
+// ------------------------------------------------------------------------------------------
 
 TaskRecord* ExecutorRole::find(const TaskId& id) {
   const auto found = records_.find(id);
   return found == records_.end() ? nullptr : found->second;
 }
 
+const TaskRecord* ExecutorRole::find(const TaskId& id) const {
+  const auto found = records_.find(id);
+  return found == records_.end() ? nullptr : found->second;
+}
+
 TaskRecord& ExecutorRole::new_record(const TaskId& id) {
-  if (free_.empty()) free_.push_back(&pool_.emplace_back());
-  TaskRecord& task = *free_.back();
-  free_.pop_back();
+  TaskRecord& task = spare_record();
   const bool inserted = records_.emplace(id, &task).second;
   TASKMESH_CHECK(inserted);
   return task;
 }
 
+TaskRecord& ExecutorRole::spare_record() {
+  if (free_.empty()) free_.push_back(&pool_.emplace_back());
+  TaskRecord& task = *free_.back();
+  free_.pop_back();
+  return task;
+}
+
 void ExecutorRole::erase(TaskRecord& task) {
   records_.erase(task.submit.id);
+  recycle(task);
+}
+
+void ExecutorRole::recycle(TaskRecord& task) {
   // The list of waiters keeps its small storage: most tasks have one.
   std::vector<Waiter> waiters = std::move(task.waiters);
   waiters.clear();

@@ -1,12 +1,14 @@
-// ExecutorRole: a worker's side of a task: accept, queue, hand to a slot, end, tell.  Spec:
-// proto/03-tasks.md.
+// ExecutorRole: a worker's side of a task: accept, queue, hand to a slot, end,
+// tell.  Spec: proto/03-tasks.md.
 //
-// Accepts SUBMITs into a bounded queue (BUSY beyond it), recognises repeated ids, starts by priority, keeps
-// results, answers QUERY, and gives every end to the outbox: for each waiting link and for the callback
-// address. Short tasks are handed over ahead of free slots so that a flood is not one thread hop per task
-// (core/tasks/slots.hpp); what is not started within 5 ms is recalled.
-// The executor answers every Run once: Finished, or (after recall) its id in Returned.
-// Pure; one thread; `now.at` never decreases.
+// Accepts SUBMITs into a bounded queue (BUSY beyond it), recognises repeated
+// ids and keys, waits until a task is due, starts by priority, tries again what
+// failed, gives up what takes too long, keeps results, answers QUERY, and gives
+// every end to the outbox: for each waiting link and for the callback address.
+// Short tasks are handed over ahead of free slots so that a flood is not one
+// thread hop per task (core/tasks/slots.hpp); what is not started within 5 ms
+// is recalled. The executor answers every Run once: Finished, or (after recall)
+// its id in Returned. Pure; one thread; `now.at` never decreases.
 #pragma once
 
 #include <tsl/robin_map.h>
@@ -17,9 +19,10 @@
 #include <string_view>
 #include <vector>
 
+#include "taskmesh/base/random.hpp"
 #include "taskmesh/core/callbacks/callback_outbox.hpp"
 #include "taskmesh/core/config.hpp"
-#include "taskmesh/core/tasks/deadlines.hpp"
+#include "taskmesh/core/tasks/key_book.hpp"
 #include "taskmesh/core/tasks/result_cache.hpp"
 #include "taskmesh/core/tasks/run_queue.hpp"
 #include "taskmesh/core/tasks/seen_ids.hpp"
@@ -27,6 +30,7 @@
 #include "taskmesh/core/tasks/submit_answers.hpp"
 #include "taskmesh/core/tasks/submit_check.hpp"
 #include "taskmesh/core/tasks/task_record.hpp"
+#include "taskmesh/core/tasks/timers.hpp"
 #include "taskmesh/core/types.hpp"
 
 namespace taskmesh::core {
@@ -37,7 +41,8 @@ class ExecutorRole {
   ExecutorRole(const ExecutorRole&) = delete;
   ExecutorRole& operator=(const ExecutorRole&) = delete;
 
-  /// `link` is greeted. Answers at the end of the turn: ACCEPTED, BUSY; REJECT at once.
+  /// `link` is greeted. Answers at the end of the turn: ACCEPTED, BUSY; REJECT
+  /// at once.
   void on_submit(LinkId link, proto::Submit&& submit, Now now, Effects& out);
   void on_query(LinkId link, const proto::Query& query, Now now, Effects& out);
   void on_cancel(LinkId link, const proto::Cancel& cancel, Now now, Effects& out);
@@ -45,23 +50,34 @@ class ExecutorRole {
   void on_returned(const Returned& returned, Now now, Effects& out);
   /// The link is gone: nobody waits there any more.
   void on_link_down(LinkId link);
-  /// Nothing new is taken (BUSY draining); what is queued still runs; at `until` the rest ends as lost.
+  /// Nothing new is taken (BUSY draining); what is queued still runs; at
+  /// `until` the rest ends as lost.
   void on_drain(TimePoint until, Now now, Effects& out);
   void on_tick(Now now, Effects& out);
-  /// Once at the end of every turn: hands over runs, sends coalesced ACCEPTED and BUSY with `load`,
-  /// learns from the outbox what was delivered, sets wake_at.
+  /// Once at the end of every turn: hands over runs, sends coalesced ACCEPTED
+  /// and BUSY with `load`, learns from the outbox what was delivered, sets
+  /// wake_at.
   void on_turn_end(const proto::Load& load, Now now, Effects& out);
 
-  /// Accepted and not started; also what is handed over ahead.
+  /// Accepted, due and not started; also what is handed over ahead.
   std::uint32_t queued() const;
+  /// Accepted and not due yet: scheduled, retrying, or waiting for the end of
+  /// another one with the same key.
+  std::uint32_t scheduled() const { return static_cast<std::uint32_t>(later_); }
+  /// Occupied slots whose attempt was given up.
+  std::uint32_t stuck() const;
   /// Slots that are occupied; never more than there are.
   std::uint32_t running() const;
   std::uint32_t oldest_ms(TimePoint now) const;
   bool draining() const { return drain_until_.has_value(); }
-  /// No task is queued or running.
+  /// Nothing that was accepted is open.
   bool idle() const { return live_ == 0; }
-  /// What queue and deadlines hold, entries of tasks that have ended included: about twice what is alive at most.
-  std::size_t entries() const { return queue_.size() + deadlines_.size(); }
+  /// What queue and timers hold, entries of tasks that have ended included:
+  /// about twice what is alive at most.
+  std::size_t entries() const { return queue_.size() + timers_.size(); }
+  /// Records of tasks and given-up attempts, and who waits by key: nothing,
+  /// when nothing is open.
+  std::size_t records() const { return records_.size() + strays_.size() + keys_.waiting(); }
 
  private:
   struct Outcome {
@@ -84,19 +100,40 @@ class ExecutorRole {
   const std::uint32_t* find_name(std::string_view name);
   void add_waiter(TaskRecord& task, Waiter waiter);
 
+  // Waiting for a time or for another task (executor_later.cpp).
+  void enqueue(TaskRecord& task);
+  void place_by_terms(TaskRecord& task, Now now);
+  bool join_first(TaskRecord& task, Now now);
+  void come_due(TaskRecord& task, Now now);
+  bool may_retry(const TaskRecord& task, const Outcome& outcome) const;
+  Duration retry_pause(const TaskRecord& task);
+  bool is_void(const Timers::Timer& timer) const;
+  void drop_timer();
+  void end_joined(const TaskId& first, const EndedPtr& ended, Now now);
+  void end_as(TaskRecord& task, const EndedPtr& first, Now now);
+
   // Running.
   void hand_over(Now now, Effects& out);
   Run make_run(const TaskRecord& task) const;
   void recall(Now now, Effects& out);
+  void never_started(TaskRecord& task);
+  void release_stray(const TaskId& id, std::uint32_t attempt, Now now);
+  bool is_stray(const TaskId& id) const;
 
-  // Ending.
-  void do_due(Now now);
-  void expire(TaskRecord& task, Now now);
+  // Ending (executor_ends.cpp).
+  void do_due(Now now, Effects& out);
+  void on_limit(TaskRecord& task, Now now, Effects& out);
+  void give_up(TaskRecord& task, Now now, Effects& out);
+  void end_attempt(TaskRecord& task, Outcome&& outcome, Now now);
+  void expire(TaskRecord& task, Now now, Effects& out);
   void cancel(TaskRecord& task, Now now, Effects& out);
   void end_cancelled(TaskRecord& task, Now now);
-  void lose_rest(Now now);
+  void end_undue(TimePoint until, Now now);
+  void lose(TaskRecord& task, Now now, Effects& out);
+  void lose_rest(Now now, Effects& out);
   Outcome outcome_of(Finished&& finished, const TaskRecord& task) const;
   void end(TaskRecord& task, Outcome&& outcome, Now now);
+  void leave_place(TaskRecord& task);
   void publish(const TaskRecord& task, const EndedPtr& ended, Now now);
 
   // Telling.
@@ -106,8 +143,11 @@ class ExecutorRole {
   EndedPtr remains_of(const TaskId& id, std::optional<proto::TaskReport> remembered) const;
 
   TaskRecord* find(const TaskId& id);
+  const TaskRecord* find(const TaskId& id) const;
   TaskRecord& new_record(const TaskId& id);
+  TaskRecord& spare_record();
   void erase(TaskRecord& task);
+  void recycle(TaskRecord& task);
 
   const NodeConfig config_;
   NodeCounters& counters_;
@@ -119,13 +159,17 @@ class ExecutorRole {
   tsl::robin_map<TaskId, TaskRecord*, TaskIdHash, TaskIdEqual> records_;
   RunQueue queue_;
   Slots slots_;
-  Deadlines deadlines_;
+  Timers timers_;
+  KeyBook keys_{limits::keys_max};
+  Random random_;
+  std::vector<TaskRecord*> strays_;  // Attempts that were given up and are still with the executor.
   SeenIds seen_;
   ResultCache cache_;
   SubmitAnswers answers_;
   std::size_t waiting_ = 0;       // In queue_ and alive.
+  std::size_t later_ = 0;         // Not due yet, or joined.
   std::size_t live_ = 0;          // Accepted, end not told.
-  std::uint64_t live_bytes_ = 0;  // Their arguments.
+  std::uint64_t live_bytes_ = 0;  // Their arguments, keys and headers.
   std::optional<TimePoint> drain_until_;
 };
 

@@ -24,7 +24,7 @@ void ExecutorRole::on_cancel(LinkId link, const proto::Cancel& cancel, Now now, 
   if (cancel.ids.size() > limits::query_ids_max) return refuse_too_many(link, proto::Type::cancel, out);
   answers_.open(link);
   for (const TaskId& id : cancel.ids) {
-    if (TaskRecord* task = find(id); task && !is_terminal(task->state)) this->cancel(*task, now, out);
+    if (TaskRecord* task = find(id)) this->cancel(*task, now, out);
     proto::TaskReport report = about(id, link, {}, now);
     report.result = {};  // Who cancels does not want it.
     report.codec = Codec::none;
@@ -41,7 +41,7 @@ void ExecutorRole::refuse_too_many(LinkId link, proto::Type type, Effects& out) 
 }
 
 proto::TaskReport ExecutorRole::about(const TaskId& id, LinkId link, const proto::Query& query, Now now) {
-  if (TaskRecord* task = find(id); task && !is_terminal(task->state)) {
+  if (TaskRecord* task = find(id)) {
     if ((query.flags & proto::Query::wait_flag) != 0) add_waiter(*task, {link, query.reply_codec});
     proto::TaskReport report;
     describe(*task, report);
@@ -72,6 +72,15 @@ void ExecutorRole::describe(const TaskRecord& task, proto::TaskReport& report) c
   report.worker = config_.self.node;
   report.worker_name = config_.self.name;
   report.name = config_.self.serves[task.name];
+  report.fault = task.last_fault;
+  if (task.place != Place::joined) return;
+  const TaskId first = keys_.joined(task.submit.id);
+  report.joined = proto::Joined{first};
+  if (const TaskRecord* other = find(first)) {
+    report.state = other->state;
+    report.attempt = other->attempt;
+    report.started_at = other->started_at;
+  }
 }
 
 /// What is told to who waits for a task that ended long ago. Without even its state it counts as lost.

@@ -8,12 +8,14 @@ namespace taskmesh::core {
 
 namespace {
 
-/// Stale entries are swept when there are more of them than this beside the living.
+/// Stale entries are swept when there are more of them than this beside the
+/// living.
 constexpr std::size_t sweep_slack = 4'096;
 
 }  // namespace
 
-/// What holds memory goes, and nobody finds it by its old number any more. The rest is for renew().
+/// What holds memory goes, and nobody finds it by its old number any more. The
+/// rest is for renew().
 void FlyingTask::release() {
   submit.args = {};
   submit.callback_address = {};

@@ -36,6 +36,21 @@ std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t li
 
 }  // namespace
 
+namespace {
+
+/// Proto/03-tasks.md section 11: what every submitter computes alike.
+std::uint64_t rendezvous(const NodeId& node, std::string_view key) {
+  std::uint64_t hash = 0xcbf29ce484222325ULL;
+  const auto add = [&hash](std::uint8_t octet) { hash = (hash ^ octet) * 0x100000001b3ULL; };
+  for (const std::uint8_t octet : node.bytes) add(octet);
+  for (const char octet : key) add(static_cast<std::uint8_t>(octet));
+  hash ^= hash >> 33;
+  hash *= 0xff51afd7ed558ccdULL;
+  return hash ^ hash >> 33;
+}
+
+}  // namespace
+
 Placement::Placement(const Membership& membership, const LoadView& loads, std::uint64_t seed)
     : membership_(membership), loads_(loads), random_(seed) {}
 
@@ -59,6 +74,7 @@ const Placement::Candidates& Placement::candidates(std::string_view name) {
     const bool over = peer.liveness == Liveness::dead || peer.liveness == Liveness::left;
     if (over || !peer.serves.contains(key)) return;
     found.served = true;
+    if (peer.liveness != Liveness::draining) found.lasting.push_back(peer.member.node);
     if (!peer.routable()) return;
     const NodeId node = peer.member.node;
     found.routable.push_back(
@@ -95,6 +111,27 @@ Placement::Choice Placement::choose(std::string_view name, std::size_t bytes, Ti
     return {membership_.alive() > 0 ? Verdict::no_room : Verdict::no_worker, {}, {}};
   }
   return {Verdict::placed, best->node, best->link};
+}
+
+Placement::Choice Placement::choose_by_key(std::string_view name, std::string_view key, std::size_t bytes,
+                                           TimePoint now) {
+  const Candidates& list = candidates(name);
+  const Verdict none = membership_.alive() > 0 ? Verdict::not_served : Verdict::no_worker;
+  if (!list.served) return {none, {}, {}};
+  NodeId best;
+  std::uint64_t best_hash = 0;
+  for (const NodeId& node : list.lasting) {
+    const std::uint64_t hash = rendezvous(node, key);
+    if (best && (hash < best_hash || (hash == best_hash && node < best))) continue;
+    best = node;
+    best_hash = hash;
+  }
+  for (const Candidate& candidate : list.routable) {
+    if (candidate.node == best && has_room(candidate, bytes, now)) {
+      return {Verdict::placed, candidate.node, candidate.link};
+    }
+  }
+  return {Verdict::no_room, best, {}};
 }
 
 Placement::Lane& Placement::lane(NodeId node) {

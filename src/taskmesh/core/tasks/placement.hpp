@@ -1,7 +1,8 @@
 // Placement: which worker gets this task?  Spec: proto/03-tasks.md section 5.
 //
-// The least loaded (LoadView::key) of the workers that are alive, greeted, not draining, serve the name, have
-// window left and are not paused by BUSY; ties at random. Pure; one thread.
+// The least loaded (LoadView::key) of the workers that are alive, greeted, not
+// draining, serve the name, have window left and are not paused by BUSY; ties
+// at random. Pure; one thread.
 #pragma once
 
 #include <functional>
@@ -25,22 +26,28 @@ class Placement {
     placed,      ///< `node` and `link` say where.
     no_worker,   ///< Nobody is reachable: wait.
     not_served,  ///< Somebody is reachable, nobody serves the name.
-    no_room,     ///< All who serve it are paused, out of window or not reachable just now: wait.
+    no_room,     ///< All who serve it are paused, out of window or not reachable
+                 ///< just now: wait.
   };
   struct Choice {
     Verdict verdict = Verdict::no_worker;
     NodeId node;
     LinkId link;
   };
-  /// Where to send a task of that name and payload size now. Hot path: no allocation after the first task of
-  /// a name, one look at each worker that serves it. A window takes a single larger payload alone.
+  /// Where to send a task of that name and payload size now. Hot path: no
+  /// allocation after the first task of a name, one look at each worker that
+  /// serves it. A window takes a single larger payload alone.
   Choice choose(std::string_view name, std::size_t bytes, TimePoint now);
+  /// The same for a task with a key: to one worker only, which all who choose
+  /// take. no_room names it.
+  Choice choose_by_key(std::string_view name, std::string_view key, std::size_t bytes, TimePoint now);
   /// BUSY: nothing goes to this worker before `until`.
   void pause(NodeId node, TimePoint until);
   void resume(NodeId node);
   /// The earliest end of a pause after `now`, if any.
   std::optional<TimePoint> next_resume(TimePoint now) const;
-  /// Up to three names that reachable workers serve, nearest to `name` first (edit distance).
+  /// Up to three names that reachable workers serve, nearest to `name` first
+  /// (edit distance).
   std::vector<std::string> nearest_names(std::string_view name) const;
 
   /// In-flight bytes per worker, for the byte window; the submitter tells.
@@ -64,7 +71,8 @@ class Placement {
   };
   struct Candidates {
     std::vector<Candidate> routable;
-    bool served = false;  ///< By somebody who lives, reachable just now or not.
+    std::vector<NodeId> lasting;  ///< Who lives and stays, reachable just now or not.
+    bool served = false;          ///< By somebody who lives, reachable just now or not.
   };
   struct NameHash {
     using is_transparent = void;

@@ -1,6 +1,7 @@
 #include "taskmesh/core/tasks/slots.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "taskmesh/base/check.hpp"
 
@@ -17,6 +18,7 @@ Slots::Slots(std::uint32_t slots, std::size_t names, NodeCounters& counters)
 
 Slots::Room Slots::room_for(const TaskRecord& task, TimePoint now) const {
   if (in_slots_ < total_) return Room::slot;
+  if (task.submit.time_limit_ms != 0) return Room::none;
   const Duration time = expected(task.name);
   if (time == Duration::zero() || ahead_ >= limits::hand_over_max * total_) return Room::none;
   const std::uint32_t held = long_in_slots_ + overdue(now);
@@ -51,9 +53,21 @@ void Slots::put_into_slot(TaskRecord& task, Now now) {
 void Slots::mark_started(TaskRecord& task, Now now) {
   if (task.state != TaskState::queued) return;
   task.state = TaskState::running;
-  task.attempt = 1;
+  ++task.attempt;
   task.started_at = now.wall;
   ++counters_.started;
+}
+
+void Slots::hand_on(TaskRecord& task, TaskRecord& heir) {
+  List& list = task.place == Place::ahead ? ahead_list_ : slot_list_;
+  heir.place = task.place;
+  heir.expected = task.expected;
+  heir.handed_over = task.handed_over;
+  heir.in_slot_since = task.in_slot_since;
+  heir.moved_up = task.moved_up;
+  list.replace(task, heir);
+  task.place = Place::nowhere;
+  task.moved_up = false;
 }
 
 void Slots::release(TaskRecord& task, Now now) {
@@ -68,7 +82,7 @@ void Slots::release(TaskRecord& task, Now now) {
     if (task.expected == Duration::zero()) --long_in_slots_;
     if (task.moved_up) --moved_up_;
   }
-  task.place = Place::waiting;
+  task.place = Place::nowhere;
   if (in_slots_ == total_ || ahead_ == 0) return;
   TaskRecord& next = *ahead_list_.oldest;
   ahead_list_.remove(next);
@@ -104,7 +118,8 @@ std::optional<TimePoint> Slots::recall_due() const {
   std::optional<TimePoint> since;
   if (ahead_list_.oldest) since = ahead_list_.oldest->handed_over;
   if (moved_up_ > 0) {
-    // It may wait inside the executor behind another task: we only guess which one is started next.
+    // It may wait inside the executor behind another task: we only guess which
+    // one is started next.
     const TaskRecord* task = slot_list_.oldest;
     while (!task->moved_up) task = task->newer;
     since = since ? std::min(*since, task->in_slot_since) : task->in_slot_since;
@@ -127,6 +142,13 @@ void Slots::List::append(TaskRecord& task) {
   task.newer = nullptr;
   (newest ? newest->newer : oldest) = &task;
   newest = &task;
+}
+
+void Slots::List::replace(TaskRecord& task, TaskRecord& heir) {
+  heir.older = std::exchange(task.older, nullptr);
+  heir.newer = std::exchange(task.newer, nullptr);
+  (heir.older ? heir.older->newer : oldest) = &heir;
+  (heir.newer ? heir.newer->older : newest) = &heir;
 }
 
 void Slots::List::remove(TaskRecord& task) {

@@ -164,6 +164,27 @@ std::optional<Error> check_callback_address(std::string_view address, bool loopb
   return std::nullopt;
 }
 
+namespace {
+
+std::optional<Refusal> check_terms(const proto::Terms& terms) {
+  if (terms.jitter_percent > 100) return malformed("its jitter is above 100 percent");
+  if (terms.key.size() > limits::key_bytes) {
+    return too_large("the octets of the key", terms.key.size(), limits::key_bytes);
+  }
+  if (terms.headers.size() > limits::headers_max) {
+    return too_large("the headers", terms.headers.size(), limits::headers_max);
+  }
+  std::size_t bytes = 0;
+  for (const Header& header : terms.headers) {
+    if (header.name.empty()) return malformed("one of its headers has no name");
+    bytes += header.name.size() + header.value.size();
+  }
+  if (bytes > limits::headers_bytes) return too_large("the headers", bytes, limits::headers_bytes);
+  return std::nullopt;
+}
+
+}  // namespace
+
 std::optional<Refusal> check_submit(const proto::Submit& submit, const NodeConfig& config) {
   if (submit.seq == 0) return malformed("its seq is 0; numbers start at 1");
   if ((submit.id.bytes[6] >> 4) != 1) return malformed("its task id is not of version 1");
@@ -181,6 +202,9 @@ std::optional<Refusal> check_submit(const proto::Submit& submit, const NodeConfi
   }
   if (submit.callback_data.size() > limits::callback_data_bytes) {
     return too_large("the callback data", submit.callback_data.size(), limits::callback_data_bytes);
+  }
+  if (submit.terms.has_value()) {
+    if (auto refusal = check_terms(*submit.terms)) return refusal;
   }
   if (submit.callback_address.empty()) return std::nullopt;
   if (submit.callback_address.size() > limits::address_bytes) {

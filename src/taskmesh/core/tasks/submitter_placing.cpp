@@ -1,6 +1,7 @@
 // SubmitterRole: placing, sending and saying again.
 #include <algorithm>
 
+#include "taskmesh/core/tasks/spans.hpp"
 #include "taskmesh/core/tasks/submitter_role.hpp"
 
 namespace taskmesh::core {
@@ -8,17 +9,20 @@ namespace taskmesh::core {
 namespace {
 
 constexpr Duration check_every = 5s;  // A holder is asked about what it holds for us.
-/// The worker that has a task also watches its deadline; it gets this long to say so first.
+/// The worker that has a task also watches its deadline; it gets this long to
+/// say so first.
 constexpr Duration deadline_margin = 200ms;
 
-std::uint64_t to_ms(Duration duration) {
-  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(duration).count();
-  return ms < 1 ? 1 : static_cast<std::uint64_t>(ms);
+/// Of the delay that the task was submitted with.
+std::uint64_t delay_left(const FlyingTask& task, Now now) {
+  const Duration left = span_of_ms(task.submit.terms->delay_ms) - (now.at - task.submitted_at);
+  return left > Duration::zero() ? ms_of_span(left) : 0;
 }
 
 }  // namespace
 
-/// A young client hears all workers that it dialled before it chooses among them.
+/// A young client hears all workers that it dialled before it chooses among
+/// them.
 bool SubmitterRole::may_place(Now now) {
   if (placing_) return true;
   if (!first_greeted_at_) return false;
@@ -45,13 +49,16 @@ void SubmitterRole::place(Now now, Effects& out) {
   if (waiting_.size() == 0 || !may_place(now)) return;
   for (std::uint32_t slot = waiting_.front(); slot != no_slot; slot = waiting_.front()) {
     const FlyingTask& task = tasks_.at(slot);
-    const auto choice = placement_.choose(task.submit.name, task.bytes, now.at);
+    const bool keyed = task.submit.terms.has_value() && !task.submit.terms->key.empty();
+    const auto choice =
+        keyed ? placement_.choose_by_key(task.submit.name, task.submit.terms->key, task.bytes, now.at)
+              : placement_.choose(task.submit.name, task.bytes, now.at);
     WorkerLink* const worker =
         choice.verdict == Placement::Verdict::placed ? worker_at(choice.link) : nullptr;
     if (worker != nullptr) {
       waiting_.remove(slot);
       send(slot, *worker, now, out);
-    } else {
+    } else if (!keyed || !waiting_.wait_for(slot, choice.node)) {
       waiting_.block(slot, choice.verdict == Placement::Verdict::not_served);
     }
   }
@@ -96,20 +103,24 @@ void SubmitterRole::say(std::uint32_t slot, Now now, Effects& out) {
   submit.reply_codec = wish.reply_codec;
   submit.codec = wish.args.codec;
   submit.settled = instance_of(wish.id) == config_.client_instance ? tasks_.settled() : 0;
-  if (wish.deadline) submit.deadline_ms = to_ms(task.deadline - now.at);
-  if (wish.time_limit) submit.time_limit_ms = to_ms(*wish.time_limit);
-  if (wish.result_ttl) submit.result_ttl_ms = to_ms(*wish.result_ttl);
-  submit.age_ms = task.sent_before ? to_ms(now.at - task.first_sent_at) : 0;
+  if (wish.deadline) submit.deadline_ms = ms_of_span(task.deadline - now.at);
+  if (wish.time_limit) submit.time_limit_ms = ms_of_span(*wish.time_limit);
+  if (wish.result_ttl) submit.result_ttl_ms = ms_of_span(*wish.result_ttl);
+  submit.age_ms = task.sent_before ? ms_of_span(now.at - task.first_sent_at) : 0;
   submit.name = wish.name;
   submit.callback_address = wish.callback_address;
   submit.callback_data = wish.callback_data;
   submit.args = wish.args.bytes;
+  if (wish.terms.has_value()) [[unlikely]] {
+    submit.terms = wish.terms;
+    submit.terms.edit().delay_ms = delay_left(task, now);
+  }
   task.sent_before = true;
   task.at = now.at;
 }
 
-/// Says again what has had no answer for resend_after, if the worker has been heard since: to one that is
-/// silent the first sending is still under way.
+/// Says again what has had no answer for resend_after, if the worker has been
+/// heard since: to one that is silent the first sending is still under way.
 void SubmitterRole::resend_due(WorkerLink& worker, Now now, Effects& out) {
   if (!worker.ready || worker.sent.empty()) return;
   const Peer* peer = membership_.by_node(worker.node);
@@ -126,7 +137,8 @@ void SubmitterRole::resend_due(WorkerLink& worker, Now now, Effects& out) {
   }
 }
 
-/// Registers our waits (again) for what this worker holds and was last asked about before then.
+/// Registers our waits (again) for what this worker holds and was last asked
+/// about before then.
 void SubmitterRole::ask_held(WorkerLink& worker, TimePoint asked_before, Now now, Effects& out) {
   proto::Query query{.flags = proto::Query::wait_flag};
   const auto flush = [&] {

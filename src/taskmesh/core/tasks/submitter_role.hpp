@@ -81,6 +81,8 @@ class SubmitterRole {
   std::size_t in_flight() const { return tasks_.size(); }
   /// Tasks that no worker has accepted yet.
   std::size_t pending() const { return pending_; }
+  /// Questions and wishes to cancel that are not answered yet.
+  std::size_t open_questions() const { return questions_.size() + cancels_.size(); }
 
  private:
   struct Flush {

@@ -59,17 +59,20 @@ struct Waiter {
 
 /// Where an accepted task is, seen from the executor of the process.
 enum class Place : std::uint8_t {
+  nowhere,  ///< Between two of these, or ended.
   waiting,  ///< In the run queue.
+  later,    ///< Scheduled or retrying: it comes into the run queue when it is due.
+  joined,   ///< Waits for the end of an earlier task with its key.
   ahead,    ///< Handed over although no slot is free: not started, may be taken back.
   slot,     ///< Handed over, and occupies a slot until the executor has answered.
 };
 
-/// An accepted task that has not ended; also one whose end was told (expired, lost) while the executor still
-/// has it. Its arguments stay until the end: what is handed over may come back.
+/// An accepted task that has not ended. Its arguments stay until then: what is handed over may come back.
+/// Also what is left of an attempt that was given up while the executor has it: id, attempt and name alone.
 struct TaskRecord {
   proto::Submit submit;  ///< As accepted; `seq` is that of the last SUBMIT for it.
   TaskState state = TaskState::queued;
-  Place place = Place::waiting;
+  Place place = Place::nowhere;
   std::uint32_t attempt = 0;
   std::uint32_t name = 0;  ///< Number of the task name at this worker.
   std::optional<TimePoint> deadline;
@@ -81,9 +84,24 @@ struct TaskRecord {
   WallTime started_at;
   LinkId asked_on;  ///< Link of the last SUBMIT for it.
   std::vector<Waiter> waiters;
-  TaskRecord* older = nullptr;  ///< Neighbours in the order of hand-over (core/tasks/slots.hpp).
+  Boxed<proto::Fault> last_fault;  ///< Of the attempt before, while retrying.
+  TaskRecord* older = nullptr;     ///< Neighbours in the order of hand-over (core/tasks/slots.hpp).
   TaskRecord* newer = nullptr;
 };
+
+/// The number of the attempt that the executor has, or would get next.
+inline std::uint32_t attempt_at_executor(const TaskRecord& task) {
+  return task.state == TaskState::queued ? task.attempt + 1 : task.attempt;
+}
+
+/// What a task occupies while it has not ended.
+inline std::uint64_t held_bytes(const proto::Submit& submit) {
+  std::uint64_t bytes = submit.args.size();
+  if (!submit.terms.has_value()) return bytes;
+  bytes += submit.terms->key.size();
+  for (const Header& header : submit.terms->headers) bytes += header.name.size() + header.value.size();
+  return bytes;
+}
 
 /// For tables of tasks: four consecutive ids of a client are neighbours, so that a batch touches few cache
 /// lines; blocks are scattered, so that clients do not pile up on each other. Larger blocks would have to be
@@ -110,12 +128,17 @@ struct TaskIdEqual {
 /// True if the state machine allows the move; everything else is a bug of ours.
 constexpr bool may_move(TaskState from, TaskState to) {
   switch (from) {
+    case TaskState::scheduled:
+    case TaskState::retrying:
+      return to == TaskState::queued || to == TaskState::expired || to == TaskState::cancelled ||
+             to == TaskState::lost || to == TaskState::failure;
     case TaskState::queued:
       return to == TaskState::running || to == TaskState::expired || to == TaskState::cancelled ||
              to == TaskState::lost || to == TaskState::failure;
     case TaskState::running:
-      return to == TaskState::queued || to == TaskState::success || to == TaskState::failure ||
-             to == TaskState::expired || to == TaskState::cancelled || to == TaskState::lost;
+      return to == TaskState::queued || to == TaskState::retrying || to == TaskState::success ||
+             to == TaskState::failure || to == TaskState::expired || to == TaskState::cancelled ||
+             to == TaskState::lost;
     default:
       return false;
   }

@@ -8,12 +8,20 @@ namespace taskmesh::core {
 
 namespace {
 
-/// Names without tasks that are kept, so that a flood under one name does not make it anew each turn.
+/// Names without tasks that are kept, so that a flood under one name does not
+/// make it anew each turn.
 constexpr std::size_t empty_names_max = 1'024;
+
+/// Under what the lane of one worker is found; task names have no such prefix.
+std::string lane_text(std::string_view name, const NodeId& node) {
+  std::string text("\0", 1);
+  for (const std::uint8_t octet : node.bytes) text += static_cast<char>(octet);
+  return text.append(name);
+}
 
 }  // namespace
 
-WaitingName& WaitingRoom::name_of(std::string_view text) {
+WaitingName& WaitingRoom::name_of(std::string_view text, NodeId lane) {
   if (last_ != nullptr && last_->text == text) return *last_;
   const auto found = names_.find(text);
   if (found != names_.end()) {
@@ -23,6 +31,7 @@ WaitingName& WaitingRoom::name_of(std::string_view text) {
   forget_empty_names();
   auto name = std::make_unique<WaitingName>();
   name->text = std::string(text);
+  name->lane = lane;
   last_ = name.get();
   names_.emplace(last_->text, std::move(name));
   return *last_;
@@ -60,9 +69,10 @@ void WaitingRoom::queue(WaitingName& name) {
   std::push_heap(heap_.begin(), heap_.end(), std::greater<>{});
 }
 
-void WaitingRoom::push(std::uint32_t slot, bool returned) {
+void WaitingRoom::push(std::uint32_t slot, bool returned, NodeId lane_of) {
   FlyingTask& task = tasks_.at(slot);
-  WaitingName& name = name_of(task.submit.name);
+  WaitingName& name =
+      lane_of ? name_of(lane_text(task.submit.name, lane_of), lane_of) : name_of(task.submit.name, {});
   auto& lane = name.lanes[static_cast<std::size_t>(task.submit.priority) & 3];
   task.stage = FlyingTask::Stage::waiting;
   task.worker = nullptr;
@@ -101,6 +111,14 @@ std::uint32_t WaitingRoom::front() {
     queue(name);
   }
   return no_slot;
+}
+
+bool WaitingRoom::wait_for(std::uint32_t slot, NodeId node) {
+  FlyingTask& task = tasks_.at(slot);
+  if (!node || task.name->lane == node) return false;
+  remove(slot);
+  push(slot, task.sent_before, node);
+  return true;
 }
 
 void WaitingRoom::block(std::uint32_t slot, bool unserved) {
