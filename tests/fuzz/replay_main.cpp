@@ -1,8 +1,10 @@
-// Runs a fuzz target without libFuzzer: over every file of the folders named, then over some thousand
-// mutations of them, from a fixed seed. A failed check or a sanitizer's finding ends the process.
+// Runs a fuzz target without libFuzzer: over every file of the folders named, then over so many mutations of
+// them, from a fixed seed. A failed check or a sanitizer's finding ends the process.
+// Usage: taskmesh_fuzz_NAME MUTATIONS FOLDER...
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -15,7 +17,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
 namespace {
 
-constexpr int mutations = 100'000;
 constexpr std::uint64_t seed = 20'261'121;
 
 /// In a block of exactly this size, so that the address sanitizer sees a read behind its end.
@@ -53,7 +54,8 @@ std::string mutated(std::string input, const std::vector<std::string>& seeds, ta
 
 int main(int count, char** arguments) {
   std::vector<std::string> seeds;
-  for (int i = 1; i < count; ++i) {
+  const int mutations = count > 1 ? std::atoi(arguments[1]) : 0;
+  for (int i = 2; i < count; ++i) {
     for (const auto& entry : std::filesystem::directory_iterator(arguments[i])) {
       std::ifstream file(entry.path(), std::ios::binary);
       seeds.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
