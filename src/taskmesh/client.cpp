@@ -7,15 +7,17 @@
 #include <mutex>
 #include <utility>
 
-#include "taskmesh/io/address.hpp"
+#include "taskmesh/end_watch.hpp"
 #include "taskmesh/io/clock.hpp"
 #include "taskmesh/io/random_seed.hpp"
 #include "taskmesh/node_host.hpp"
+#include "taskmesh/submit_plan.hpp"
 #include "taskmesh/ticket_book.hpp"
 
 namespace taskmesh {
 
 using detail::AnswerTicket;
+using detail::CallParts;
 using detail::TicketPtr;
 
 namespace {
@@ -43,26 +45,9 @@ Error in_flight_error(std::size_t limit) {
           .fix = "wait for some of them, add workers, or raise in_flight_max"};
 }
 
-Result<void> check_name(std::string_view name) {
-  if (!name.empty() && name.size() <= limits::name_bytes) return {};
-  return fail({.kind = ErrorKind::invalid,
-               .what = "the task was not submitted",
-               .why = name.empty() ? "its name is empty" : "its name is longer than 255 bytes",
-               .fix = "use the name that a worker serves"});
-}
-
-Result<void> check_callback_data(const std::string& data) {
-  if (data.size() > limits::callback_data_bytes) {
-    return fail({.kind = ErrorKind::invalid,
-                 .what = "the callback data has " + std::to_string(data.size()) + " bytes",
-                 .why = "the limit is " + std::to_string(limits::callback_data_bytes),
-                 .fix = "pass a key and keep the data at your side"});
-  }
-  if (data.empty() || is_json(data)) return {};
-  return fail({.kind = ErrorKind::invalid,
-               .what = "the callback data is not valid JSON",
-               .why = "it is given back inside the event's JSON",
-               .fix = "write a string as \"text\", with its quotes"});
+Error nil_id() {
+  return {
+      .kind = ErrorKind::invalid, .what = "a nil id names no task", .fix = "use the id that delay returned"};
 }
 
 }  // namespace
@@ -75,9 +60,13 @@ class Client::Impl {
   void close();
 
   /// `ticket` null: nobody waits. The room and the checks of every submit.
-  Result<TaskId> start(Job job, const Callback& callback, const SubmitOptions& options, TicketPtr ticket,
-                       core::Token* token_out = nullptr);
-  proto::TaskReport run(Job job, const SubmitOptions& options);
+  Result<TaskId> start(CallParts call, const Callback& callback, const SubmitOptions& options,
+                       TicketPtr ticket, core::Token* token_out = nullptr);
+  Result<std::vector<TaskId>> start_batch(std::vector<TaskSpec> specs, Duration wait);
+  proto::TaskReport run(CallParts call, const SubmitOptions& options);
+  Result<CancelAnswer> cancel(TaskId id, Duration wait);
+  std::vector<proto::TaskReport> await_all(const std::vector<TaskId>& ids, const WaitAllOptions& options,
+                                           Codec codec);
   proto::TaskReport ask(TaskId id, Duration wait, Codec codec, bool until_end);
   Result<core::Acceptance> await_acceptance(TaskId id, Duration wait);
   std::vector<core::MemberView> members(Duration wait);
@@ -89,14 +78,16 @@ class Client::Impl {
   std::string mesh_;
 
  private:
-  Result<std::string> resolve_callback(const Callback& callback) const;
-  bool wait_for_room(Duration wait);
+  Result<std::vector<detail::SubmitPlan>> plan_batch(std::vector<TaskSpec> specs) const;
+  TaskId post(detail::SubmitPlan plan, TicketPtr ticket, core::Token* token_out);
+  bool try_reserve(std::size_t count);
+  bool reserve(std::size_t count, Duration wait);
   void turned(const core::Node& node);
   TaskId next_id();
 
   const std::uint32_t instance_;
   std::atomic<std::uint32_t> counter_{0};
-  std::atomic<std::uint64_t> posted_{0};  // Submits given to the node.
+  std::atomic<std::uint64_t> posted_{0};  // Submits given to the node, and those that have a place.
   std::atomic<std::uint64_t> ended_{0};   // Of them, those that are not in flight any more.
   std::atomic<int> room_waiters_{0};
   std::mutex room_mutex_;
@@ -157,60 +148,91 @@ void Client::Impl::turned(const core::Node& node) {
   room_.notify_all();
 }
 
-bool Client::Impl::wait_for_room(Duration wait) {
-  if (in_flight() < options_.in_flight_max) return true;
+bool Client::Impl::try_reserve(std::size_t count) {
+  std::uint64_t posted = posted_.load(std::memory_order_acquire);
+  do {
+    const std::uint64_t ended = ended_.load(std::memory_order_acquire);
+    const std::uint64_t flying = posted > ended ? posted - ended : 0;  // `ended` may be the newer of the two.
+    if (flying + count > options_.in_flight_max) return false;
+  } while (!posted_.compare_exchange_weak(posted, posted + count, std::memory_order_acq_rel));
+  return true;
+}
+
+/// Places for that many tasks, which must be posted then.
+bool Client::Impl::reserve(std::size_t count, Duration wait) {
+  if (try_reserve(count)) return true;
   if (host_->on_reactor_thread()) return false;  // Nobody else could make room.
   std::unique_lock lock(room_mutex_);
   ++room_waiters_;
-  const bool room = room_.wait_for(lock, wait, [this] { return in_flight() < options_.in_flight_max; });
+  const bool room = room_.wait_for(lock, wait, [&] { return try_reserve(count); });
   --room_waiters_;
   return room;
 }
 
 // ---- Submitting ---------------------------------------------------------------------------------------
 
-Result<std::string> Client::Impl::resolve_callback(const Callback& callback) const {
-  if (callback.address.empty()) return std::string{};
-  auto data = check_callback_data(callback.data);
-  if (!data) return fail(std::move(data.error()));
-  return io::callback_address(callback.address, !options_.insecure);
-}
-
-Result<TaskId> Client::Impl::start(Job job, const Callback& callback, const SubmitOptions& options,
-                                   TicketPtr ticket, core::Token* token_out) {
-  auto name = check_name(job.name);
-  if (!name) return fail(std::move(name.error()));
-  auto address = resolve_callback(callback);
-  if (!address) return fail(std::move(address.error()));
-  if (options.deadline && *options.deadline <= Duration::zero()) {
-    return fail({.kind = ErrorKind::invalid,
-                 .what = "the task was not submitted",
-                 .why = "its deadline is not in the future",
-                 .fix = "give the time from now, for example 5s"});
-  }
-  if (!wait_for_room(options.wait)) return fail(in_flight_error(options_.in_flight_max));
+TaskId Client::Impl::post(detail::SubmitPlan plan, TicketPtr ticket, core::Token* token_out) {
   const TaskId id = next_id();
-  const core::Token token = ticket ? tickets_.add(std::move(ticket)) : 0;
-  if (token_out != nullptr) *token_out = token;
-  posted_.fetch_add(1, std::memory_order_acq_rel);
+  core::SubmitTask task = detail::event_of(std::move(plan), id);
+  task.token = ticket ? tickets_.add(std::move(ticket)) : 0;
   // With a callback the end is waited for as well: if the worker dies, this client tells the listener `lost`.
-  const bool wait_for_end = token != 0 || !address->empty();
-  host_->post(core::SubmitTask{.id = id,
-                               .name = std::move(job.name),
-                               .args = std::move(job.args),
-                               .reply_codec = job.reply_codec,
-                               .priority = options.priority,
-                               .wait = wait_for_end,
-                               .token = token,
-                               .callback_address = std::move(*address),
-                               .callback_data = callback.address.empty() ? std::string{} : callback.data,
-                               .deadline = options.deadline,
-                               .time_limit = std::nullopt,
-                               .result_ttl = options.result_ttl});
+  task.wait = task.token != 0 || !task.callback_address.empty();
+  if (token_out != nullptr) *token_out = task.token;
+  host_->post(std::move(task));
   return id;
 }
 
-proto::TaskReport Client::Impl::run(Job job, const SubmitOptions& options) {
+Result<TaskId> Client::Impl::start(CallParts call, const Callback& callback, const SubmitOptions& options,
+                                   TicketPtr ticket, core::Token* token_out) {
+  auto plan = detail::plan_submit(std::move(call), callback, options, options_.insecure);
+  if (!plan) return fail(std::move(plan.error()));
+  if (!reserve(1, options.wait)) return fail(in_flight_error(options_.in_flight_max));
+  return post(std::move(*plan), std::move(ticket), token_out);
+}
+
+Result<std::vector<detail::SubmitPlan>> Client::Impl::plan_batch(std::vector<TaskSpec> specs) const {
+  std::vector<detail::SubmitPlan> plans;
+  plans.reserve(specs.size());
+  for (TaskSpec& spec : specs) {
+    auto plan = detail::plan_submit({std::move(spec.name), std::move(spec.args), spec.reply_codec},
+                                    spec.callback, spec.options, options_.insecure);
+    if (!plan) {
+      Error error = std::move(plan.error());
+      error.what = "specs[" + std::to_string(plans.size()) + "], and with it the batch: " + error.what;
+      return fail(std::move(error));
+    }
+    plans.push_back(std::move(*plan));
+  }
+  return plans;
+}
+
+Result<std::vector<TaskId>> Client::Impl::start_batch(std::vector<TaskSpec> specs, Duration wait) {
+  const TimePoint until = io::steady_now() + wait;
+  auto plans = plan_batch(std::move(specs));
+  if (!plans) return fail(std::move(plans.error()));
+  // All at once where it can be; else in parts small enough that room for the next comes while this one runs.
+  const std::size_t limit = options_.in_flight_max;
+  const std::size_t part_max = plans->size() <= limit ? limit : std::max<std::size_t>(1, limit / 4);
+  std::vector<TaskId> ids;
+  ids.reserve(plans->size());
+  while (ids.size() < plans->size()) {
+    const std::size_t part = std::min(part_max, plans->size() - ids.size());
+    if (!reserve(part, until - io::steady_now())) {
+      for (const TaskId& id : ids) host_->post(core::CancelTask{.token = 0, .id = id});
+      Error error = in_flight_error(limit);
+      error.what = "the batch was not submitted";
+      if (!ids.empty())
+        error.what += "; the " + std::to_string(ids.size()) + " tasks sent are being cancelled";
+      return fail(std::move(error));
+    }
+    for (std::size_t i = 0; i < part; ++i) {
+      ids.push_back(post(std::move((*plans)[ids.size()]), nullptr, nullptr));
+    }
+  }
+  return ids;
+}
+
+proto::TaskReport Client::Impl::run(CallParts call, const SubmitOptions& options) {
   proto::TaskReport report;
   if (host_->on_reactor_thread()) {
     report.fault = proto::Fault::from(blocking_on_reactor());
@@ -219,8 +241,8 @@ proto::TaskReport Client::Impl::run(Job job, const SubmitOptions& options) {
   const TimePoint until = io::steady_now() + options.wait;
   auto ticket = detail::make_ticket();
   core::Token token = 0;
-  const std::string name = job.name;
-  auto id = start(std::move(job), {}, options, ticket, &token);
+  const std::string name = call.name;
+  auto id = start(std::move(call), {}, options, ticket, &token);
   if (!id) {
     report.fault = proto::Fault::from(id.error());
     return report;
@@ -273,6 +295,35 @@ Result<core::Acceptance> Client::Impl::await_acceptance(TaskId id, Duration wait
   ticket->wait(limits::own_stall);
   if (ticket->acceptance.error) return fail(*ticket->acceptance.error);
   return std::move(ticket->acceptance);
+}
+
+std::vector<proto::TaskReport> Client::Impl::await_all(const std::vector<TaskId>& ids,
+                                                       const WaitAllOptions& options, Codec codec) {
+  if (host_->on_reactor_thread()) {
+    proto::TaskReport report;
+    report.fault = proto::Fault::from(blocking_on_reactor());
+    return {ids.size(), report};
+  }
+  detail::EndWatch watch(*host_, tickets_, ids, codec);
+  if (watch.wait(io::steady_now() + options.wait, options.progress)) return watch.take();
+  const Error late = out_of_time("the task has not ended", options.wait);
+  return watch.take(late);
+}
+
+Result<CancelAnswer> Client::Impl::cancel(TaskId id, Duration wait) {
+  if (!id) return fail(nil_id());
+  if (host_->on_reactor_thread()) return fail(blocking_on_reactor());
+  auto ticket = std::make_shared<AnswerTicket>();
+  const core::Token token = tickets_.add(ticket);
+  host_->post(core::CancelTask{.token = token, .id = id});
+  if (!ticket->wait(wait) && tickets_.drop(token)) {
+    host_->post(core::Abandon{.token = token});
+    return fail(out_of_time("nobody has confirmed that task " + to_string(id) + " is cancelled", wait));
+  }
+  ticket->wait(limits::own_stall);
+  const core::Cancellation& answer = ticket->cancellation;
+  if (answer.error) return fail(*answer.error);
+  return CancelAnswer{.task_id = id, .state = answer.state, .stopping = answer.stopping};
 }
 
 std::vector<core::MemberView> Client::Impl::members(Duration wait) {
@@ -333,17 +384,21 @@ Client::~Client() {
   if (impl_) impl_->close();
 }
 
-proto::TaskReport Client::run(Job job, const SubmitOptions& options) {
-  return impl_->run(std::move(job), options);
+proto::TaskReport Client::run(CallParts call, const SubmitOptions& options) {
+  return impl_->run(std::move(call), options);
 }
 
-Result<TaskId> Client::start(Job job, const Callback& callback, const SubmitOptions& options,
+Result<TaskId> Client::start(CallParts call, const Callback& callback, const SubmitOptions& options,
                              TicketPtr ticket) {
-  return impl_->start(std::move(job), callback, options, std::move(ticket));
+  return impl_->start(std::move(call), callback, options, std::move(ticket));
 }
 
-TaskId Client::start_async(Job job, const SubmitOptions& options, TicketPtr ticket) {
-  auto id = impl_->start(std::move(job), {}, options, ticket);
+Result<std::vector<TaskId>> Client::try_submit_batch(std::vector<TaskSpec> specs, Duration wait) {
+  return impl_->start_batch(std::move(specs), wait);
+}
+
+TaskId Client::start_async(CallParts call, const SubmitOptions& options, TicketPtr ticket) {
+  auto id = impl_->start(std::move(call), {}, options, ticket);
   if (id) return *id;
   proto::TaskReport report;
   report.fault = proto::Fault::from(id.error());
@@ -359,12 +414,15 @@ proto::TaskReport Client::await_end(TaskId id, Duration wait, Codec codec) {
   return impl_->ask(id, wait, codec, true);
 }
 
+std::vector<proto::TaskReport> Client::await_all(const std::vector<TaskId>& ids,
+                                                 const WaitAllOptions& options, Codec codec) {
+  return impl_->await_all(ids, options, codec);
+}
+
+Result<CancelAnswer> Client::try_cancel(TaskId id, Duration wait) { return impl_->cancel(id, wait); }
+
 Result<Receipt> Client::accepted(TaskId id, Duration wait) {
-  if (!id) {
-    return fail({.kind = ErrorKind::invalid,
-                 .what = "a nil id names no task",
-                 .fix = "use the id that delay returned"});
-  }
+  if (!id) return fail(nil_id());
   auto acceptance = impl_->await_acceptance(id, wait);
   if (!acceptance) return fail(std::move(acceptance.error()));
   return Receipt{id, std::move(acceptance->nodes)};
@@ -388,7 +446,9 @@ std::vector<WorkerInfo> Client::workers(Duration wait) {
                     .tasks = std::move(view.member.serves),
                     .slots = view.member.slots,
                     .running = view.load.running,
+                    .stuck = view.load.stuck,
                     .queued = view.load.queued,
+                    .scheduled = view.load.scheduled,
                     .silence = view.silence});
   }
   return list;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "taskmesh/async.hpp"
+#include "taskmesh/batch.hpp"
 #include "taskmesh/options.hpp"
 #include "taskmesh/task.hpp"
 #include "taskmesh/task_result.hpp"
@@ -25,6 +26,16 @@ namespace taskmesh {
 struct Receipt {
   TaskId task_id;
   std::vector<NodeId> nodes;  ///< One node: tasks have one copy so far.
+};
+
+/// What became of the wish to cancel a task.
+struct CancelAnswer {
+  TaskId task_id;
+  /// cancelled: it will not run any more. running: see stopping. Another end: it had ended before, and that stands
+  /// (lost: its worker is gone). unknown: nobody knows it.
+  TaskState state = TaskState::unknown;
+  bool stopping = false;  ///< Its code runs and was asked to stop; it ends as cancelled when that returns.
+  bool gone() const { return state == TaskState::cancelled || stopping; }
 };
 
 /// A worker as this client sees it.
@@ -38,8 +49,10 @@ struct WorkerInfo {
   std::vector<std::string> tasks;  ///< Names that it serves.
   std::uint32_t slots = 0;
   std::uint32_t running = 0;
+  std::uint32_t stuck = 0;  ///< Of running: their attempt was given up, but its code has not returned.
   std::uint32_t queued = 0;
-  Duration silence{};  ///< Since it was last heard.
+  std::uint32_t scheduled = 0;  ///< Wait for their time: countdown, eta, the pause before a retry.
+  Duration silence{};           ///< Since it was last heard.
 };
 
 class Client {
@@ -56,7 +69,7 @@ class Client {
   /// timed_out, or unavailable where no worker was there; a task that never left is then withdrawn.
   template <class R>
   TaskResult<R> submit_task(Call<R> call, const SubmitOptions& options = {}) {
-    return detail::to_result<R>(run(to_job(std::move(call)), options));
+    return detail::to_result<R>(run(parts_of(std::move(call)), options));
   }
   template <class R, class... Args>
   TaskResult<R> submit_task(std::string_view name, const Args&... args) {
@@ -75,7 +88,7 @@ class Client {
   }
   template <class R>
   Result<TaskId> try_delay(Call<R> call, const SubmitOptions& options = {}) {
-    return start(to_job(std::move(call)), {}, options, nullptr);
+    return start(parts_of(std::move(call)), {}, options, nullptr);
   }
 
   /// As delay; when the task ends, however it ends, a completion event is pushed to the callback address,
@@ -87,14 +100,24 @@ class Client {
   template <class R>
   Result<TaskId> try_delay_with_callback(Call<R> call, const Callback& callback,
                                          const SubmitOptions& options = {}) {
-    return start(to_job(std::move(call)), callback, options, nullptr);
+    return start(parts_of(std::move(call)), callback, options, nullptr);
   }
+
+  /// Submits all of them, or none: every spec is checked before the first is sent. A bad one throws Failure, whose
+  /// `what` begins with its place, "specs[3]". `wait` bounds the wait for room: a batch up to in_flight_max is sent
+  /// when there is room for all of it; a larger one goes in parts, and if room does not come in time, those that were
+  /// sent are cancelled (overloaded). The ids are in the order of the specs.
+  std::vector<TaskId> submit_batch(std::vector<TaskSpec> specs, Duration wait = limits::wait_budget) {
+    return value_or_throw(try_submit_batch(std::move(specs), wait));
+  }
+  Result<std::vector<TaskId>> try_submit_batch(std::vector<TaskSpec> specs,
+                                               Duration wait = limits::wait_budget);
 
   /// Submits and gives something to wait on: co_await, .then(f), .future().
   template <class R>
   AsyncResult<R> async(Call<R> call, const SubmitOptions& options = {}) {
     auto ticket = detail::make_ticket();
-    const TaskId id = start_async(to_job(std::move(call)), options, ticket);
+    const TaskId id = start_async(parts_of(std::move(call)), options, ticket);
     return {id, std::move(ticket)};
   }
 
@@ -109,6 +132,27 @@ class Client {
   TaskResult<R> wait_for(TaskId id, Duration wait = limits::wait_budget) {
     return detail::to_result<R>(await_end(id, wait, detail::reply_codec<R>()));
   }
+
+  /// Waits for the end of all of them, at most options.wait, and tells how far they are meanwhile. Results are in the
+  /// order of the ids; those that had not ended carry timed_out. One wait, no polling.
+  template <class R>
+  std::vector<TaskResult<R>> wait_all(const std::vector<TaskId>& ids, const WaitAllOptions& options = {}) {
+    std::vector<TaskResult<R>> results;
+    results.reserve(ids.size());
+    for (const auto& report : await_all(ids, options, detail::reply_codec<R>())) {
+      results.push_back(detail::to_result<R>(report));
+    }
+    return results;
+  }
+
+  /// Takes a task back, from any client. True: it is cancelled; one that runs is asked to stop (its code sees
+  /// TaskContext::stop_requested, a command is killed) and ends as cancelled when it returns. False: it had ended, or
+  /// nobody knows it. Throws Failure where nobody could be asked within `wait`; the wish stands all the same if it is
+  /// this client's own task and no worker has accepted it yet.
+  bool cancel(TaskId id, Duration wait = limits::wait_budget) {
+    return value_or_throw(try_cancel(id, wait)).gone();
+  }
+  Result<CancelAnswer> try_cancel(TaskId id, Duration wait = limits::wait_budget);
 
   /// Waits until a worker holds the task. Error: why it never will, or timed_out / unavailable.
   Result<Receipt> accepted(TaskId id, Duration wait = limits::wait_budget);
@@ -127,21 +171,18 @@ class Client {
   class Impl;
   explicit Client(std::unique_ptr<Impl> impl);
 
-  struct Job {
-    std::string name;
-    Payload args;
-    Codec reply_codec = Codec::cereal;
-  };
   template <class R>
-  static Job to_job(Call<R>&& call) {
+  static detail::CallParts parts_of(Call<R>&& call) {
     return {std::move(call.name), std::move(call.args), call.reply_codec};
   }
-  proto::TaskReport run(Job job, const SubmitOptions& options);
-  Result<TaskId> start(Job job, const Callback& callback, const SubmitOptions& options,
+  proto::TaskReport run(detail::CallParts call, const SubmitOptions& options);
+  Result<TaskId> start(detail::CallParts call, const Callback& callback, const SubmitOptions& options,
                        detail::TicketPtr ticket);
-  TaskId start_async(Job job, const SubmitOptions& options, detail::TicketPtr ticket);
+  TaskId start_async(detail::CallParts call, const SubmitOptions& options, detail::TicketPtr ticket);
   proto::TaskReport query(TaskId id, Duration wait, Codec reply_codec);
   proto::TaskReport await_end(TaskId id, Duration wait, Codec reply_codec);
+  std::vector<proto::TaskReport> await_all(const std::vector<TaskId>& ids, const WaitAllOptions& options,
+                                           Codec reply_codec);
 
   std::unique_ptr<Impl> impl_;
 };

@@ -3,6 +3,7 @@
 // What is left unset is read from the environment (TASKMESH_*) and then defaults: docs/configuration.md. Durations are std::chrono; sizes are in bytes.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -15,13 +16,36 @@
 
 namespace taskmesh {
 
-/// Of one task.
+/// Further attempts after one that failed or ran out of its time_limit. Before the n-th one the worker pauses
+/// delay * backoff^(n-1), at most max_delay; `jitter` says how much of each pause is left to chance, so that tasks
+/// that failed together do not return together.
+struct RetryOptions {
+  std::uint32_t count = 0;               ///< Attempts after the first one.
+  Duration delay = limits::retry_delay;  ///< 0 or more.
+  double backoff = 2.0;                  ///< 1 to 100.
+  Duration max_delay = limits::retry_delay_max;
+  double jitter = 1.0;  ///< 0 (exact pauses) to 1 (anything from none to the whole pause).
+};
+
+/// Of one task. What makes no sense is thrown at the call (invalid).
 struct SubmitOptions {
   Priority priority = Priority::normal;
+  /// Not before this has passed (from the call on). Its worker waits, state `scheduled`; the client may leave.
+  std::optional<Duration> countdown{};
+  /// The same as a point in time; one that has passed means at once. Not together with countdown.
+  std::optional<std::chrono::system_clock::time_point> eta{};
   /// Give up if it has not ended by then (from the call on); it then ends as `expired`.
   std::optional<Duration> deadline{};
+  /// Of one attempt: one that takes longer has failed (timed_out). Code that does not look at
+  /// TaskContext::stop_requested keeps its slot until it returns; a command is killed.
+  std::optional<Duration> time_limit{};
+  RetryOptions retries{};
+  /// Idempotency key, at most limits::key_bytes: tasks of one name and key run once, the later ones end as the first.
+  std::string key{};
   /// How long the worker keeps the result; unset: the worker's own result_ttl.
   std::optional<Duration> result_ttl{};
+  /// For the task's own code (TaskContext::headers): trace ids, tenants. At most limits::headers_max.
+  std::vector<Header> headers{};
   /// How long the call itself may block: submit_task for the end, the others for room at the in-flight limit.
   Duration wait = limits::wait_budget;
 };

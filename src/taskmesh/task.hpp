@@ -21,6 +21,17 @@ struct Call {
   Codec reply_codec = Codec::cereal;
 };
 
+namespace detail {
+
+/// A call whose result type does not matter any more.
+struct CallParts {
+  std::string name;
+  Payload args;
+  Codec reply_codec = Codec::cereal;
+};
+
+}  // namespace detail
+
 /// A call by name. Throws Failure (invalid) for arguments that cannot be encoded.
 template <class R = void, class... Args>
 Call<R> call(std::string_view name, const Args&... args) {

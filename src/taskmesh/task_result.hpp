@@ -21,6 +21,8 @@ struct TaskResult {
   TaskId task_id;
   TaskState state = TaskState::unknown;
   CallbackState callback = CallbackState::none;
+  bool stopping = false;  ///< It runs and was asked to stop (Client::cancel); it ends when its code returns.
+  TaskId joined;          ///< The earlier task of the same key, whose end this one shares; nil: none.
   std::uint32_t attempt = 0;  ///< 1 from the first start on.
   std::string worker;         ///< Name of the worker that holds or ran it.
   NodeId worker_id;
@@ -63,6 +65,8 @@ TaskResult<T> to_result(const proto::TaskReport& report) {
   return {.task_id = report.id,
           .state = report.state,
           .callback = report.callback,
+          .stopping = (report.flags & proto::TaskReport::stopping_flag) != 0,
+          .joined = report.joined->first,
           .attempt = report.attempt,
           .worker = report.worker_name,
           .worker_id = report.worker,

@@ -7,6 +7,7 @@
 #include "taskmesh/base/json.hpp"
 #include "taskmesh/base/result.hpp"
 #include "taskmesh/base/time.hpp"
+#include "taskmesh/batch.hpp"
 #include "taskmesh/callback_listener.hpp"
 #include "taskmesh/client.hpp"
 #include "taskmesh/options.hpp"

@@ -33,6 +33,8 @@ void finish(Ticket& ticket, core::Notice& notice) {
   if (answer == nullptr) return;
   if (auto* answered = std::get_if<core::Answered>(&notice)) answer->reports = std::move(answered->reports);
   if (auto* acceptance = std::get_if<core::Acceptance>(&notice)) answer->acceptance = std::move(*acceptance);
+  if (auto* cancelled = std::get_if<core::Cancellation>(&notice))
+    answer->cancellation = std::move(*cancelled);
   if (auto* list = std::get_if<core::MemberList>(&notice)) answer->members = std::move(list->members);
   ticket.finish({});
 }
@@ -118,7 +120,10 @@ void TicketBook::close(const Error& error) {
     const TicketPtr ticket = claim(token);
     if (!ticket) continue;
     give_back({number});
-    if (auto* answer = dynamic_cast<AnswerTicket*>(ticket.get())) answer->acceptance.error = error;
+    if (auto* answer = dynamic_cast<AnswerTicket*>(ticket.get())) {
+      answer->acceptance.error = error;
+      answer->cancellation.error = error;
+    }
     proto::TaskReport report;
     report.fault = proto::Fault::from(error);
     ticket->finish(std::move(report));

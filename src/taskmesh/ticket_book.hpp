@@ -22,6 +22,7 @@ class AnswerTicket : public Ticket {
  public:
   std::vector<proto::TaskReport> reports;
   core::Acceptance acceptance;
+  core::Cancellation cancellation;
   std::vector<core::MemberView> members;
 };
 
