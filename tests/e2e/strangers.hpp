@@ -33,6 +33,13 @@ inline std::uint16_t port_of(const std::string& endpoint) {
   return static_cast<std::uint16_t>(std::stoi(endpoint.substr(endpoint.rfind(':') + 1)));
 }
 
+/// Sanitizers keep what is freed for a while, and take memory of their own.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr long memory_factor = 10;
+#else
+inline constexpr long memory_factor = 1;
+#endif
+
 /// Resident memory of a process, in MiB.
 inline long resident_mib(pid_t process) {
   std::ifstream status("/proc/" + std::to_string(process) + "/status");
