@@ -362,3 +362,112 @@ SCENARIO("a task whose deadline has passed is not started", "[io][executor]") {
   CHECK_FALSE(finished[1].error);
   CHECK(started == 1);
 }
+
+SCENARIO("an attempt that is asked to stop sees it, and a command is killed with its group",
+         "[io][executor]") {
+  GIVEN("a slot with a handler that looks whether it should stop") {
+    std::atomic<bool> running{false};
+    io::Handlers handlers{{"patient", [&running](core::Run&&, const io::StopToken& stop) {
+                             running = true;
+                             while (!stop.requested()) ::poll(nullptr, 0, 1);
+                             core::Finished finished;
+                             finished.error = Error{ErrorKind::cancelled, "stopped", "", ""};
+                             return finished;
+                           }}};
+    io::Mailbox mailbox;
+    io::ThreadExecutor executor(1, std::move(handlers), mailbox);
+    std::vector<core::Run> batch{run_of("patient", 1), run_of("patient", 2)};
+    const TaskId first = batch[0].id;
+    const TaskId second = batch[1].id;
+    executor.run(batch);
+    const TimePoint limit = io::steady_now() + 20s;
+    while (!running && io::steady_now() < limit) ::poll(nullptr, 0, 1);
+    REQUIRE(running);
+    std::vector<core::Event> events;
+    const auto finished = [&](const TaskId& id) {
+      while (io::steady_now() < limit) {
+        mailbox.take(events);
+        for (const core::Event& event : events) {
+          const auto* end = std::get_if<core::Finished>(&event);
+          if (end != nullptr && end->id == id) return true;
+        }
+        ::poll(nullptr, 0, 1);
+      }
+      return false;
+    };
+    THEN("one that waits for a slot is finished without a start, and one that runs ends soon") {
+      executor.ask_to_stop({{second, 3}});
+      REQUIRE(finished(second));
+      for (const core::Event& event : events) {
+        const auto* end = std::get_if<core::Finished>(&event);
+        if (end == nullptr || end->id != second) continue;
+        CHECK_FALSE(end->started_at);
+        REQUIRE(end->error);
+        CHECK(end->error->kind == ErrorKind::cancelled);
+      }
+      executor.ask_to_stop({{first, 7}});  // Another attempt than the one that runs.
+      executor.ask_to_stop({{first, 3}});
+      CHECK(finished(first));
+      AND_THEN("the next one in that slot is not stopped with it") {
+        running = false;
+        std::vector<core::Run> next{run_of("patient", 3)};
+        const TaskId third = next[0].id;
+        executor.run(next);
+        while (!running && io::steady_now() < limit) ::poll(nullptr, 0, 1);
+        ::poll(nullptr, 0, 20);
+        mailbox.take(events);
+        for (const core::Event& event : events) {
+          const auto* end = std::get_if<core::Finished>(&event);
+          CHECK((end == nullptr || end->id != third));
+        }
+        executor.ask_to_stop({{third, 3}});
+        CHECK(finished(third));
+      }
+    }
+  }
+  GIVEN("a command that has started another process and waits for it") {
+    io::Handlers handlers{
+        {"cmd", io::Command("sleep 600 & echo $! > $FILE; wait", std::make_shared<io::CommandStop>())}};
+    const std::string file =
+        (std::filesystem::temp_directory_path() / ("taskmesh-stop-" + std::to_string(::getpid()))).string();
+    ::setenv("FILE", file.c_str(), 1);
+    io::Mailbox mailbox;
+    io::ThreadExecutor executor(1, std::move(handlers), mailbox);
+    std::vector<core::Run> batch{run_of("cmd", 1)};
+    const TaskId id = batch[0].id;
+    executor.run(batch);
+    const TimePoint limit = io::steady_now() + 20s;
+    pid_t child = 0;
+    while (child == 0 && io::steady_now() < limit) {
+      std::ifstream(file) >> child;
+      ::poll(nullptr, 0, 1);
+    }
+    REQUIRE(child > 0);
+    WHEN("it is asked to stop") {
+      const TimePoint asked = io::steady_now();
+      executor.ask_to_stop({{id, 3}});
+      std::vector<core::Event> events;
+      while (events.empty() && io::steady_now() < limit) {
+        mailbox.take(events);
+        ::poll(nullptr, 0, 1);
+      }
+      THEN("both are gone at once, and the slot is free") {
+        REQUIRE(events.size() == 1);
+        const auto& end = std::get<core::Finished>(events[0]);
+        REQUIRE(end.error);
+        CHECK(end.error->kind == ErrorKind::cancelled);
+        CHECK(io::steady_now() - asked < 5s);
+        const auto gone = [&] {
+          std::ifstream stat("/proc/" + std::to_string(child) + "/stat");
+          std::string text;
+          std::getline(stat, text);
+          return text.empty() || text.find(") Z") != std::string::npos;
+        };
+        while (!gone() && io::steady_now() < limit) ::poll(nullptr, 0, 1);
+        CHECK(gone());
+      }
+    }
+    ::unsetenv("FILE");
+    std::filesystem::remove(file);
+  }
+}

@@ -39,6 +39,19 @@ bool Ledger::suspected(NodeId node) const {
 void Ledger::on_started(const Process& worker, const core::Run& run) {
   Story* story = find(run.id);
   if (story == nullptr) return fail("a task started that nobody submitted: " + to_string(run.id));
+  if (!story->attempts.emplace(worker.host, run.attempt).second) {
+    fail("task " + to_string(run.id) + " started the same attempt twice on one worker");
+  }
+  if (run.attempt > story->retries + 1) fail("task " + to_string(run.id) + " was tried too often");
+  if (world_.now() < story->due) fail("task " + to_string(run.id) + " started before its time");
+  if (story->cancelled && !any_suspected())
+    fail("task " + to_string(run.id) + " started although it was cancelled");
+  if (run.attempt > 1) {
+    if (!story->attempts.contains({worker.host, run.attempt - 1})) {
+      fail("task " + to_string(run.id) + " was tried again where it was not tried before");
+    }
+    return;
+  }
   story->starts.push_back(worker.host);
   if (story->name != run.name) fail("task " + to_string(run.id) + " started under another name");
   if (story->has_deadline != run.deadline.has_value())
@@ -54,16 +67,28 @@ void Ledger::on_started(const Process& worker, const core::Run& run) {
 
 void Ledger::check_result(const Story& story, const proto::TaskReport& report) {
   if (report.id != story.id) fail("an answer about another task than " + to_string(story.id));
-  if (report.state == TaskState::success && report.result.view() != "of " + to_string(story.id) &&
+  const TaskId ran = report.joined.has_value() ? report.joined->first : story.id;
+  if (report.joined.has_value() && find(ran) != nullptr && find(ran)->key != story.key) {
+    fail("task " + to_string(story.id) + " joined one with another key");
+  }
+  if (report.state == TaskState::success && report.result.view() != "of " + to_string(ran) &&
       (report.flags & proto::TaskReport::value_gone_flag) == 0) {
     fail("task " + to_string(story.id) + " has the result of another one");
   }
-  if (report.state == TaskState::success && story.fails)
+  if (report.state == TaskState::success && story.fails && story.key.empty())
     fail("a failed task succeeded: " + to_string(story.id));
   if (report.state == TaskState::lost && !suspected(report.worker)) {
     fail("task " + to_string(story.id) + " was called lost, and its worker was never in doubt");
   }
-  if (report.state == TaskState::expired && !story.has_deadline && !story.abandoned) {
+  if (report.attempt > story.retries + 1 && !report.joined.has_value())
+    fail("task " + to_string(story.id) + " tells of too many attempts");
+  if (report.state == TaskState::cancelled && !story.cancel_asked && story.key.empty()) {
+    fail("a task was cancelled that nobody has cancelled: " + to_string(story.id));
+  }
+  if (report.state == TaskState::success && story.cancelled && !any_suspected()) {
+    fail("a cancelled task succeeded: " + to_string(story.id));
+  }
+  if (report.state == TaskState::expired && !story.has_deadline && !story.abandoned && story.key.empty()) {
     fail("a task without a deadline expired: " + to_string(story.id));
   }
 }
@@ -72,7 +97,25 @@ void Ledger::on_completed(Story& story, const proto::TaskReport& report) {
   if (story.told) fail("the end of " + to_string(story.id) + " was told twice");
   if (!is_terminal(report.state)) fail(to_string(story.id) + " ended in " + word(report.state));
   story.told = report.state;
+  story.told_by_client = !report.worker;
   check_result(story, report);
+}
+
+void Ledger::on_cancellation(Story& story, const core::Cancellation& told) {
+  if (told.id != story.id) fail("a cancellation of another task than " + to_string(story.id));
+  if (told.state == TaskState::cancelled) {
+    if (story.told && *story.told != TaskState::cancelled && !any_suspected()) {
+      fail("task " + to_string(story.id) + " was called cancelled after it had ended in " +
+           word(*story.told));
+    }
+    story.cancelled = true;
+  } else if (told.state == TaskState::running && !told.stopping) {
+    fail("task " + to_string(story.id) + " was neither cancelled nor asked to stop");
+  } else if (told.state == TaskState::queued || told.state == TaskState::scheduled ||
+             told.state == TaskState::retrying) {
+    if (!told.stopping && story.key.empty())
+      fail("task " + to_string(story.id) + " waits although it was cancelled");
+  }
 }
 
 void Ledger::on_acceptance(Story& story, const core::Acceptance& acceptance) {
@@ -189,10 +232,12 @@ void Ledger::check_story(const Story& story) {
   if (client_up && story.acceptance_asked && !story.accepted)
     fail(who + ": its acceptance was never answered");
   if (!story.served && !story.starts.empty()) fail(who + " started although nobody serves it");
-  if (!story.served && story.told && *story.told != TaskState::failure && *story.told != TaskState::expired) {
+  if (!story.served && story.told && *story.told != TaskState::failure && *story.told != TaskState::expired &&
+      *story.told != TaskState::cancelled) {
     fail(who + " ended in " + word(*story.told) + " although nobody serves it");
   }
-  if (story.told == TaskState::success && story.finishes.empty()) fail(who + " succeeded without a run");
+  if (story.told == TaskState::success && story.finishes.empty() && story.key.empty())
+    fail(who + " succeeded without a run");
   if (story.honest && !story.address.empty()) check_callback(story);
 }
 
@@ -205,10 +250,17 @@ void Ledger::check_callback(const Story& story) {
   }
   const bool owed = std::ranges::any_of(story.finishes, [&](Host host) { return world_.at(host).up; });
   // What no worker has brought to an end, the client tells itself, if it still cares.
-  const bool never_ran = story.finishes.empty() && !story.has_deadline && !story.abandoned;
-  const bool own = never_ran && (story.watched || story.told) && world_.at(story.client).up;
-  if ((owed || own) && handled == 0)
-    fail("the event of " + to_string(story.id) + " never reached its listener");
+  const bool never_ran =
+      story.finishes.empty() && !story.has_deadline && !story.abandoned && story.key.empty();
+  // A worker that cancelled it or gave it up, and died then, takes its event along.
+  const bool by_client = (!story.cancel_asked && !story.has_limit) || story.told_by_client;
+  const bool own = never_ran && by_client && (story.watched || story.told) && world_.at(story.client).up;
+  if ((owed || own) && handled == 0) {
+    fail("the event of " + to_string(story.id) + " never reached its listener; told " +
+         (story.told ? word(*story.told) : "nobody") + (story.cancel_asked ? ", cancelled" : "") +
+         (story.key.empty() ? "" : ", by key") + (story.has_limit ? ", limited" : "") + ", attempts " +
+         std::to_string(story.attempts.size()) + ", finishes " + std::to_string(story.finishes.size()));
+  }
 }
 
 void Ledger::check_no_repetition() {

@@ -27,9 +27,19 @@ struct Story {
   bool has_deadline = false;
   bool abandoned = false;
   Duration takes{};
-  std::vector<Host> starts;
+  std::uint32_t retries = 0;
+  std::uint32_t fails_first = 0;  ///< So many attempts fail, then one succeeds; with `fails` all do.
+  bool has_limit = false;
+  bool heeds_stop = true;
+  bool cancel_asked = false;
+  std::string key;
+  TimePoint due{};  ///< Not to be started before.
+  std::set<std::pair<Host, std::uint32_t>> attempts;
+  std::vector<Host> starts;  ///< First attempts.
   std::vector<Host> finishes;
   std::optional<TaskState> told;  ///< To the waiting caller.
+  bool told_by_client = false;    ///< No worker said so.
+  bool cancelled = false;         ///< Some worker or its client has said so.
   std::optional<bool> accepted;
   bool acceptance_asked = false;
   std::map<Host, int> handled;  ///< By listener (each life is a process of its own).
@@ -45,6 +55,7 @@ class Ledger {
   const std::map<TaskId, Story>& stories() const { return stories_; }
 
   void on_started(const Process& worker, const core::Run& run);
+  void on_cancellation(Story& story, const core::Cancellation& told);
   void on_completed(Story& story, const proto::TaskReport& report);
   void on_acceptance(Story& story, const core::Acceptance& acceptance);
   void on_event(const Process& listener, const proto::Notify& notify);

@@ -51,6 +51,11 @@ class Swarm {
     habits.over = storm;
     habits.takes_max = chance(0.3) ? Duration{2s} : Duration{100ms};
     habits.deadline = chance(0.5) ? 0.2 : 0.0;
+    habits.delay = chance(0.5) ? 0.2 : 0.0;
+    habits.retries = chance(0.5) ? 0.2 : 0.0;
+    habits.time_limit = chance(0.3) ? 0.2 : 0.0;
+    habits.cancels = chance(0.5) ? 0.2 : 0.0;
+    habits.keys = chance(0.2) ? 0.1 : 0.0;
     habits.ghost = chance(0.3) ? 0.05 : 0.0;
     habits.abandons = chance(0.3) ? 0.1 : 0.0;
     habits.refuses = chance(0.3) ? 0.2 : 0.0;

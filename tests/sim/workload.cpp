@@ -8,17 +8,14 @@ using core::NodeKind;
 
 Workload::Workload(World& world, Ledger& ledger, Habits habits)
     : world_(world), ledger_(ledger), habits_(habits) {
-  world.observer.behaviour = [this](const TaskId& id) {
-    const Story* story = ledger_.find(id);
-    return story == nullptr ? Behaviour{} : Behaviour{story->takes, story->fails};
+  world.observer.behaviour = [this](const core::Run& run) {
+    const Story* story = ledger_.find(run.id);
+    if (story == nullptr) return Behaviour{};
+    return Behaviour{story->takes, story->fails || run.attempt <= story->fails_first, story->heeds_stop};
   };
-  world.observer.started = [this](Process& worker, const core::Run& run) {
-    ledger_.on_started(worker, run);
-    Story* story = ledger_.find(run.id);
-    if (story == nullptr) return;
-    world_.timeline().after(story->takes, [this, host = worker.host, id = run.id] {
-      if (world_.at(host).up) ledger_.open(id).finishes.push_back(host);
-    });
+  world.observer.started = [this](Process& worker, const core::Run& run) { ledger_.on_started(worker, run); };
+  world.observer.finished = [this](Process& worker, const core::Finished& finished) {
+    ledger_.open(finished.id).finishes.push_back(worker.host);
   };
   world.observer.told = [this](Process& process, core::Notice&& notice) {
     on_told(process, std::move(notice));
@@ -41,6 +38,11 @@ void Workload::start(Host client) {
       if (!world_.at(client).up) return;
       submit_one(client);
       if (chance(habits_.asks)) ask_something(client);
+      if (chance(habits_.cancels)) {
+        world_.timeline().after(up_to(1s), [this, client] {
+          if (world_.at(client).up) cancel_some(client);
+        });
+      }
     });
   }
 }
@@ -93,6 +95,7 @@ TaskId Workload::submit_one(Host client) {
       world_.give(client, core::Abandon{token, true});
     });
   }
+  add_terms(story, submit);
   world_.give(client, std::move(submit));
   if (!story.wait || chance(0.1)) {
     story.acceptance_asked = true;
@@ -100,6 +103,39 @@ TaskId Workload::submit_one(Host client) {
   }
   submitted_[client].push_back(id);
   return id;
+}
+
+/// What few tasks ask for.
+void Workload::add_terms(Story& story, core::SubmitTask& submit) {
+  Random& random = world_.random();
+  if (chance(habits_.delay)) {
+    submit.terms.edit().delay_ms = 1 + random.below(3'000);
+    story.due = world_.now() + std::chrono::milliseconds(submit.terms->delay_ms);
+  }
+  if (chance(habits_.retries)) {
+    story.retries = 1 + static_cast<std::uint32_t>(random.below(4));
+    story.fails_first = static_cast<std::uint32_t>(random.below(story.retries + 2));
+    proto::Terms& terms = submit.terms.edit();
+    terms.retries = story.retries;
+    terms.retry_delay_ms = 1 + random.below(500);
+    terms.jitter_percent = static_cast<std::uint8_t>(random.below(101));
+  }
+  if (chance(habits_.time_limit)) {
+    submit.time_limit = 1ms + up_to(300ms);
+    story.has_limit = true;
+    story.heeds_stop = chance(0.5);
+  }
+  if (chance(habits_.keys)) submit.terms.edit().key = story.key = "key " + std::to_string(random.below(8));
+}
+
+/// Somebody's, sometimes twice, perhaps before it is accepted or after its end.
+void Workload::cancel_some(Host client) {
+  std::vector<TaskId> known;
+  for (const auto& [host, ids] : submitted_) known.push_back(ids[world_.random().below(ids.size())]);
+  if (known.empty()) return;
+  const TaskId id = chance(0.5) ? submitted_[client].back() : known[world_.random().below(known.size())];
+  ledger_.open(id).cancel_asked = true;
+  world_.give(client, core::CancelTask{ask(client, Asked::What::cancel, {id}), id});
 }
 
 /// The state of some earlier tasks, of any client; or their end.
@@ -123,6 +159,8 @@ void Workload::on_told(Process& process, core::Notice&& notice) {
   } else if (const auto* acceptance = std::get_if<core::Acceptance>(&notice)) {
     ledger_.on_acceptance(ledger_.open(acceptance->id), *acceptance);
     asked_.erase(acceptance->token);
+  } else if (const auto* cancelled = std::get_if<core::Cancellation>(&notice)) {
+    on_cancelled(*cancelled);
   } else if (const auto* arrived = std::get_if<core::EventArrived>(&notice)) {
     on_event(process, *arrived);
   }
@@ -149,6 +187,14 @@ void Workload::on_answered(const core::Answered& answered) {
       ledger_.on_read_back(ledger_.open(ids[i]), answered.reports[i]);
     }
   }
+  ++answers_;
+  asked_.erase(asked);
+}
+
+void Workload::on_cancelled(const core::Cancellation& told) {
+  const auto asked = asked_.find(told.token);
+  if (asked == asked_.end()) return ledger_.fail("a cancellation was answered twice");
+  ledger_.on_cancellation(ledger_.open(asked->second.ids.front()), told);
   ++answers_;
   asked_.erase(asked);
 }
@@ -185,7 +231,7 @@ void Workload::read_back(const TaskId& id) {
   const Story& story = ledger_.open(id);
   for (const auto& process : world_.processes()) {
     if (!process->up || process->paused || !process->node || process->plan.kind != NodeKind::client) continue;
-    const bool own_end = !story.served || story.has_deadline || story.abandoned;
+    const bool own_end = !story.served || story.has_deadline || story.abandoned || story.cancel_asked;
     if (!reaches_all(*process) || (own_end && process->host != story.client)) continue;
     const core::Token token = ask(process->host, Asked::What::read_back, {id});
     return world_.give(process->host, core::QueryTasks{token, {id}, false});

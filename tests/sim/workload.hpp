@@ -19,6 +19,11 @@ struct Habits {
   double callback = 0.5;
   double fails = 0.1;
   double deadline = 0;
+  double delay = 0;
+  double retries = 0;
+  double time_limit = 0;
+  double cancels = 0;  ///< Tasks that somebody, perhaps another client, takes back.
+  double keys = 0;
   double ghost = 0;  ///< Of a name that nobody serves.
   double abandons = 0;
   double asks = 0.3;   ///< A question about some earlier task, beside each task.
@@ -41,17 +46,20 @@ class Workload {
  private:
   struct Asked {
     Host client = 0;
-    enum class What { end, acceptance, later_end, status, read_back } what = What::end;
+    enum class What { end, acceptance, later_end, status, read_back, cancel } what = What::end;
     std::vector<TaskId> ids;
   };
 
   bool chance(double share) { return world_.random().unit() < share; }
   Duration up_to(Duration most);
   core::Token ask(Host client, Asked::What what, std::vector<TaskId> ids);
+  void add_terms(Story& story, core::SubmitTask& submit);
+  void cancel_some(Host client);
   void ask_something(Host client);
   void on_told(Process& process, core::Notice&& notice);
   void on_completed(core::Token token, const proto::TaskReport& report);
   void on_answered(const core::Answered& answered);
+  void on_cancelled(const core::Cancellation& told);
   void on_event(Process& listener, const core::EventArrived& arrived);
   bool reaches_all(const Process& client) const;
   void read_back(const TaskId& id);

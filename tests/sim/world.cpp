@@ -211,6 +211,7 @@ void World::carry_out(Process& process) {
   for (const core::LinkId link : effects.close) network_.close(process.host, link);
   for (core::Run& run : effects.run) process.waiting.push_back(std::move(run));
   start_runs(process);
+  for (const core::Stop& stop : effects.stop) ask_to_stop(process, stop);
   if (effects.recall) {
     core::Returned returned;
     for (const core::Run& run : process.waiting) returned.ids.push_back(run.id);
@@ -260,24 +261,58 @@ void World::run(Process& process, core::Run&& run) {
   }
   ++process.busy;
   observer.started(process, run);
-  const Behaviour behaviour = observer.behaviour(run.id);
+  const Behaviour behaviour = observer.behaviour(run);
   if (behaviour.fails) {
     finished.error = Error{.kind = ErrorKind::failed, .what = "it fails on purpose"};
   } else {
     finished.result = {Codec::opaque, Bytes::copy_of("of " + to_string(run.id))};
   }
   finished.elapsed = behaviour.takes;
-  timeline_.after(behaviour.takes, [this, &process, finished = std::move(finished)]() mutable {
-    if (!process.paused) return finish(process, std::move(finished));
-    process.deferred.emplace_back(
-        [this, &process, finished = std::move(finished)]() mutable { finish(process, std::move(finished)); });
+  const std::uint64_t number = next_attempt_++;
+  process.attempts.push_back({{run.id, run.attempt}, behaviour.heeds_stop, number});
+  timeline_.after(behaviour.takes, [this, &process, number, finished = std::move(finished)]() mutable {
+    finish_attempt(process, number, std::move(finished));
   });
+}
+
+/// What was not started never starts; what runs and cares ends a little later.
+void World::ask_to_stop(Process& process, const core::Stop& stop) {
+  const auto ready = std::ranges::find_if(process.waiting, [&](const core::Run& run) {
+    return run.id == stop.id && run.attempt == stop.attempt;
+  });
+  core::Finished finished{.id = stop.id, .attempt = stop.attempt};
+  finished.error = Error{.kind = ErrorKind::cancelled, .what = "it was stopped"};
+  if (ready != process.waiting.end()) {
+    process.waiting.erase(ready);
+    return deliver(process.host, std::move(finished));
+  }
+  const auto attempt =
+      std::ranges::find_if(process.attempts, [&](const Process::Attempt& each) { return each.at == stop; });
+  if (attempt == process.attempts.end() || !attempt->heeds_stop) return;
+  finished.started_at = timeline_.now().wall;
+  timeline_.after(1ms, [this, &process, number = attempt->number, finished = std::move(finished)]() mutable {
+    finish_attempt(process, number, std::move(finished));
+  });
+}
+
+/// The first end of an attempt counts.
+void World::finish_attempt(Process& process, std::uint64_t number, core::Finished&& finished) {
+  if (process.paused) {
+    process.deferred.emplace_back([this, &process, number, finished = std::move(finished)]() mutable {
+      finish_attempt(process, number, std::move(finished));
+    });
+    return;
+  }
+  if (std::erase_if(process.attempts, [&](const auto& each) { return each.number == number; }) > 0) {
+    finish(process, std::move(finished));
+  }
 }
 
 void World::finish(Process& process, core::Finished&& finished) {
   if (!process.up) return;
   finished.completed_at = timeline_.now().wall;
   --process.busy;
+  observer.finished(process, finished);
   deliver(process.host, std::move(finished));
   start_runs(process);
 }
@@ -316,6 +351,10 @@ core::NodeCounters World::counters() const {
     sum.started += one.started;
     sum.finished += one.finished;
     sum.expired += one.expired;
+    sum.cancelled += one.cancelled;
+    sum.retried += one.retried;
+    sum.timed_out += one.timed_out;
+    sum.joined += one.joined;
     sum.late_ends += one.late_ends;
     sum.lost += one.lost;
     sum.resent += one.resent;

@@ -42,8 +42,14 @@ struct Process {
   bool turn_due = false;
   std::optional<TimePoint> wake;
   core::Effects effects;
+  struct Attempt {
+    core::Stop at;
+    bool heeds_stop = false;
+    std::uint64_t number = 0;
+  };
   // The executor: what is handed over and not started, and what runs.
   std::deque<core::Run> waiting;
+  std::vector<Attempt> attempts;
   std::uint32_t busy = 0;
   std::vector<std::function<void()>> deferred;  ///< Ends that come while it is paused.
   int spins = 0;                                ///< Turns in a row that nothing but its own wish caused.
@@ -53,12 +59,14 @@ struct Process {
 struct Behaviour {
   Duration takes = 1ms;
   bool fails = false;
+  bool heeds_stop = true;  ///< Returns (with an error) soon after it was asked to stop.
 };
 
 /// What the world tells of, besides what it changes. All are called on the world's thread, at the world's time.
 struct Observer {
-  std::function<Behaviour(const TaskId&)> behaviour = [](const TaskId&) { return Behaviour{}; };
+  std::function<Behaviour(const core::Run&)> behaviour = [](const core::Run&) { return Behaviour{}; };
   std::function<void(Process&, const core::Run&)> started = [](Process&, const core::Run&) {};
+  std::function<void(Process&, const core::Finished&)> finished = [](Process&, const core::Finished&) {};
   std::function<void(Process&, core::Notice&&)> told = [](Process&, core::Notice&&) {};
   std::function<void(Process&)> stepped = [](Process&) {};
   std::function<void(Process&, core::LinkId, proto::Message&&)> stranger_heard = [](Process&, core::LinkId,
@@ -117,6 +125,8 @@ class World {
   void record(const Process& process, const core::Event& event);
   void start_runs(Process& process);
   void run(Process& process, core::Run&& run);
+  void ask_to_stop(Process& process, const core::Stop& stop);
+  void finish_attempt(Process& process, std::uint64_t number, core::Finished&& finished);
   void finish(Process& process, core::Finished&& finished);
   void tell(Process& process, core::Notice&& notice);
 
@@ -126,6 +136,7 @@ class World {
   History history_;
   std::vector<std::unique_ptr<Process>> processes_;
   std::vector<std::string> notes_;
+  std::uint64_t next_attempt_ = 1;
 };
 
 }  // namespace taskmesh::sim
