@@ -173,6 +173,13 @@ SCENARIO("who comes with a key that is known ends as the first one does", "[core
         CHECK(desk.role.idle());
       }
     }
+  }
+}
+
+SCENARIO("a key is known as long as the result of its first task is kept", "[core][executor][keys]") {
+  GIVEN("a task with a key that runs in the only slot") {
+    Desk desk;
+    desk.turn_with(keyed(desk, 1, "invoice-42"));
     WHEN("another one comes after its end") {
       desk.finish(1);
       desk.turn();

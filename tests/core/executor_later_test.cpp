@@ -197,6 +197,14 @@ SCENARIO("an attempt that failed is followed by another one, after growing pause
         CHECK(desk.role.idle());
       }
     }
+  }
+}
+
+SCENARIO("between two attempts a task can be cancelled, and older attempts say nothing",
+         "[core][executor][later]") {
+  GIVEN("a task with retries that runs") {
+    Desk desk;
+    REQUIRE(desk.turn_with(stubborn(desk, 1, 3)).run.size() == 1);
     WHEN("it is cancelled between two attempts") {
       desk.fail(1);
       desk.turn();
@@ -216,6 +224,10 @@ SCENARIO("an attempt that failed is followed by another one, after growing pause
       }
     }
   }
+}
+
+SCENARIO("retries end at the deadline, at errors that stay, and their pauses are left to chance",
+         "[core][executor][later]") {
   GIVEN("a task with retries and a deadline") {
     Desk desk;
     proto::Submit submit = stubborn(desk, 1, 1'000);
@@ -310,6 +322,9 @@ SCENARIO("an attempt that takes too long fails at its time limit, and keeps its 
       THEN("its limit ends it, as cancelled") { CHECK(desk.ask(1).state == TaskState::cancelled); }
     }
   }
+}
+
+SCENARIO("after a time limit the next attempt runs beside one that hangs", "[core][executor][later]") {
   GIVEN("two slots and a limited task with a retry, whose first attempt hangs") {
     Desk desk{Desk::plain(2)};
     desk.turn_with(limited(desk, 1, 500, 1));
@@ -346,6 +361,10 @@ SCENARIO("an attempt that takes too long fails at its time limit, and keeps its 
       CHECK(desk.load().stuck == 2);
     }
   }
+}
+
+SCENARIO("who has a time limit is not handed over ahead, and a deadline stops code, too",
+         "[core][executor][later]") {
   GIVEN("short tasks that may be handed over ahead") {
     Desk desk;
     desk.turn_with(desk.submit(1));

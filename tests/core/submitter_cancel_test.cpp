@@ -83,6 +83,16 @@ SCENARIO("a task that no worker has is cancelled by its client", "[core][submitt
       bench.notify(worker, 1, 1);
       THEN("that end is the answer") { CHECK(only_answer(bench).state == TaskState::success); }
     }
+  }
+}
+
+SCENARIO("a wish to cancel outlives who asked, and its worker", "[core][submitter][cancel]") {
+  ClientBench bench;
+  GIVEN("a task that was sent, not answered, and cancelled") {
+    const FakeWorker worker = bench.join(1);
+    bench.pass(20ms);
+    bench.submit(bench.task(1));
+    cancel(bench, 1);
     WHEN("nobody waits for the answer any more") {
       bench.turn([&] { bench.role.on_abandon({.token = 90}, bench.now(), bench.out); });
       bench.accept(worker, 1);
@@ -160,6 +170,12 @@ SCENARIO("a task that a worker holds is cancelled there", "[core][submitter][can
       CHECK(bench.role.in_flight() == 0);
     }
   }
+}
+
+SCENARIO("whoever knows a task can cancel it", "[core][submitter][cancel]") {
+  ClientBench bench;
+  const FakeWorker worker = bench.join(1);
+  bench.pass(20ms);
   GIVEN("an id of somebody else, and two workers") {
     const FakeWorker other = bench.join(2);
     cancel(bench, 77);

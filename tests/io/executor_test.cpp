@@ -363,8 +363,7 @@ SCENARIO("a task whose deadline has passed is not started", "[io][executor]") {
   CHECK(started == 1);
 }
 
-SCENARIO("an attempt that is asked to stop sees it, and a command is killed with its group",
-         "[io][executor]") {
+SCENARIO("an attempt that is asked to stop sees it, and one that waits does not start", "[io][executor]") {
   GIVEN("a slot with a handler that looks whether it should stop") {
     std::atomic<bool> running{false};
     io::Handlers handlers{{"patient", [&running](core::Run&&, const io::StopToken& stop) {
@@ -425,6 +424,9 @@ SCENARIO("an attempt that is asked to stop sees it, and a command is killed with
       }
     }
   }
+}
+
+SCENARIO("a command that is asked to stop is killed with its group", "[io][executor]") {
   GIVEN("a command that has started another process and waits for it") {
     io::Handlers handlers{
         {"cmd", io::Command("sleep 600 & echo $! > $FILE; wait", std::make_shared<io::CommandStop>())}};
