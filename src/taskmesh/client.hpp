@@ -133,8 +133,8 @@ class Client {
     return detail::to_result<R>(await_end(id, wait, detail::reply_codec<R>()));
   }
 
-  /// Waits for the end of all of them, at most options.wait, and tells how far they are meanwhile. Results are in the
-  /// order of the ids; those that had not ended carry timed_out. One wait, no polling.
+  /// Waits for the end of all, at most options.wait, and tells how far they are meanwhile. Results are in the order of
+  /// the ids; what has not ended carries timed_out, a value that is not kept any more not_found. One wait, no polling.
   template <class R>
   std::vector<TaskResult<R>> wait_all(const std::vector<TaskId>& ids, const WaitAllOptions& options = {}) {
     std::vector<TaskResult<R>> results;

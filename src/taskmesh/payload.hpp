@@ -59,7 +59,9 @@ Payload encode_args(const Args&... args) {
     detail::write_signature(archive, detail::signature<Args...>());
     if constexpr (sizeof...(Args) > 0) archive(args...);
     return detail::finish_cereal(archive);
-  } catch (const cereal::Exception& error) {
+  } catch (const Failure&) {
+    throw;
+  } catch (const std::exception& error) {  // cereal's, or what the type's own code throws.
     throw Failure(detail::not_encodable(error.what()));
   }
 }
@@ -91,7 +93,7 @@ Result<Tuple> decode_args(std::string_view task, const Payload& args) {
         values);
     archive.expect_end();
     return values;
-  } catch (const cereal::Exception& error) {
+  } catch (const std::exception& error) {
     return fail(detail::wrong_arguments(task, error.what()));
   }
 }
@@ -116,7 +118,9 @@ Payload encode_result(const T& value, Codec codec) {
       archive(value);
     }
     return detail::finish_cereal(archive);
-  } catch (const cereal::Exception& error) {
+  } catch (const Failure&) {
+    throw;
+  } catch (const std::exception& error) {  // cereal's, or what the type's own code throws.
     throw Failure(detail::not_encodable(error.what()));
   }
 }
@@ -151,7 +155,7 @@ Result<T> decode_result(Codec codec, const Bytes& octets) {
       archive(value);
       archive.expect_end();
       return value;
-    } catch (const cereal::Exception& error) {
+    } catch (const std::exception& error) {
       return fail(detail::wrong_result(error.what()));
     }
   }

@@ -102,3 +102,37 @@ SCENARIO("a call by JSON takes one array and nothing else", "[face][payload]") {
 SCENARIO("a payload above the limit is refused at the caller", "[face][payload]") {
   CHECK_THROWS_AS(encode_args(std::string(limits::payload_bytes + 1, 'x')), Failure);
 }
+
+namespace {
+
+/// A type whose own code says no, in whatever way it likes.
+struct Unwilling {
+  template <class Archive>
+  void save(Archive&) const {
+    throw std::logic_error("this one does not travel");
+  }
+  template <class Archive>
+  void load(Archive&) {
+    throw std::logic_error("this one does not arrive");
+  }
+};
+
+}  // namespace
+
+SCENARIO("what a type's own code throws while it is read or written is an error like others",
+         "[face][payload]") {
+  for (const auto& encode : {std::function<void()>{[] { encode_args(Unwilling{}); }},
+                             std::function<void()>{[] { encode_result(Unwilling{}, Codec::cereal); }},
+                             std::function<void()>{[] { encode_result(Unwilling{}, Codec::json); }}}) {
+    try {
+      encode();
+      FAIL("it was encoded");
+    } catch (const Failure& failure) {
+      CHECK(failure.error().kind == ErrorKind::invalid);
+      CHECK(failure.error().why == "this one does not travel");
+    }
+  }
+  const auto read = decode_args<std::tuple<Unwilling>>("t", json("[1]"));
+  REQUIRE_FALSE(read);
+  CHECK(read.error().kind == ErrorKind::invalid);
+}
