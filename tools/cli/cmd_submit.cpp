@@ -5,6 +5,7 @@
 #include "cli/output.hpp"
 #include "cli/settings.hpp"
 #include "cli/task_document.hpp"
+#include "cli/values.hpp"
 #include "cli/verbs.hpp"
 
 namespace taskmesh::cli {
@@ -61,14 +62,51 @@ struct Order {
   std::optional<Callback> callback;
 };
 
+std::optional<Duration> duration_if_given(const Arguments& arguments, std::string_view name) {
+  return arguments.given(name) ? std::optional(arguments.duration(name)) : std::nullopt;
+}
+
+Result<std::vector<Header>> read_headers(const Arguments& arguments) {
+  std::vector<Header> headers;
+  for (const std::string& text : arguments.list("--header")) {
+    const auto equals = text.find('=');
+    if (equals == 0 || equals == std::string::npos) {
+      return fail({.kind = ErrorKind::invalid,
+                   .what = "--header '" + harmless(text.substr(0, 64)) + "' is not NAME=VALUE",
+                   .why = equals == 0 ? "its name is empty" : "it has no equals sign",
+                   .fix = "write for example --header trace=7f3a"});
+    }
+    headers.push_back({text.substr(0, equals), text.substr(equals + 1)});
+  }
+  return headers;
+}
+
+Result<SubmitOptions> read_options(const Arguments& arguments) {
+  SubmitOptions options;
+  options.priority = value_or_throw(parse_priority(arguments.text("--priority")));
+  options.wait = arguments.duration("--wait");
+  options.countdown = duration_if_given(arguments, "--countdown");
+  if (arguments.given("--eta")) options.eta = value_or_throw(parse_moment(arguments.text("--eta")));
+  options.deadline = duration_if_given(arguments, "--deadline");
+  options.time_limit = duration_if_given(arguments, "--time-limit");
+  options.retries = {.count = static_cast<std::uint32_t>(arguments.count("--retries")),
+                     .delay = arguments.duration("--retry-delay"),
+                     .max_delay = arguments.duration("--retry-delay-max")};
+  options.key = arguments.text("--key");
+  options.result_ttl = duration_if_given(arguments, "--result-ttl");
+  auto headers = read_headers(arguments);
+  if (!headers) return fail(std::move(headers.error()));
+  options.headers = std::move(*headers);
+  return options;
+}
+
 Result<Order> read_order(const Arguments& arguments) {
   auto json = arguments_as_json(arguments);
   if (!json) return fail(std::move(json.error()));
-  Order order{.call = call_json(arguments.text("NAME"), *json), .options = {}, .callback = {}};
-  order.options.priority = value_or_throw(parse_priority(arguments.text("--priority")));
-  order.options.wait = arguments.duration("--wait");
-  if (arguments.given("--deadline")) order.options.deadline = arguments.duration("--deadline");
-  if (arguments.given("--result-ttl")) order.options.result_ttl = arguments.duration("--result-ttl");
+  auto options = read_options(arguments);
+  if (!options) return fail(std::move(options.error()));
+  Order order{
+      .call = call_json(arguments.text("NAME"), *json), .options = std::move(*options), .callback = {}};
   if (arguments.given("--callback")) {
     order.callback = Callback{arguments.text("--callback"), arguments.text("--callback-data")};
   } else if (arguments.given("--callback-data")) {
@@ -148,15 +186,35 @@ std::vector<Flag> submit_flags() {
            .kind = Kind::json},
           {.name = "--no-wait",
            .value = {},
-           .help = "print the task id once accepted, do not wait",
+           .help = "print the id once accepted, do not wait",
            .kind = Kind::toggle},
           setting_flag("client.wait"),
           setting_flag("submit.priority"),
+          {.name = "--countdown",
+           .value = "DURATION",
+           .help = "not before this has passed",
+           .kind = Kind::duration,
+           .unset = "at once"},
+          {.name = "--eta",
+           .value = "TIME",
+           .help = "not before then: 2026-11-22T09:30:00Z",
+           .kind = Kind::moment,
+           .unset = "at once"},
           setting_flag("submit.deadline"),
+          setting_flag("submit.time_limit"),
+          setting_flag("submit.retries"),
+          setting_flag("submit.retry_delay"),
+          setting_flag("submit.retry_delay_max"),
+          {.name = "--key", .value = "KEY", .help = "run tasks of this name and key once", .unset = "none"},
           setting_flag("submit.result_ttl"),
+          {.name = "--header",
+           .value = "NAME=VALUE",
+           .help = "for the task's own code; repeats",
+           .unset = "none",
+           .repeats = true},
           {.name = "--callback",
            .value = "ADDRESS",
-           .help = "push the end of the task there, see listen",
+           .help = "push its end there, see listen",
            .unset = "none"},
           {.name = "--callback-data",
            .value = "JSON",
@@ -172,7 +230,9 @@ Verb submit_verb() {
   return {.name = "submit",
           .summary = "hand one task to the mesh and wait for its result",
           .examples = {"taskmesh submit add 2 3", "taskmesh submit echo '{\"month\": \"2026-10\"}' --json",
-                       "taskmesh submit sleep_ms 500 --no-wait --callback tcp://127.0.0.1:6000"},
+                       "taskmesh submit sleep_ms 500 --no-wait --callback tcp://127.0.0.1:6000",
+                       "taskmesh submit pid --countdown 10s --no-wait",
+                       "taskmesh submit add 2 3 --retries 3 --time-limit 10s"},
           .positionals = {{.name = "NAME", .help = "the task's name"},
                           {.name = "ARG",
                            .help = "JSON as that value, anything else as a string",

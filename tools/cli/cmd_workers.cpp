@@ -11,7 +11,7 @@ namespace taskmesh::cli {
 
 namespace {
 
-constexpr std::size_t columns = 7;
+constexpr std::size_t columns = 9;
 using Row = std::array<std::string, columns>;
 
 Row row_of(const WorkerInfo& worker) {
@@ -19,13 +19,16 @@ Row row_of(const WorkerInfo& worker) {
           worker.state,
           std::to_string(worker.slots),
           std::to_string(worker.running),
+          std::to_string(worker.stuck),
           std::to_string(worker.queued),
+          std::to_string(worker.scheduled),
           std::to_string(worker.pid),
           worker.endpoints.empty() ? "" : harmless(worker.endpoints.front())};
 }
 
 std::string table(const std::vector<WorkerInfo>& workers) {
-  std::vector<Row> rows{{"NAME", "STATE", "SLOTS", "RUNNING", "QUEUED", "PID", "ENDPOINT"}};
+  std::vector<Row> rows{
+      {"NAME", "STATE", "SLOTS", "RUNNING", "STUCK", "QUEUED", "SCHEDULED", "PID", "ENDPOINT"}};
   for (const WorkerInfo& worker : workers) rows.push_back(row_of(worker));
   std::array<std::size_t, columns> widths{};
   for (const Row& row : rows) {
@@ -64,7 +67,9 @@ void write_worker(JsonWriter& writer, const WorkerInfo& worker) {
   writer.string(worker.state);
   write_number(writer, "slots", worker.slots);
   write_number(writer, "running", worker.running);
+  write_number(writer, "stuck", worker.stuck);
   write_number(writer, "queued", worker.queued);
+  write_number(writer, "scheduled", worker.scheduled);
   writer.key("host");
   writer.string(worker.host);
   write_number(writer, "pid", worker.pid);

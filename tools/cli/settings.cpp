@@ -23,7 +23,7 @@ std::vector<Setting> common_settings() {
                "underscores."},
       {.flag = {.name = "--seed",
                 .value = "ENDPOINT",
-                .help = "a worker elsewhere, tcp://HOST:PORT; repeats",
+                .help = "tcp://HOST:PORT of a worker; repeats",
                 .unset = "none",
                 .variable = "TASKMESH_SEEDS",
                 .repeats = true,
@@ -41,7 +41,7 @@ std::vector<Setting> common_settings() {
        .note = "A file of 32 octets, mode 0600, yours: a copy of the file `token` in the runtime directory."},
       {.flag = {.name = "--insecure",
                 .value = {},
-                .help = "allow addresses beyond this host without keys",
+                .help = "allow addresses beyond this host, no keys",
                 .kind = Kind::toggle,
                 .unset = "no",
                 .variable = "TASKMESH_INSECURE",
@@ -169,41 +169,84 @@ std::vector<Setting> client_settings() {
 }
 
 std::vector<Setting> submit_settings() {
-  return {{.flag = {.name = "--priority",
-                    .value = "PRIORITY",
-                    .help = "critical, high, normal or low",
-                    .kind = Kind::priority,
-                    .fallback = "normal",
-                    .variable = "TASKMESH_PRIORITY",
-                    .setting = "submit.priority"},
-           .example = {},
-           .note = {}},
-          {.flag = {.name = "--deadline",
-                    .value = "DURATION",
-                    .help = "give the task up if it has not ended by then",
-                    .kind = Kind::period,
-                    .unset = "none",
-                    .variable = "TASKMESH_SUBMIT_DEADLINE",
-                    .setting = "submit.deadline"},
-           .example = "\"10m\"",
-           .note = {}},
-          {.flag = {.name = "--result-ttl",
-                    .value = "DURATION",
-                    .help = "how long its result is kept",
-                    .kind = Kind::period,
-                    .unset = "worker's",
-                    .variable = "TASKMESH_SUBMIT_RESULT_TTL",
-                    .setting = "submit.result_ttl"},
-           .example = "\"1h\"",
-           .note = {}}};
+  return {
+      {.flag = {.name = "--priority",
+                .value = "PRIORITY",
+                .help = "critical, high, normal or low",
+                .kind = Kind::priority,
+                .fallback = "normal",
+                .variable = "TASKMESH_PRIORITY",
+                .setting = "submit.priority"},
+       .example = {},
+       .note = {}},
+      {.flag = {.name = "--deadline",
+                .value = "DURATION",
+                .help = "give it up if it has not ended by then",
+                .kind = Kind::period,
+                .unset = "none",
+                .variable = "TASKMESH_SUBMIT_DEADLINE",
+                .setting = "submit.deadline"},
+       .example = "\"10m\"",
+       .note = {}},
+      {.flag = {.name = "--time-limit",
+                .value = "DURATION",
+                .help = "fail an attempt that takes longer",
+                .kind = Kind::period,
+                .unset = "none",
+                .variable = "TASKMESH_SUBMIT_TIME_LIMIT",
+                .setting = "submit.time_limit"},
+       .example = "\"30s\"",
+       .note = "A command is killed then; other code is asked to stop, and keeps its slot until it returns."},
+      {.flag = {.name = "--result-ttl",
+                .value = "DURATION",
+                .help = "how long its result is kept",
+                .kind = Kind::period,
+                .unset = "worker's",
+                .variable = "TASKMESH_SUBMIT_RESULT_TTL",
+                .setting = "submit.result_ttl"},
+       .example = "\"1h\"",
+       .note = {}}};
+}
+
+std::vector<Setting> retry_settings() {
+  return {
+      {.flag = {.name = "--retries",
+                .value = "N",
+                .help = "further attempts after a failed one",
+                .kind = Kind::amount,
+                .fallback = "0",
+                .variable = "TASKMESH_RETRIES",
+                .setting = "submit.retries"},
+       .example = {},
+       .note =
+           "Each pause is twice the one before, and left to chance, so that tasks that failed together do "
+           "not return together."},
+      {.flag = {.name = "--retry-delay",
+                .value = "DURATION",
+                .help = "the pause before the first of them",
+                .kind = Kind::duration,
+                .fallback = to_string(limits::retry_delay),
+                .variable = "TASKMESH_RETRY_DELAY",
+                .setting = "submit.retry_delay"},
+       .example = {},
+       .note = {}},
+      {.flag = {.name = "--retry-delay-max",
+                .value = "DURATION",
+                .help = "the longest pause",
+                .kind = Kind::duration,
+                .fallback = to_string(limits::retry_delay_max),
+                .variable = "TASKMESH_RETRY_DELAY_MAX",
+                .setting = "submit.retry_delay_max"},
+       .example = {},
+       .note = {}}};
 }
 
 }  // namespace
 
 std::vector<Setting> settings() {
   std::vector<Setting> all;
-  for (const auto& part :
-       {common_settings(), worker_settings(), worker_limits(), client_settings(), submit_settings()}) {
+  for (const auto& part : {common_settings(), worker_settings(), worker_limits(), client_settings(),
+                           submit_settings(), retry_settings()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;

@@ -36,6 +36,8 @@ std::string task_document(const TaskResult<Json>& task, const std::optional<Erro
   write_text(writer, "task_id", task.task_id ? to_string(task.task_id) : "");
   writer.key("status");
   writer.string(to_string(task.state));
+  writer.key("stopping");
+  writer.boolean(task.stopping);
   writer.key("result");
   writer.value(task.outcome ? *task.outcome : Json{});
   writer.key("error");
@@ -47,6 +49,7 @@ std::string task_document(const TaskResult<Json>& task, const std::optional<Erro
   write_text(writer, "submitted_at", to_rfc3339(task.submitted_at));
   write_text(writer, "started_at", to_rfc3339(task.started_at));
   write_text(writer, "completed_at", to_rfc3339(task.completed_at));
+  write_text(writer, "joined", task.joined ? to_string(task.joined) : "");
   writer.key("callback");
   writer.string(to_string(task.callback));
   writer.end_object();

@@ -1,7 +1,7 @@
 // A task as one JSON document, and what its state means for the exit code.
 //
-// Members: task_id, status, result, error {kind, what, why, fix}, worker, worker_id, attempt, submitted_at,
-// started_at, completed_at (RFC 3339), callback. What is not there yet is null.
+// Members: task_id, status, stopping, result, error {kind, what, why, fix}, worker, worker_id, attempt, submitted_at,
+// started_at, completed_at (RFC 3339), joined, callback. What is not there yet is null.
 #pragma once
 
 #include <optional>

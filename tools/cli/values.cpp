@@ -107,6 +107,8 @@ Result<void> check_value(const Flag& flag, const std::string& value) {
       return check_size(value, flag.most);
     case Kind::json:
       return check_json(value);
+    case Kind::moment:
+      return without_value(parse_moment(value));
     case Kind::priority:
       return without_value(parse_priority(value));
     case Kind::log_level:

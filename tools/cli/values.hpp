@@ -3,6 +3,7 @@
 // Pure. Errors: invalid; `what` names the value, not where it came from, which the caller adds.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -24,6 +25,10 @@ bool is_true(const std::string& value);
 Result<std::uint64_t> parse_size(std::string_view text);
 /// The shortest exact text that parse_size reads.
 std::string size_text(std::uint64_t bytes);
+
+/// Date and time, RFC 3339: "2026-11-22T09:30:00Z", "2026-11-22T10:30:00.250+01:00"; a blank may stand for the T.
+/// Without a zone it is local time. Error: invalid.
+Result<std::chrono::system_clock::time_point> parse_moment(std::string_view text);
 
 /// The words that a kind takes, for completion; empty: any.
 std::vector<std::string> choices(Kind kind);

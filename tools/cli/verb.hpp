@@ -37,6 +37,7 @@ enum class Kind {
   size,      ///< Bytes, at least 1: a whole number, also with KiB, MiB or GiB.
   file,      ///< The name of a file; what it holds is checked by who opens it.
   json,      ///< One JSON document.
+  moment,    ///< A date and time, RFC 3339.
   priority,
   log_level,
 };

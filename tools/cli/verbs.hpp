@@ -12,6 +12,7 @@ Verb worker_verb();
 Verb submit_verb();
 Verb status_verb();
 Verb result_verb();
+Verb cancel_verb();
 Verb workers_verb();
 Verb listen_verb();
 Verb config_verb();
