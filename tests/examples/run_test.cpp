@@ -36,3 +36,5 @@ TEST_CASE("03_callbacks prints what it says", "[examples]") {
   address += std::to_string(support::free_port());
   runs_as_expected("03_callbacks", {address});
 }
+TEST_CASE("04_priorities prints what it says", "[examples]") { runs_as_expected("04_priorities"); }
+TEST_CASE("05_batch_progress prints what it says", "[examples]") { runs_as_expected("05_batch_progress"); }
