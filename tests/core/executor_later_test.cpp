@@ -390,6 +390,21 @@ SCENARIO("who has a time limit is not handed over ahead, and a deadline stops co
       CHECK(desk.load().stuck == 0);
     }
   }
+  GIVEN("code that sees its deadline and returns before the timer is looked at") {
+    Desk desk;
+    proto::Submit submit = desk.waiting(1);
+    submit.deadline_ms = 100;
+    desk.turn_with(submit);
+    desk.now.at += 101ms;
+    desk.finish(1);
+    THEN("what it brings is no result") {
+      desk.turn();
+      CHECK(desk.ask(1).state == TaskState::expired);
+      CHECK(desk.load().stuck == 0);
+      desk.pass(1s);
+      CHECK(desk.ask(1).state == TaskState::expired);
+    }
+  }
 }
 
 SCENARIO("headers travel to the attempt, and terms out of range are refused", "[core][executor][later]") {

@@ -233,11 +233,13 @@ void ExecutorRole::on_finished(Finished&& finished, Now now, Effects& out) {
   slots_.release(*task, now);
   if (dropped) never_started(*task);
   if (task->submit.time_limit_ms != 0) drop_timer();
+  const bool late = task->deadline && (finished.error ? *task->deadline <= now.at : *task->deadline < now.at);
   if (task->cancel_wanted) {
     end_cancelled(*task, now);  // Whatever it came to: nobody wants it.
-  } else if (finished.error && task->deadline && *task->deadline <= now.at) {
-    expire(*task, now, out);  // What was stopped by its deadline can come back
-                              // before the deadline's own timer.
+  } else if (late) {
+    // What sees its deadline pass and returns can be back before the deadline's own timer: it has no result then,
+    // whatever it says. One that succeeds in that very moment has not seen it.
+    expire(*task, now, out);
   } else {
     ++counters_.finished;
     end_attempt(*task, outcome_of(std::move(finished), *task), now);
