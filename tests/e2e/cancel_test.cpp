@@ -7,10 +7,13 @@ using taskmesh::ErrorKind;
 
 namespace {
 
-/// A task that keeps the only slot of the only worker.
-TaskId block(Client& client, int ms = 1500) {
-  const TaskId id = client.delay(stubborn(ms));
-  REQUIRE(Mesh::becomes(client, id, TaskState::running));
+/// One task for each of these workers of one slot; the last one's id.
+TaskId block(Client& client, int workers, int ms = 1500) {
+  TaskId id;
+  for (int i = 0; i < workers; ++i) {
+    id = client.delay(stubborn(ms));
+    REQUIRE(Mesh::becomes(client, id, TaskState::running));
+  }
   return id;
 }
 
@@ -18,12 +21,13 @@ TaskId block(Client& client, int ms = 1500) {
 
 SCENARIO("S17 S24 a queued or scheduled task that is cancelled never runs, and its listener is told",
          "[e2e]") {
-  Mesh mesh(1, 1);
+  const int workers = GENERATE(1, 3);
+  Mesh mesh(workers, 1);
   Client client;
   Client other;
   Collector collector;
   const std::string path = mesh.file("runs");
-  block(client);
+  block(client, workers);
   const taskmesh::Callback callback{collector.address(), "7"};
   const TaskId queued = client.delay_with_callback(counter(path, "queued"), callback);
   const TaskId scheduled =
@@ -96,10 +100,11 @@ SCENARIO("S25 a running task that looks ends soon after the cancel", "[e2e]") {
 
 SCENARIO("S25 a running task that does not look is shown as stopping, and its slot is not given away",
          "[e2e]") {
-  Mesh mesh(1, 1);
+  const int workers = GENERATE(1, 3);
+  Mesh mesh(workers, 1);
   Client client;
   const std::string path = mesh.file("runs");
-  const TaskId deaf = block(client, 1500);
+  const TaskId deaf = block(client, workers, 1500);
   const TaskId next = client.delay(counter(path, "next"));
   const auto answer = client.try_cancel(deaf);
   REQUIRE(answer);
