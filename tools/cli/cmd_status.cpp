@@ -30,7 +30,7 @@ Exit run_status(const Arguments& arguments) {
 
 Verb status_verb() {
   return {.name = "status",
-          .summary = "say where a task is: pending, queued, running, its end, or unknown",
+          .summary = "say where a task is: pending, scheduled, queued, running, ..., its end, or unknown",
           .examples = {"taskmesh status 0193a7c41f2e70008f0c5d1a00000001",
                        "taskmesh status $(taskmesh submit sleep_ms 500 --no-wait) --json"},
           .positionals = {{.name = "ID", .help = "the task id: 32 hexadecimal digits"}},
