@@ -25,10 +25,16 @@ bool Ticket::wait(Duration budget) {
 }
 
 void Ticket::then(std::function<void(const proto::TaskReport&)> continuation) {
+  if (state_.load(std::memory_order_acquire) == State::continued) {
+    throw Failure({.kind = ErrorKind::invalid,
+                   .what = "two continuations were given to one AsyncResult",
+                   .why = "then, future and co_await take the result each for itself",
+                   .fix = "use one of them, once"});
+  }
   continuation_ = std::move(continuation);
   State open = State::open;
   if (state_.compare_exchange_strong(open, State::continued, std::memory_order_acq_rel)) return;
-  TASKMESH_CHECK(open == State::finished);  // At most one, and nobody who waits beside it.
+  TASKMESH_CHECK(open == State::finished);  // Nobody waits on a ticket that is continued.
   continuation_(report_);
 }
 

@@ -36,7 +36,7 @@ class Ticket {
   bool wait(Duration budget);
   /// Only after finished.
   const proto::TaskReport& report() const { return report_; }
-  /// Runs `continuation` when finished: at once, here, if it is. At most one.
+  /// Runs `continuation` when finished: at once, here, if it is. Throws Failure (invalid) for a second one.
   void then(std::function<void(const proto::TaskReport&)> continuation);
 
  private:
@@ -66,7 +66,7 @@ class AsyncResult {
   TaskId id() const { return id_; }
   bool ready() const { return ticket_->finished(); }
 
-  /// Calls `f(TaskResult<T>)` when the task ends. At most one of then, future and co_await.
+  /// Calls `f(TaskResult<T>)` when the task ends. One of then, future and co_await: a second one throws Failure.
   template <class F>
   void then(F f) {
     ticket_->then(
