@@ -16,6 +16,7 @@ install(FILES
   "${PROJECT_BINARY_DIR}/cmake/taskmeshConfig.cmake"
   "${PROJECT_BINARY_DIR}/cmake/taskmeshConfigVersion.cmake"
   "${PROJECT_SOURCE_DIR}/cmake/FindZeroMQ.cmake"
+  "${PROJECT_SOURCE_DIR}/cmake/taskmesh_modules.cmake"
   DESTINATION "${TASKMESH_CONFIG_DIR}")
 
 # The prefix is relative to the file, so that an installed tree can be moved.

@@ -14,12 +14,7 @@
 #include "taskmesh/payload.hpp"
 #include "taskmesh/task.hpp"
 #include "taskmesh/task_context.hpp"
+#include "taskmesh/task_module.hpp"
 #include "taskmesh/task_result.hpp"
+#include "taskmesh/version.hpp"
 #include "taskmesh/worker.hpp"
-
-namespace taskmesh {
-
-/// "0.1.0"
-std::string_view version();
-
-}  // namespace taskmesh

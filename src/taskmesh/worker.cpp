@@ -70,6 +70,7 @@ class Worker::Impl {
 
   void add(std::string_view name, io::Handler function);
   void add_command(std::string_view name, std::string command);
+  std::vector<std::string> tasks() const;
   void start();
   void stop();
   void wait();
@@ -118,13 +119,19 @@ Worker::Impl::~Impl() {
   commands_->stop();  // Slots that wait for a process get it back.
 }
 
+std::vector<std::string> Worker::Impl::tasks() const {
+  std::vector<std::string> names;
+  for (const auto& [name, function] : functions_) names.push_back(name);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 detail::HostOptions Worker::Impl::host_options() {
   detail::HostOptions host;
   host.node.kind = core::NodeKind::worker;
   host.node.self.name = name_;
   host.node.self.slots = options_.slots;
-  for (const auto& [name, function] : functions_) host.node.self.serves.push_back(name);
-  std::sort(host.node.self.serves.begin(), host.node.self.serves.end());
+  host.node.self.serves = tasks();
   host.node.queue_tasks_max = options_.queue_tasks_max;
   host.node.results_max = options_.results_max;
   host.node.results_bytes_max = options_.results_bytes_max;
@@ -212,6 +219,7 @@ void Worker::start() { impl_->start(); }
 void Worker::stop() { impl_->stop(); }
 void Worker::wait() { impl_->wait(); }
 void Worker::run(const std::function<void()>& serving) { impl_->run(serving); }
+std::vector<std::string> Worker::tasks() const { return impl_->tasks(); }
 NodeId Worker::id() const { return impl_->id_; }
 const std::string& Worker::name() const { return impl_->name_; }
 const std::string& Worker::mesh() const { return impl_->mesh_; }

@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "taskmesh/handler.hpp"
 #include "taskmesh/options.hpp"
@@ -62,6 +63,8 @@ class Worker {
   /// when a signal is already taken for a request to leave.
   void run(const std::function<void()>& serving = {});
 
+  /// The names that it serves, sorted.
+  std::vector<std::string> tasks() const;
   NodeId id() const;
   const std::string& name() const;
   const std::string& mesh() const;

@@ -15,8 +15,8 @@ std::string content(const std::filesystem::path& path) {
   return text.str();
 }
 
-void runs_as_expected(const std::string& name, const support::Words& arguments = {}) {
-  support::Host host("");
+void runs_as_expected(const std::string& name, const support::Words& arguments = {},
+                      const support::Host& host = support::Host("")) {
   support::Words words{(std::filesystem::path(EXAMPLES_BINARY_DIR) / name).string()};
   words.insert(words.end(), arguments.begin(), arguments.end());
   auto outcome = host.start_program(words).wait();
@@ -38,3 +38,10 @@ TEST_CASE("03_callbacks prints what it says", "[examples]") {
 }
 TEST_CASE("04_priorities prints what it says", "[examples]") { runs_as_expected("04_priorities"); }
 TEST_CASE("05_batch_progress prints what it says", "[examples]") { runs_as_expected("05_batch_progress"); }
+TEST_CASE("06_task_module prints what it says, with a worker that loads it", "[examples]") {
+  const support::Host host(TASKMESH_CLI);
+  const std::string module = (std::filesystem::path(EXAMPLES_BINARY_DIR) / "06_task_module.so").string();
+  const support::Process worker = host.worker({"--tasks", module});
+  runs_as_expected("06_task_module", {}, host);
+  CHECK(host.run({"submit", "factorise", "1001"}).out == "[7,11,13]\n");  // As its page says.
+}

@@ -1,4 +1,4 @@
-// taskmesh worker: serves built-in tasks and commands until it is told to stop.
+// taskmesh worker: serves modules, commands and built-in tasks until it is told to stop.
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -7,6 +7,7 @@
 #include "cli/mesh.hpp"
 #include "cli/output.hpp"
 #include "cli/settings.hpp"
+#include "cli/task_modules.hpp"
 #include "cli/verbs.hpp"
 #include "taskmesh/base/json.hpp"
 #include "taskmesh/worker.hpp"
@@ -44,9 +45,9 @@ Result<std::vector<Command>> read_commands(const Arguments& arguments) {
                         "a worker serves one task per name", "give it another name"));
     }
   }
-  if (names.empty()) {
-    return fail(wrong("this worker has nothing to serve", "neither --builtin nor --exec is given",
-                      "say --builtin for first steps, or --exec NAME=COMMAND"));
+  if (names.empty() && !arguments.given("--tasks")) {
+    return fail(wrong("this worker has nothing to serve", "none of --tasks, --exec and --builtin is given",
+                      "say --builtin for first steps, --exec NAME=COMMAND, or --tasks FILE"));
   }
   return commands;
 }
@@ -70,10 +71,16 @@ WorkerOptions worker_options(const Arguments& arguments) {
   return options;
 }
 
-std::vector<std::string> task_names(const Arguments& arguments, const std::vector<Command>& commands) {
+/// In the order of the command line's help; what modules serve comes last, sorted.
+std::vector<std::string> task_names(const Arguments& arguments, const std::vector<Command>& commands,
+                                    const Worker& worker) {
   std::vector<std::string> names;
   if (arguments.given("--builtin")) names = builtins;
   for (const Command& command : commands) names.push_back(command.name);
+  const std::set<std::string> said(names.begin(), names.end());
+  for (const std::string& name : worker.tasks()) {
+    if (!said.contains(name)) names.push_back(name);
+  }
   return names;
 }
 
@@ -121,7 +128,8 @@ void serve(const Arguments& arguments, const std::vector<Command>& commands) {
   Worker worker(worker_options(arguments));
   if (arguments.given("--builtin")) worker.serve_builtins();
   for (const Command& command : commands) worker.serve_command(command.name, command.line);
-  worker.run([&] { tell_ready(worker, task_names(arguments, commands), arguments.given("--json")); });
+  for (const std::string& path : arguments.list("--tasks")) load_task_module(worker, path);
+  worker.run([&] { tell_ready(worker, task_names(arguments, commands, worker), arguments.given("--json")); });
 }
 
 Exit run_worker(const Arguments& arguments) {
@@ -136,7 +144,12 @@ Exit run_worker(const Arguments& arguments) {
 }
 
 std::vector<Flag> serving_flags() {
-  return {{.name = "--builtin",
+  return {{.name = "--tasks",
+           .value = "FILE",
+           .help = "serve the tasks of a task module, a shared library; repeatable",
+           .kind = Kind::file,
+           .repeats = true},
+          {.name = "--builtin",
            .value = {},
            .help = "serve echo, add, sleep_ms, fail, crash, pid and counter",
            .kind = Kind::toggle},
@@ -172,7 +185,7 @@ Verb worker_verb() {
   }
   return {.name = "worker",
           .summary = "serve tasks to the mesh until SIGTERM or Ctrl-C",
-          .examples = {"taskmesh worker --builtin",
+          .examples = {"taskmesh worker --builtin", "taskmesh worker --tasks ./reports.so",
                        "taskmesh worker --slots 2 --exec 'count=wc -c' --mesh reports"},
           .positionals = {},
           .flags = std::move(flags),
