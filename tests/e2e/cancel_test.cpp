@@ -8,7 +8,7 @@ using taskmesh::ErrorKind;
 namespace {
 
 /// One task for each of these workers of one slot; the last one's id.
-TaskId block(Client& client, int workers, int ms = 1500) {
+TaskId block(Client& client, int workers, int ms = 3000) {
   TaskId id;
   for (int i = 0; i < workers; ++i) {
     id = client.delay(stubborn(ms));
@@ -104,7 +104,7 @@ SCENARIO("S25 a running task that does not look is shown as stopping, and its sl
   Mesh mesh(workers, 1);
   Client client;
   const std::string path = mesh.file("runs");
-  const TaskId deaf = block(client, workers, 1500);
+  const TaskId deaf = block(client, workers, 4000);
   const TaskId next = client.delay(counter(path, "next"));
   const auto answer = client.try_cancel(deaf);
   REQUIRE(answer);
