@@ -92,7 +92,7 @@ SCENARIO("wrong usage of every verb is exit 2, and nothing is started", "[e2e][c
   }
   GIVEN("worker") {
     check_usage(host, {"worker"},
-                "this worker has nothing to serve: neither --builtin nor --exec is given (say ");
+                "this worker has nothing to serve: none of --tasks, --exec and --builtin is given (say ");
     check_usage(host, {"worker", "--exec", "count"}, "it is written NAME=COMMAND");
     check_usage(host, {"worker", "--exec", "=wc -c"}, "it is written NAME=COMMAND");
     check_usage(host, {"worker", "--exec", "count="}, "it is written NAME=COMMAND");
