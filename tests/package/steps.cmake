@@ -25,4 +25,6 @@ function(consume prefix folder use_pkg_config)
   get_filename_component(lib_folder "${pc_folder}" DIRECTORY)
   set(ENV{LD_LIBRARY_PATH} "${lib_folder}") # pkg-config sets no rpath
   step("run the consumer" "${folder}/consumer")
+  step("serve the consumer's task module" "${SOURCE_DIR}/tests/package/serve_module"
+    "${prefix}/bin/taskmesh" "${folder}/consumer_module.so")
 endfunction()
