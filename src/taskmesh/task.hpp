@@ -30,12 +30,21 @@ struct CallParts {
   Codec reply_codec = Codec::cereal;
 };
 
+/// Literals and views of text travel as strings.
+inline std::string argument(const char* text) { return text; }
+inline std::string argument(std::string_view text) { return std::string(text); }
+template <class T>
+const T& argument(const T& value) {
+  return value;
+}
+
 }  // namespace detail
 
-/// A call by name. Throws Failure (invalid) for arguments that cannot be encoded.
+/// A call by name. Text may be a literal, a view or a string. Throws Failure (invalid) for arguments that cannot
+/// be encoded.
 template <class R = void, class... Args>
 Call<R> call(std::string_view name, const Args&... args) {
-  return {std::string(name), encode_args(args...)};
+  return {std::string(name), encode_args(detail::argument(args)...)};
 }
 
 /// A call by name with arguments that are JSON already: one array. Throws Failure (invalid) if they are not.

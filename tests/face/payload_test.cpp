@@ -36,6 +36,19 @@ SCENARIO("arguments arrive as sent, whatever their type", "[face][payload]") {
   CHECK(*read == sent);
 }
 
+SCENARIO("text in a call by name may be a literal, a view or a string", "[face][payload]") {
+  const std::string text = "a text";
+  const char* const pointer = text.c_str();
+  using Args = std::tuple<std::string, int>;
+  for (const Payload& args :
+       {call<void>("t", text, 7).args, call<void>("t", "a text", 7).args,
+        call<void>("t", std::string_view(text), 7).args, call<void>("t", pointer, 7).args}) {
+    const auto read = decode_args<Args>("t", args);
+    REQUIRE(read);
+    CHECK(*read == Args{"a text", 7});
+  }
+}
+
 SCENARIO("another type is refused with both named, never misread", "[face][payload]") {
   const auto read = decode_args<std::tuple<int, int>>("add", encode_args(1.5));
   REQUIRE_FALSE(read);
