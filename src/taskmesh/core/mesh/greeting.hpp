@@ -25,7 +25,7 @@ struct Guest {
   std::uint32_t window_records = 0;  ///< NOTIFYs it takes unacknowledged.
   std::uint64_t window_bytes = 0;
   TimePoint last_heard{};
-  TimePoint welcomed_at{};  ///< Its last WELCOME that answered a HELLO.
+  TimePoint welcomed_at{};        ///< Its last WELCOME that answered a HELLO.
   std::uint64_t payload_max = 0;  ///< Agreed at the greeting.
 };
 
