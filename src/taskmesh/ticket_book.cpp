@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "taskmesh/base/check.hpp"
+#include "taskmesh/base/prefetch.hpp"
 
 namespace taskmesh::detail {
 
@@ -18,12 +19,6 @@ core::Token token_of(const core::Notice& notice) {
           return 0;
       },
       notice);
-}
-
-void fetch(const Ticket& ticket) {
-  constexpr std::size_t line_bytes = 64;
-  const auto* octets = reinterpret_cast<const char*>(&ticket);
-  for (std::size_t at = 0; at < sizeof ticket; at += line_bytes) __builtin_prefetch(octets + at, 1);
 }
 
 void finish(Ticket& ticket, core::Notice& notice) {
@@ -107,7 +102,7 @@ void TicketBook::answer(std::vector<core::Notice>& notices) {
   answered_.clear();
   constexpr std::size_t ahead = 4;  // Tickets were last touched by who made them: fetch them in good time.
   for (std::size_t i = 0; i < due_.size(); ++i) {
-    if (i + ahead < due_.size()) fetch(*due_[i + ahead].first);
+    if (i + ahead < due_.size()) prefetch(due_[i + ahead].first.get(), sizeof(Ticket));
     finish(*due_[i].first, *due_[i].second);
     due_[i].first.reset();
   }

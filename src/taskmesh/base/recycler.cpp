@@ -73,34 +73,42 @@ void release(Magazine& magazine) {
 /// one does not run to the depot each time.
 class Shelf {
  public:
-  Magazine current;
-  Magazine other;
+  Shelf() = default;
+  Shelf(const Shelf&) = delete;
+  Shelf& operator=(const Shelf&) = delete;
+  ~Shelf() {
+    release(current_);
+    release(other_);
+  }
 
   void* take(std::size_t size) {
-    if (current.empty() && !fill(size)) return ::operator new((size + 1) * step_bytes);
-    return current.pieces[--current.count];
+    if (current_.empty() && !fill(size)) return ::operator new((size + 1) * step_bytes);
+    return current_.pieces[--current_.count];
   }
   void give(std::size_t size, void* piece) {
-    if (current.full()) make_room(size);
-    current.pieces[current.count++] = piece;
+    if (current_.full()) make_room(size);
+    current_.pieces[current_.count++] = piece;
   }
 
  private:
   bool fill(std::size_t size) {
-    if (!other.empty()) {
-      std::swap(current, other);
+    if (!other_.empty()) {
+      std::swap(current_, other_);
       return true;
     }
-    return depot_of(size).take(current);
+    return depot_of(size).take(current_);
   }
   void make_room(std::size_t size) {
-    if (other.empty()) {
-      std::swap(current, other);
+    if (other_.empty()) {
+      std::swap(current_, other_);
       return;
     }
-    if (!depot_of(size).give(current)) release(current);
-    current.count = 0;
+    if (!depot_of(size).give(current_)) release(current_);
+    current_.count = 0;
   }
+
+  Magazine current_;
+  Magazine other_;
 };
 
 struct Shelves {
@@ -118,10 +126,6 @@ thread_local bool thread_ends = false;
 Shelves::~Shelves() {
   shelves = nullptr;
   thread_ends = true;
-  for (Shelf& shelf : by_size) {
-    release(shelf.current);
-    release(shelf.other);
-  }
 }
 
 Shelves* shelves_here() {

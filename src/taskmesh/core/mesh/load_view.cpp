@@ -4,7 +4,7 @@
 
 namespace taskmesh::core {
 
-LoadView::Row* LoadView::find(NodeId node) const {
+LoadView::Row* LoadView::find(NodeId node) {
   if (last_ != nullptr && last_node_ == node) return last_;
   const auto at = rows_.find(node);
   if (at == rows_.end()) return nullptr;
@@ -60,6 +60,9 @@ std::size_t LoadView::unanswered(NodeId node) const {
   return known == nullptr ? 0 : known->unanswered;
 }
 
-const LoadView::Row* LoadView::row(NodeId node) const { return find(node); }
+const LoadView::Row* LoadView::row(NodeId node) const {
+  const auto at = rows_.find(node);
+  return at == rows_.end() ? nullptr : &at->second;
+}
 
 }  // namespace taskmesh::core

@@ -51,11 +51,11 @@ class LoadView {
 
  private:
   Row& make_row(NodeId node);
-  Row* find(NodeId node) const;
+  Row* find(NodeId node);
 
-  mutable std::unordered_map<NodeId, Row> rows_;
-  mutable NodeId last_node_;  // Answers come in batches from one worker.
-  mutable Row* last_ = nullptr;
+  std::unordered_map<NodeId, Row> rows_;
+  NodeId last_node_;  // Answers come in batches from one worker.
+  Row* last_ = nullptr;
   std::uint64_t version_ = 0;
 };
 

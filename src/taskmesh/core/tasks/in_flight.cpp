@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "taskmesh/base/check.hpp"
+#include "taskmesh/base/prefetch.hpp"
 
 namespace taskmesh::core {
 
@@ -42,10 +43,7 @@ void FlyingTask::renew(std::uint64_t number, Now now) {
 
 /// The next task will take this one: it was last touched long ago.
 void InFlight::fetch_next() {
-  constexpr std::size_t line_bytes = 64;
-  if (free_.empty()) return;
-  const auto* octets = reinterpret_cast<const char*>(&slab_[free_.back()]);
-  for (std::size_t at = 0; at < sizeof(FlyingTask); at += line_bytes) __builtin_prefetch(octets + at, 1);
+  if (!free_.empty()) prefetch(&slab_[free_.back()], sizeof(FlyingTask));
 }
 
 std::uint32_t InFlight::allocate(const TaskId& id, Now now) {

@@ -134,12 +134,18 @@ Placement::Choice Placement::choose_by_key(std::string_view name, std::string_vi
   return {Verdict::no_room, best, {}};
 }
 
+Placement::Lane* Placement::find_lane(NodeId node) {
+  if (last_lane_ != nullptr && last_node_ == node) return last_lane_;
+  const auto at = lanes_.find(node);
+  if (at == lanes_.end()) return nullptr;
+  last_node_ = node;
+  last_lane_ = &at->second;
+  return last_lane_;
+}
+
 Placement::Lane& Placement::lane(NodeId node) {
-  if (last_lane_ == nullptr || last_node_ != node) {
-    last_lane_ = &lanes_[node];
-    last_node_ = node;
-  }
-  return *last_lane_;
+  Lane* const known = find_lane(node);
+  return known != nullptr ? *known : lanes_[node];
 }
 
 void Placement::pause(NodeId node, TimePoint until) { lane(node).paused_until = until; }
@@ -181,13 +187,7 @@ std::vector<std::string> Placement::nearest_names(std::string_view name) const {
 void Placement::sent_bytes(NodeId node, std::size_t bytes) { lane(node).bytes += bytes; }
 
 void Placement::answered_bytes(NodeId node, std::size_t bytes) {
-  if (last_lane_ == nullptr || last_node_ != node) {
-    const auto at = lanes_.find(node);
-    if (at == lanes_.end()) return;
-    last_lane_ = &at->second;
-    last_node_ = node;
-  }
-  last_lane_->bytes -= std::min(bytes, last_lane_->bytes);
+  if (Lane* known = find_lane(node)) known->bytes -= std::min(bytes, known->bytes);
 }
 
 void Placement::forget(NodeId node) {

@@ -80,6 +80,7 @@ class Placement {
   };
 
   const Candidates& candidates(std::string_view name);
+  Lane* find_lane(NodeId node);
   Lane& lane(NodeId node);
   static bool has_room(const Candidate& candidate, std::size_t bytes, TimePoint now);
 

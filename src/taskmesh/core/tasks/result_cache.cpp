@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "taskmesh/base/check.hpp"
+#include "taskmesh/base/prefetch.hpp"
 
 namespace taskmesh::core {
 
@@ -12,12 +13,6 @@ namespace {
 /// A batch is at most this many, and this part of all: 1 where few results are kept.
 constexpr std::size_t batch_max = 32;
 constexpr std::size_t batch_part = 1'024;
-constexpr std::size_t line_bytes = 64;
-
-void fetch(const void* object, std::size_t bytes) {
-  const auto* octets = static_cast<const char*>(object);
-  for (std::size_t at = 0; at < bytes; at += line_bytes) __builtin_prefetch(octets + at, 1);
-}
 
 std::uint64_t size_of(const Ended& ended) {
   const proto::Fault& fault = *ended.report.fault;
@@ -79,12 +74,12 @@ void ResultCache::fetch_ahead() const {
   Index index = used_.oldest;
   for (std::size_t i = 0; i < batch_; ++i) {
     const Ended* const ended = entries_[index].ended.get();
-    fetch(ended, sizeof *ended);
+    prefetch(ended, sizeof *ended);
     index = entries_[index].use.newer;
   }
   index = used_.oldest;
   for (std::size_t i = 0; i < batch_; ++i) {
-    fetch(entries_[index].ended->report.result.owner().get(), 1);
+    prefetch(entries_[index].ended->report.result.owner().get(), 1);
     index = entries_[index].use.newer;
   }
 }

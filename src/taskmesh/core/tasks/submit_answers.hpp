@@ -24,7 +24,7 @@ class SubmitAnswers {
   void close(LinkId link);
 
   void accepted(LinkId link, std::uint64_t seq);
-  /// As accepted, but not before `by`: until then the end may be told instead. `by` never decreases.
+  /// As accepted, but said at the latest at `by`: until then the end may be told instead. `by` never decreases.
   void accepted_soon(LinkId link, std::uint64_t seq, TimePoint by);
   /// `code`: busy or draining.
   void busy(LinkId link, std::uint64_t seq, proto::Code code, Duration retry_after);

@@ -115,8 +115,7 @@ void SubmitterRole::on_await_accepted(const AwaitAccepted& await, Now, Effects& 
     FlyingTask& task = tasks_.at(slot);
     if (task.pending()) {
       task.acceptance_awaited = true;
-      acceptance_[await.id].push_back(await.token);
-      acceptance_tokens_[await.token] = await.id;
+      acceptance_.add(await.id, await.token);
       return;
     }
     answer.nodes = {task.worker->node};
@@ -136,14 +135,10 @@ void SubmitterRole::on_await_accepted(const AwaitAccepted& await, Now, Effects& 
 }
 
 void SubmitterRole::on_abandon(const Abandon& abandon, Now now, Effects& out) {
-  if (questions_.abandon(abandon.token) || abandon_cancel(abandon.token)) return;
+  // Nobody waits for the answer to a cancel any more; the wish stands.
+  if (questions_.abandon(abandon.token) || cancels_.drop(abandon.token)) return;
   std::erase_if(flushes_, [&](const Flush& flush) { return flush.token == abandon.token; });
-  if (const auto asked = acceptance_tokens_.find(abandon.token); asked != acceptance_tokens_.end()) {
-    const auto tokens = acceptance_.find(asked->second);
-    std::erase(tokens->second, abandon.token);
-    if (tokens->second.empty()) acceptance_.erase(tokens);
-    acceptance_tokens_.erase(asked);
-  }
+  acceptance_.drop(abandon.token);
   const auto waiting = tokens_.find(abandon.token);
   if (waiting == tokens_.end()) return;
   const std::uint32_t slot = waiting->second;

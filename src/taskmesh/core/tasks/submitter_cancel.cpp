@@ -12,10 +12,7 @@ void SubmitterRole::on_cancel(const CancelTask& cancel, Now now, Effects& out) {
   }
   FlyingTask& task = tasks_.at(slot);
   task.cancel_wanted = true;
-  if (cancel.token != 0) {
-    cancels_[cancel.id].push_back(cancel.token);
-    cancel_tokens_[cancel.token] = cancel.id;
-  }
+  if (cancel.token != 0) cancels_.add(cancel.id, cancel.token);
   if (task.stage == FlyingTask::Stage::waiting) end_cancelled(slot, now, out);
 }
 
@@ -55,36 +52,14 @@ void SubmitterRole::end_cancelled(std::uint32_t slot, Now now, Effects& out) {
 
 /// Its SUBMIT has been answered with ACCEPTED: now its holder can be asked.
 void SubmitterRole::cancel_accepted(const TaskId& id, Now now, Effects& out) {
-  const auto found = cancels_.find(id);
-  if (found == cancels_.end()) return ask_cancel(0, id, now, out);
-  const std::vector<Token> tokens = std::move(found->second);
-  cancels_.erase(found);
-  for (const Token token : tokens) {
-    cancel_tokens_.erase(token);
-    ask_cancel(token, id, now, out);
-  }
+  const std::vector<Token> tokens = cancels_.take(id);
+  if (tokens.empty()) return ask_cancel(0, id, now, out);
+  for (const Token token : tokens) ask_cancel(token, id, now, out);
 }
 
 /// It has ended before its holder was asked.
 void SubmitterRole::tell_cancels(const proto::TaskReport& report, Effects& out) {
-  const auto found = cancels_.find(report.id);
-  if (found == cancels_.end()) return;
-  for (const Token token : found->second) {
-    cancel_tokens_.erase(token);
-    out.notify.emplace_back(cancellation(token, report));
-  }
-  cancels_.erase(found);
-}
-
-/// Nobody waits for the answer any more; the wish stands.
-bool SubmitterRole::abandon_cancel(Token token) {
-  const auto asked = cancel_tokens_.find(token);
-  if (asked == cancel_tokens_.end()) return false;
-  const auto tokens = cancels_.find(asked->second);
-  std::erase(tokens->second, token);
-  if (tokens->second.empty()) cancels_.erase(tokens);
-  cancel_tokens_.erase(asked);
-  return true;
+  for (const Token token : cancels_.take(report.id)) out.notify.emplace_back(cancellation(token, report));
 }
 
 }  // namespace taskmesh::core

@@ -26,25 +26,17 @@ void SubmitterRole::tell_accepted(FlyingTask& task, NodeId node, Effects& out) {
   left_pending(task, out);
   if (!task.acceptance_awaited) return;
   task.acceptance_awaited = false;
-  const auto found = acceptance_.find(task.submit.id);
-  if (found == acceptance_.end()) return;
-  for (const Token token : found->second) {
-    acceptance_tokens_.erase(token);
+  for (const Token token : acceptance_.take(task.submit.id)) {
     out.notify.emplace_back(Acceptance{token, task.submit.id, {node}, std::nullopt});
   }
-  acceptance_.erase(found);
 }
 
 void SubmitterRole::tell_refused(FlyingTask& task, const Error& error, Effects& out) {
   left_pending(task, out);
   if (!task.acceptance_awaited) return;
-  const auto found = acceptance_.find(task.submit.id);
-  if (found == acceptance_.end()) return;
-  for (const Token token : found->second) {
-    acceptance_tokens_.erase(token);
+  for (const Token token : acceptance_.take(task.submit.id)) {
     out.notify.emplace_back(Acceptance{token, task.submit.id, {}, error});
   }
-  acceptance_.erase(found);
 }
 
 /// A worker told the end. The entry is gone afterwards.

@@ -22,6 +22,7 @@
 #include "taskmesh/core/tasks/placement.hpp"
 #include "taskmesh/core/tasks/query_book.hpp"
 #include "taskmesh/core/tasks/task_record.hpp"
+#include "taskmesh/core/tasks/task_tokens.hpp"
 #include "taskmesh/core/tasks/waiting_room.hpp"
 #include "taskmesh/core/types.hpp"
 
@@ -144,7 +145,6 @@ class SubmitterRole {
   void end_cancelled(std::uint32_t slot, Now now, Effects& out);
   void cancel_accepted(const TaskId& id, Now now, Effects& out);
   void tell_cancels(const proto::TaskReport& report, Effects& out);
-  bool abandon_cancel(Token token);
 
   // Workers.
   void on_worker_greeted(const PeerChange& change, Now now, Effects& out);
@@ -173,11 +173,9 @@ class SubmitterRole {
   bool room_ = false;  // An answer may have made room since the last try.
   std::optional<TimePoint> resume_at_;
 
-  std::unordered_map<TaskId, std::vector<Token>> acceptance_;  // Waiting for ACCEPTED.
-  std::unordered_map<Token, TaskId> acceptance_tokens_;
+  TaskTokens acceptance_;  // Waiting for ACCEPTED.
   std::vector<Flush> flushes_;
-  std::unordered_map<TaskId, std::vector<Token>> cancels_;  // Waiting for an answer to SUBMIT.
-  std::unordered_map<Token, TaskId> cancel_tokens_;
+  TaskTokens cancels_;  // Waiting for an answer to SUBMIT.
 
   HolderRing holders_;                                  // Accepted, nobody waits.
   std::unordered_map<TaskId, proto::TaskReport> ends_;  // Told by this client itself.
