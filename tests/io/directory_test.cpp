@@ -11,6 +11,7 @@
 #include <fstream>
 #include <functional>
 
+#include "support/folder.hpp"
 #include "taskmesh/io/clock.hpp"
 #include "taskmesh/io/host_directory.hpp"
 #include "taskmesh/io/runtime_files.hpp"
@@ -23,27 +24,7 @@ namespace {
 
 constexpr Duration patience = 20s;
 
-/// A runtime directory of its own for the time of a test.
-class Runtime {
- public:
-  Runtime() {
-    std::string path = fs::temp_directory_path() / "taskmesh-test-XXXXXX";
-    REQUIRE(::mkdtemp(path.data()) != nullptr);
-    path_ = path;
-    ::setenv("XDG_RUNTIME_DIR", path.c_str(), 1);
-  }
-  ~Runtime() {
-    ::unsetenv("XDG_RUNTIME_DIR");
-    fs::remove_all(path_);
-  }
-  Runtime(const Runtime&) = delete;
-  Runtime& operator=(const Runtime&) = delete;
-  const fs::path& path() const { return path_; }
-  fs::path mesh(const std::string& name = "m") const { return path_ / "taskmesh" / name; }
-
- private:
-  fs::path path_;
-};
+using support::RuntimeFolder;
 
 NodeId node(std::uint8_t number) {
   NodeId id;
@@ -139,7 +120,7 @@ std::string entry_name(std::uint8_t number) { return to_string(node(number)) + "
 }  // namespace
 
 SCENARIO("workers of one host find each other and learn of each exit at once", "[io][directory]") {
-  const Runtime runtime;
+  const RuntimeFolder runtime;
   GIVEN("a watcher and a worker in another process") {
     Watcher watcher;
     watcher.start();
@@ -192,20 +173,34 @@ SCENARIO("workers of one host find each other and learn of each exit at once", "
       CHECK(watcher.until([&] { return watcher.gone(3); }));
     }
   }
-  GIVEN("a worker whose entry somebody cleaned away") {
+}
+
+SCENARIO("a worker whose entry was cleaned away stays a member", "[io][directory]") {
+  const RuntimeFolder runtime;
+  GIVEN("a worker that others know, and no entry any more") {
     Watcher worker;
+    Watcher watcher;
     REQUIRE(worker->publish(entry(4)));
     worker.start();
     worker.turn();
+    watcher.start();
+    REQUIRE(watcher.until([&] { return watcher.found(4); }));
     fs::remove(runtime.mesh() / entry_name(4));
     THEN("it publishes itself again") {
       CHECK(worker.until([&] { return fs::exists(runtime.mesh() / entry_name(4)); }));
+      AND_THEN("for who knew it, it lives on until it ends") {
+        watcher.until([] { return false; }, 50ms);
+        CHECK_FALSE(watcher.gone(4));
+        CHECK(fs::exists(runtime.mesh() / entry_name(4)));
+        worker.end();
+        CHECK(watcher.until([&] { return watcher.gone(4); }));
+      }
     }
   }
 }
 
 SCENARIO("what a dead process left behind is nobody's worker", "[io][directory]") {
-  const Runtime runtime;
+  const RuntimeFolder runtime;
   GIVEN("the entry of a worker that was killed while nobody watched") {
     { Process worker(1); }
     REQUIRE(fs::exists(runtime.mesh() / entry_name(1)));
@@ -222,7 +217,7 @@ SCENARIO("what a dead process left behind is nobody's worker", "[io][directory]"
 }
 
 SCENARIO("hostile entries are ignored and counted, and nobody waits for them", "[io][directory]") {
-  const Runtime runtime;
+  const RuntimeFolder runtime;
   GIVEN("a directory full of nonsense, each piece held by a lock, and one honest worker") {
     Watcher watcher;
     const fs::path mesh = runtime.mesh();
@@ -259,7 +254,7 @@ SCENARIO("hostile entries are ignored and counted, and nobody waits for them", "
 }
 
 SCENARIO("two meshes on one host do not see each other", "[io][directory]") {
-  const Runtime runtime;
+  const RuntimeFolder runtime;
   GIVEN("a worker in each") {
     const Process one(1, "one");
     const Process two(2, "two");
@@ -278,7 +273,7 @@ SCENARIO("two meshes on one host do not see each other", "[io][directory]") {
 }
 
 SCENARIO("a directory that others may have touched is refused, with a way out", "[io][directory]") {
-  const Runtime runtime;
+  const RuntimeFolder runtime;
   const auto refused = [](ErrorKind kind) {
     const auto opened = io::HostDirectory::open("m");
     REQUIRE_FALSE(opened);
@@ -337,7 +332,7 @@ TEST_CASE("mesh names are names of directories and nothing more", "[io][director
 }
 
 SCENARIO("processes that start at once agree on one token", "[io][directory]") {
-  const Runtime runtime;
+  const RuntimeFolder runtime;
   GIVEN("eight processes that open the same new mesh") {
     std::vector<std::unique_ptr<Process>> all;
     for (std::uint8_t i = 1; i <= 8; ++i) all.push_back(std::make_unique<Process>(i));

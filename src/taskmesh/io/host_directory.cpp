@@ -173,7 +173,7 @@ std::vector<std::string> HostDirectory::list() const {
 void HostDirectory::drop_ended(std::vector<core::Event>& out) {
   for (auto at = known_.begin(); at != known_.end();) {
     Known& known = at->second;
-    if (!life_lock_is_free(known.file.get())) {
+    if (!life_lock_is_free(known.file.get()) || follow(at->first, known)) {
       ++at;
       continue;
     }
@@ -182,6 +182,23 @@ void HostDirectory::drop_ended(std::vector<core::Event>& out) {
     if (known.process) poller_->remove(known.process.get());
     at = known_.erase(at);
   }
+}
+
+/// A worker that published itself again holds another file under its name, and did so before it let go of the first.
+bool HostDirectory::follow(const std::string& name, Known& known) const {
+  UniqueFd file = open_entry(name);
+  if (!file) return false;
+  const auto text = read_all(file.get(), limits::directory_entry_bytes);
+  const auto parsed = text ? parse_entry(*text, entry_node(name)) : std::nullopt;
+  if (!parsed || parsed->entry.incarnation != known.entry.incarnation || life_lock_is_free(file.get())) {
+    return false;
+  }
+  known.file = std::move(file);
+  return true;
+}
+
+UniqueFd HostDirectory::open_entry(const std::string& name) const {
+  return UniqueFd(::openat(directory_.get(), name.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
 }
 
 void HostDirectory::consider(const std::string& name, std::vector<core::Event>& out) {
@@ -196,7 +213,7 @@ void HostDirectory::consider(const std::string& name, std::vector<core::Event>& 
   if (!S_ISREG(status.st_mode) || status.st_uid != ::geteuid() || known_.size() >= limits::peers_max) {
     return ignore(name, identity);
   }
-  UniqueFd file(::openat(directory_.get(), name.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
+  UniqueFd file = open_entry(name);
   if (!file) return ignore(name, identity);
   const auto text = read_all(file.get(), limits::directory_entry_bytes);
   auto parsed = text ? parse_entry(*text, entry_node(name)) : std::nullopt;

@@ -73,6 +73,8 @@ class HostDirectory final : public Discovery {
   void look(std::vector<core::Event>& out);
   std::vector<std::string> list() const;
   void drop_ended(std::vector<core::Event>& out);
+  bool follow(const std::string& name, Known& known) const;
+  UniqueFd open_entry(const std::string& name) const;
   void consider(const std::string& name, std::vector<core::Event>& out);
   void ignore(const std::string& name, Identity identity);
   void remember(const std::string& name, HostEntry entry, UniqueFd file, int pid,
