@@ -227,14 +227,33 @@ SCENARIO("a key is known as long as the result of its first task is kept", "[cor
       CHECK_FALSE(desk.ask(2).joined.has_value());
     }
   }
+}
+
+SCENARIO("a task that joined another by its key is told as that one is", "[core][executor]") {
+  GIVEN("one that joined a task that failed and is tried again") {
+    Desk desk;
+    proto::Submit first = keyed(desk, 1, "k");
+    first.terms.edit().retries = 1;
+    desk.turn_with(first);
+    desk.turn_with(keyed(desk, 2, "k"));
+    desk.fail(1);
+    desk.turn();
+    THEN("it is told as that one is, with the reason") {
+      CHECK(desk.ask(2).state == TaskState::retrying);
+      CHECK(desk.ask(2).fault->why == "on purpose");
+    }
+  }
   GIVEN("one that joined, with a deadline of its own") {
     Desk desk;
     desk.turn_with(keyed(desk, 1, "k"));
     proto::Submit hasty = keyed(desk, 2, "k");
     hasty.deadline_ms = 100;
     desk.turn_with(hasty);
-    THEN("its deadline ends it alone") {
+    THEN("its deadline ends it alone, and it was never started") {
+      CHECK(desk.ask(2).started_at == desk.ask(1).started_at);
       CHECK(only_end(desk.turn_after(100ms)) == TaskState::expired);
+      CHECK(desk.ask(2).attempt == 0);
+      CHECK_FALSE(desk.ask(2).started_at);
       CHECK(desk.ask(1).state == TaskState::running);
     }
   }

@@ -253,6 +253,18 @@ SCENARIO("retries end at the deadline, at errors that stay, and their pauses are
       CHECK(desk.ask(1).state == TaskState::failure);
     }
   }
+  GIVEN("retries without a pause, more of them than the back-off has room to grow") {
+    Desk desk;
+    proto::Submit submit = stubborn(desk, 1, 2'000);
+    submit.terms.edit().retry_delay_ms = 0;
+    desk.turn_with(submit);
+    THEN("none of them waits") {
+      for (std::uint32_t attempt = 1; attempt <= 1'500; ++attempt) {
+        desk.fail(1, attempt);
+        REQUIRE(desk.turn().run.size() == 1);
+      }
+    }
+  }
   GIVEN("full jitter") {
     Desk desk{Desk::plain(200)};
     for (std::uint32_t i = 1; i <= 200; ++i) {

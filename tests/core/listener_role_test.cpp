@@ -303,6 +303,16 @@ SCENARIO("a listener with too much to do says so", "[core][callbacks]") {
       CHECK(arrived(ear.hear(worker, 500, 500)).size() == 1);
     }
   }
+  GIVEN("a worker whose link was forgotten while an event was with the handler, and that greeted again") {
+    ear.hello(worker);
+    ear.hear(worker, 1, 1);
+    ear.role.on_link_down(worker);
+    ear.hello(worker);
+    WHEN("the handler returns") {
+      ear.handled(worker, 1, 1);
+      THEN("what comes next is taken") { CHECK(arrived(ear.hear(worker, 2, 1)).size() == 1); }
+    }
+  }
   GIVEN("a worker that sends more bytes than its window") {
     ear.hello(worker);
     const auto hear_large = [&](std::uint32_t number, std::size_t size) {

@@ -51,7 +51,9 @@ void ListenerRole::on_cb_hello(LinkId link, const proto::CbHello& hello, Now now
     return refuse(link, proto::Code::malformed, proto::Type::cb_hello, "a nonce has 16 octets", out);
   }
   if (links_.size() >= limits::links_max && !links_.contains(link)) forget_silent_links();
-  links_[link].heard = now.at;
+  const auto [at, fresh] = links_.try_emplace(link);
+  if (fresh) at->second.life = ++lives_;
+  at->second.heard = now.at;
   proto::CbWelcome welcome;
   welcome.takes_cereal = config_.takes_cereal ? 1 : 0;
   welcome.window_records = limits::events_window;
@@ -93,7 +95,7 @@ void ListenerRole::on_notify(LinkId link, proto::Notify&& notify, Now now, Effec
   }
   ++greeted->second.in_hand;
   greeted->second.in_hand_bytes += bytes;
-  in_hand_.emplace(id, InHand{{place}, link, bytes});
+  in_hand_.emplace(id, InHand{{place}, link, greeted->second.life, bytes});
   out.notify.emplace_back(EventArrived{link, place.seq, std::move(notify)});
   forget_old(now);
 }
@@ -115,7 +117,8 @@ void ListenerRole::on_handled(const EventHandled& handled, Now now, Effects& out
       out.send.push_back({place.link, proto::NotifyNack{place.seq, to_ms(*handled.retry_after)}});
     }
   }
-  if (const auto owner = links_.find(found->second.owner); owner != links_.end()) {
+  const auto owner = links_.find(found->second.owner);
+  if (owner != links_.end() && owner->second.life == found->second.life) {
     --owner->second.in_hand;
     owner->second.in_hand_bytes -= found->second.bytes;
   }

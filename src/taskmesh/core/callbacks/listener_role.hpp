@@ -44,10 +44,13 @@ class ListenerRole {
     std::size_t in_hand = 0;         // What it has with the handler, and the payload of that.
     std::uint64_t in_hand_bytes = 0;
     TimePoint heard{};
+    std::uint64_t life =
+        0;  // Another one after it was forgotten: what it had in hand before is not in its window.
   };
   struct InHand {
     std::vector<Place> places;  // The oldest first.
-    LinkId owner;               // Which link's window it takes.
+    LinkId owner;               // Which link's window it takes...
+    std::uint64_t life = 0;     // ...in which life of it.
     std::uint64_t bytes = 0;
   };
   struct Heard {
@@ -64,6 +67,7 @@ class ListenerRole {
   NodeConfig config_;
   NodeCounters& counters_;
   std::unordered_map<LinkId, Link> links_;  // Those that have greeted.
+  std::uint64_t lives_ = 0;
   std::vector<LinkId> to_flush_;
   std::unordered_map<TaskId, InHand> in_hand_;
   std::unordered_set<TaskId> heard_;  // Handled: the ids in heard_order_.

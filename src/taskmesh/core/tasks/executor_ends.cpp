@@ -14,7 +14,7 @@ namespace taskmesh::core {
 void ExecutorRole::on_drain(TimePoint until, Now now, Effects& out) {
   drain_until_ = drain_until_ ? std::min(*drain_until_, until) : until;
   do_due(now, out);
-  end_undue(*drain_until_, now);
+  end_undue(*drain_until_, now, out);
 }
 
 void ExecutorRole::on_tick(Now now, Effects& out) { do_due(now, out); }
@@ -118,19 +118,18 @@ void ExecutorRole::end_cancelled(TaskRecord& task, Now now) {
 }
 
 /// What could not be started before the end of the drain does not hold it up.
-void ExecutorRole::end_undue(TimePoint until, Now now) {
+void ExecutorRole::end_undue(TimePoint until, Now now, Effects& out) {
   std::vector<TaskId> undue;
   for (const Timers::Timer& timer : timers_.all()) {
     if (timer.what == Timers::What::due && timer.at >= until && !is_void(timer)) undue.push_back(timer.id);
   }
-  Effects none;
   for (const TaskId& id : undue) {
     TaskRecord* task = find(id);
     if (!task || task->place != Place::later) continue;  // Ended with another one, by its key.
     if (task->state == TaskState::retrying) {
       end(*task, {.state = TaskState::failure, .fault = std::move(task->last_fault)}, now);
     } else {
-      lose(*task, now, none);
+      lose(*task, now, out);
     }
   }
 }
@@ -186,7 +185,7 @@ void ExecutorRole::end(TaskRecord& task, Outcome&& outcome, Now now) {
   ended->report.flags = 0;
   ended->report.attempt = task.attempt;
   ended->report.state = outcome.state;
-  if (outcome.started_at) ended->report.started_at = outcome.started_at;
+  ended->report.started_at = outcome.started_at ? outcome.started_at : task.started_at;
   ended->report.completed_at = outcome.completed_at ? outcome.completed_at : now.wall;
   ended->report.fault = std::move(outcome.fault);
   ended->report.codec = outcome.result.codec;

@@ -70,6 +70,8 @@ bool ExecutorRole::may_retry(const TaskRecord& task, const Outcome& outcome) con
 
 Duration ExecutorRole::retry_pause(const TaskRecord& task) {
   const proto::Terms& terms = *task.submit.terms;
+  if (terms.retry_delay_ms == 0)
+    return Duration::zero();  // Below, the power may be infinite: 0 times that is no number.
   const auto backoff = std::clamp(terms.backoff_percent, backoff_percent_min, backoff_percent_max);
   const auto most = static_cast<double>(span_of_ms(terms.retry_delay_max_ms).count());
   const auto first = static_cast<double>(span_of_ms(terms.retry_delay_ms).count());

@@ -128,7 +128,7 @@ class ExecutorRole {
   void expire(TaskRecord& task, Now now, Effects& out);
   void cancel(TaskRecord& task, Now now, Effects& out);
   void end_cancelled(TaskRecord& task, Now now);
-  void end_undue(TimePoint until, Now now);
+  void end_undue(TimePoint until, Now now, Effects& out);
   void lose(TaskRecord& task, Now now, Effects& out);
   void lose_rest(Now now, Effects& out);
   Outcome outcome_of(Finished&& finished, const TaskRecord& task) const;

@@ -80,6 +80,7 @@ void ExecutorRole::describe(const TaskRecord& task, proto::TaskReport& report) c
     report.state = other->state;
     report.attempt = other->attempt;
     report.started_at = other->started_at;
+    report.fault = other->last_fault;
   }
 }
 
