@@ -39,6 +39,7 @@ struct BatchProgress {
   std::size_t total = 0;
   std::size_t ended = 0;      ///< However they ended.
   std::size_t succeeded = 0;  ///< Of these.
+  /// Ended otherwise: failure, cancelled, expired, lost, unknown.
   std::size_t failed() const { return ended - succeeded; }
   bool operator==(const BatchProgress&) const = default;
 };

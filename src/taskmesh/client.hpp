@@ -35,6 +35,7 @@ struct CancelAnswer {
   /// (lost: its worker is gone). unknown: nobody knows it.
   TaskState state = TaskState::unknown;
   bool stopping = false;  ///< Its code runs and was asked to stop; it ends as cancelled when that returns.
+  /// What Client::cancel answers: it is cancelled, or will be when its code returns.
   bool gone() const { return state == TaskState::cancelled || stopping; }
 };
 
@@ -57,12 +58,16 @@ struct WorkerInfo {
 
 class Client {
  public:
-  /// Throws Failure: no runtime directory, bad seeds, bad names.
+  /// Joins the mesh that the environment names. Throws Failure: no runtime directory, bad seeds, bad names.
   Client() : Client(ClientOptions{}) {}
+  /// The same with options.
   explicit Client(ClientOptions options);
+  /// The same without exceptions.
   static Result<Client> open(ClientOptions options = {});
   Client(Client&&) noexcept;
+  /// Closes the one that was here, as the destructor does.
   Client& operator=(Client&&) noexcept;
+  /// Waits for pending tasks to be accepted, at most ClientOptions::flush_timeout.
   ~Client();
 
   /// Submits and waits for the end, at most options.wait. When the budget ends first the result's error is
@@ -71,6 +76,7 @@ class Client {
   TaskResult<R> submit_task(Call<R> call, const SubmitOptions& options = {}) {
     return detail::to_result<R>(run(parts_of(std::move(call)), options));
   }
+  /// By name: `client.submit_task<int>("add", 2, 3)`.
   template <class R, class... Args>
   TaskResult<R> submit_task(std::string_view name, const Args&... args) {
     return submit_task(taskmesh::call<R>(name, args...));
@@ -82,10 +88,12 @@ class Client {
   TaskId delay(Call<R> call, const SubmitOptions& options = {}) {
     return value_or_throw(try_delay(std::move(call), options));
   }
+  /// By name: `client.delay("add", 2, 3)`.
   template <class... Args>
   TaskId delay(std::string_view name, const Args&... args) {
     return delay(taskmesh::call<void>(name, args...));
   }
+  /// delay without exceptions.
   template <class R>
   Result<TaskId> try_delay(Call<R> call, const SubmitOptions& options = {}) {
     return start(parts_of(std::move(call)), {}, options, nullptr);
@@ -97,6 +105,7 @@ class Client {
   TaskId delay_with_callback(Call<R> call, const Callback& callback, const SubmitOptions& options = {}) {
     return value_or_throw(try_delay_with_callback(std::move(call), callback, options));
   }
+  /// delay_with_callback without exceptions.
   template <class R>
   Result<TaskId> try_delay_with_callback(Call<R> call, const Callback& callback,
                                          const SubmitOptions& options = {}) {
@@ -110,6 +119,7 @@ class Client {
   std::vector<TaskId> submit_batch(std::vector<TaskSpec> specs, Duration wait = limits::wait_budget) {
     return value_or_throw(try_submit_batch(std::move(specs), wait));
   }
+  /// submit_batch without exceptions.
   Result<std::vector<TaskId>> try_submit_batch(std::vector<TaskSpec> specs,
                                                Duration wait = limits::wait_budget);
 
@@ -152,6 +162,7 @@ class Client {
   bool cancel(TaskId id, Duration wait = limits::wait_budget) {
     return value_or_throw(try_cancel(id, wait)).gone();
   }
+  /// cancel without exceptions, and telling what the task's state is.
   Result<CancelAnswer> try_cancel(TaskId id, Duration wait = limits::wait_budget);
 
   /// Waits until a worker holds the task. Error: why it never will, or timed_out / unavailable.

@@ -37,6 +37,7 @@ Result<void> check_mesh(const std::string& mesh);
 /// The token in a file. Error as when a node starts with it.
 Result<std::string> token_in(const std::string& file);
 
+/// Of libzmq: the one that is loaded, and the one that this was compiled with.
 struct Versions {
   std::string zmq_loaded;
   std::string zmq_built;

@@ -1,6 +1,7 @@
 // Options of clients, workers, listeners and submits. Aggregates: name what differs, `{.slots = 4}`.
 //
-// What is left unset is read from the environment (TASKMESH_*) and then defaults: docs/configuration.md. Durations are std::chrono; sizes are in bytes.
+// What is left unset is read from the environment (TASKMESH_*), else it has its default: docs/configuration.md. Durations
+// are std::chrono; sizes are in bytes.
 #pragma once
 
 #include <chrono>

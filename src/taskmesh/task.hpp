@@ -57,7 +57,9 @@ class Task;
 template <class R, class... Args>
 class Task<R(Args...)> {
  public:
+  /// Not copied, and not checked here: a submit does that.
   constexpr explicit Task(const char* name) : name_(name) {}
+  /// As it was given.
   constexpr const char* name() const { return name_; }
   /// Encodes the arguments. Throws Failure (invalid) if they cannot be.
   Call<R> operator()(const Args&... args) const { return {name_, encode_args(args...)}; }

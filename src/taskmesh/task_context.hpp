@@ -26,7 +26,9 @@ class TaskContext {
     return *this;
   }
 
+  /// The task's id; the same for all its attempts.
   TaskId id() const { return id_; }
+  /// The name that it was submitted under.
   const std::string& name() const { return name_; }
   /// 1 for the first execution, one more for each retry.
   std::uint32_t attempt() const { return attempt_; }

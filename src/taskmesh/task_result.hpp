@@ -9,7 +9,7 @@
 
 namespace taskmesh {
 
-/// The state's name as in JSON and on the command line: "success".
+/// The name as in JSON and on the command line: "success", "high", "delivered".
 std::string_view to_string(TaskState state);
 std::string_view to_string(Priority priority);
 std::string_view to_string(CallbackState state);
@@ -37,12 +37,14 @@ struct TaskResult {
     if (!outcome) throw Failure(outcome.error());
     if constexpr (!std::is_void_v<T>) return *outcome;
   }
+  /// Moves it out.
   T value() && {
     if (!outcome) throw Failure(outcome.error());
     if constexpr (!std::is_void_v<T>) return std::move(*outcome);
   }
   /// Only where there is no value.
   const Error& error() const { return outcome.error(); }
+  /// True where there is a value.
   explicit operator bool() const { return outcome.has_value(); }
 };
 

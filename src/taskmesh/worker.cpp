@@ -37,11 +37,11 @@ std::uint32_t slots_or_env(std::uint32_t option) {
   return slots;
 }
 
-Error serve_error(std::string_view name, std::string why) {
+Error serve_error(std::string_view name, std::string why, std::string fix) {
   return {.kind = ErrorKind::invalid,
           .what = "task '" + std::string(name.substr(0, 64)) + "' cannot be served",
           .why = std::move(why),
-          .fix = "serve each name once, before start()"};
+          .fix = std::move(fix)};
 }
 
 /// One attempt: the user's function between decoding and encoding. Exceptions that are not ours pass through:
@@ -101,17 +101,23 @@ Worker::Impl::Impl(WorkerOptions options) : options_(std::move(options)) {
 }
 
 void Worker::Impl::add(std::string_view name, io::Handler function) {
-  if (host_) throw Failure(serve_error(name, "the worker has started"));
+  if (host_) throw Failure(serve_error(name, "the worker has started", "serve all tasks before start()"));
   if (name.empty() || name.size() > limits::name_bytes) {
-    throw Failure(serve_error(name, "a name has 1 to " + std::to_string(limits::name_bytes) + " bytes"));
+    throw Failure(serve_error(name, "a name has 1 to " + std::to_string(limits::name_bytes) + " bytes",
+                              "give it another name"));
   }
-  if (functions_.size() >= limits::served_names_max) throw Failure(serve_error(name, "too many names"));
+  if (functions_.size() >= limits::served_names_max) {
+    throw Failure(
+        serve_error(name, "a worker serves at most " + std::to_string(limits::served_names_max) + " names",
+                    "make what differs an argument of one task, or serve the rest from another worker"));
+  }
   if (!functions_.emplace(name, std::move(function)).second)
-    throw Failure(serve_error(name, "it is served already"));
+    throw Failure(serve_error(name, "it is served already", "serve each name once"));
 }
 
 void Worker::Impl::add_command(std::string_view name, std::string command) {
-  if (command.empty()) throw Failure(serve_error(name, "its command is empty"));
+  if (command.empty())
+    throw Failure(serve_error(name, "its command is empty", "say what the shell is to run"));
   add(name, io::Command(std::move(command), commands_));
 }
 

@@ -25,6 +25,7 @@ namespace taskmesh {
 
 class Worker {
  public:
+  /// Joins nothing yet: start() and run() do. Throws Failure.
   explicit Worker(WorkerOptions options = {});
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -48,7 +49,7 @@ class Worker {
   }
   /// Serves a task by name on the bytes as they came; the answer is sent as it is.
   Worker& serve_raw(std::string_view name, std::function<Payload(TaskContext&, const Payload&)> f);
-  /// Serves a command: arguments as one JSON array on standard input, output is the result. See docs.
+  /// Serves a command: arguments as one JSON array on standard input, output is the result. See docs/cli.md.
   Worker& serve_command(std::string_view name, std::string command);
   /// Serves echo, add, sleep_ms, fail, crash, pid and counter: for first steps, tests and measurements.
   Worker& serve_builtins();
@@ -65,8 +66,11 @@ class Worker {
 
   /// The names that it serves, sorted.
   std::vector<std::string> tasks() const;
+  /// New in each process.
   NodeId id() const;
+  /// For people: the option's, the variable's, else "<host>-<pid>".
   const std::string& name() const;
+  /// The mesh that it serves.
   const std::string& mesh() const;
   /// Where it is bound; empty before start().
   std::string endpoint() const;
