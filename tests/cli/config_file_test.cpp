@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "support/folder.hpp"
+
 namespace {
 
 using namespace taskmesh::cli;
@@ -20,18 +22,12 @@ std::string complaint(std::string_view text) {
   return file ? "no complaint" : to_string(file.error());
 }
 
-/// A folder that goes away with this.
-struct Folder {
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "taskmesh-config-XXXXXX").string();
-    path = ::mkdtemp(name.data());
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
+/// A folder with what is written into it.
+struct Folder : support::Folder {
   std::string write(const std::string& name, const std::string& text) const {
-    std::ofstream(path / name) << text;
-    return (path / name).string();
+    std::ofstream(path() / name) << text;
+    return (path() / name).string();
   }
-  std::filesystem::path path;
 };
 
 }  // namespace
@@ -125,7 +121,7 @@ SCENARIO("the file is the one that is named, else the first that exists", "[cli]
   const Folder folder;
   const std::string mine = folder.write("mine.toml", "mesh = \"mine\"\n");
   const std::string theirs = folder.write("theirs.toml", "mesh = \"theirs\"\n");
-  const std::string missing = (folder.path / "missing.toml").string();
+  const std::string missing = (folder.path() / "missing.toml").string();
   const auto mesh_in = [](const taskmesh::Result<ConfigFile>& file) {
     return file->find("mesh")->values.front();
   };
@@ -144,9 +140,9 @@ SCENARIO("a file that cannot be read is refused, and never waited for", "[cli][c
     const auto file = read_config(path);
     return file ? "no complaint" : to_string(file.error());
   };
-  CHECK_THAT(why((folder.path / "missing").string()), Contains("No such file"));
-  CHECK_THAT(why(folder.path.string()), Contains("it is not a plain file"));
-  const std::string pipe = (folder.path / "pipe").string();
+  CHECK_THAT(why((folder.path() / "missing").string()), Contains("No such file"));
+  CHECK_THAT(why(folder.path().string()), Contains("it is not a plain file"));
+  const std::string pipe = (folder.path() / "pipe").string();
   REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
   CHECK_THAT(why(pipe), Contains("it is not a plain file"));
   CHECK_THAT(why("/dev/zero"), Contains("it is not a plain file"));

@@ -2,11 +2,6 @@
 // sockets that speak our records and keep none of our rules.
 #pragma once
 
-#include <arpa/inet.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <deque>
@@ -23,15 +18,15 @@
 #include <zmq.hpp>
 
 #include "e2e/mesh.hpp"
+#include "support/raw_peer.hpp"
 #include "taskmesh/wire/frame.hpp"
 
 namespace e2e {
 
 namespace proto = taskmesh::proto;
 
-inline std::uint16_t port_of(const std::string& endpoint) {
-  return static_cast<std::uint16_t>(std::stoi(endpoint.substr(endpoint.rfind(':') + 1)));
-}
+using support::port_of;
+using support::RawPeer;
 
 /// Sanitizers keep what is freed for a while, and take memory of their own.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -66,66 +61,6 @@ inline std::uint64_t incarnation_of(const support::Host& host, taskmesh::NodeId 
   return nlohmann::json::parse(file)["incarnation"].get<std::uint64_t>();
 }
 
-/// A TCP connection. It ends with this.
-class RawPeer {
- public:
-  explicit RawPeer(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_port = htons(port);
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    REQUIRE(::connect(fd_, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0);
-  }
-  RawPeer(RawPeer&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  RawPeer(const RawPeer&) = delete;
-  RawPeer& operator=(const RawPeer&) = delete;
-  ~RawPeer() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  /// False: the other end has closed.
-  bool say(std::string_view octets) const {
-    while (!octets.empty()) {
-      const ssize_t sent = ::send(fd_, octets.data(), octets.size(), MSG_NOSIGNAL);
-      if (sent <= 0) return false;
-      octets.remove_prefix(static_cast<std::size_t>(sent));
-    }
-    return true;
-  }
-  /// Reads what is there, and tells whether the other end has closed.
-  bool closed() const {
-    pollfd ready{.fd = fd_, .events = POLLIN, .revents = 0};
-    char sink[4096];
-    while (::poll(&ready, 1, 0) > 0) {
-      if (::recv(fd_, sink, sizeof sink, MSG_DONTWAIT) <= 0) return true;
-    }
-    return false;
-  }
-  /// The whole handshake; what comes before the other end's READY, it takes for a broken one.
-  bool shake_hands() const {
-    if (!say(greeting() + ready())) return false;
-    char sink[4096];
-    for (std::size_t heard = 0; heard < 64 + 43;) {  // Greeting and READY of a ROUTER without a name.
-      const ssize_t more = ::recv(fd_, sink, sizeof sink, 0);
-      if (more <= 0) return false;
-      heard += static_cast<std::size_t>(more);
-    }
-    return true;
-  }
-  /// A ZMTP 3.0 greeting with the NULL mechanism.
-  static std::string greeting() {
-    std::string text("\xFF\0\0\0\0\0\0\0\1\x7F\3\0NULL", 16);
-    text.resize(64, '\0');
-    return text;
-  }
-  /// READY of a DEALER.
-  static std::string ready() {
-    return std::string("\4\x1C\5READY\13Socket-Type\0\0\0\6DEALER", 2 + 6 + 12 + 4 + 6);
-  }
-
- private:
-  int fd_;
-};
-
 inline std::string frame_of(const std::vector<proto::Message>& messages, std::string_view mesh = "default") {
   taskmesh::wire::FrameWriter writer(mesh.empty() ? 0 : taskmesh::wire::mesh_tag(mesh));
   for (const auto& message : messages) writer.add(message);
@@ -142,24 +77,15 @@ inline std::vector<proto::Message> messages_in(std::string_view frame) {
   return messages;
 }
 
-/// A DEALER that says what it likes.
-class Stranger {
+/// A zmq socket that keeps none of our rules.
+class ZmqPeer {
  public:
-  explicit Stranger(const std::string& endpoint) : socket_(context_, zmq::socket_type::dealer) {
-    socket_.set(zmq::sockopt::linger, 1000);
-    socket_.set(zmq::sockopt::sndtimeo, 1000);
-    socket_.connect(endpoint);
-  }
-  /// False: nothing more is taken within a second.
-  bool say(std::string_view frame) {
-    return socket_.send(zmq::buffer(frame), zmq::send_flags::none).has_value();
-  }
-  bool say_part(std::string_view part) {
-    return socket_.send(zmq::buffer(part), zmq::send_flags::sndmore).has_value();
-  }
-  bool say(const proto::Message& message) { return say(frame_of({message})); }
+  explicit ZmqPeer(zmq::socket_type type) : socket_(context_, type) {}
+  virtual ~ZmqPeer() = default;
+  ZmqPeer(const ZmqPeer&) = delete;
+  ZmqPeer& operator=(const ZmqPeer&) = delete;
 
-  /// The next record of this kind; others are passed over and counted.
+  /// The next record of this kind; others are passed over. Nullopt: none came in time.
   template <class Record>
   std::optional<Record> hear(std::chrono::milliseconds budget = 10s) {
     const auto until = std::chrono::steady_clock::now() + budget;
@@ -174,16 +100,46 @@ class Stranger {
       socket_.set(zmq::sockopt::rcvtimeo, std::max(0, static_cast<int>(left.count())));
       zmq::message_t part;
       if (!socket_.recv(part)) return std::nullopt;
-      if (part.more()) continue;
-      auto messages = messages_in(part.to_string_view());
-      std::move(messages.begin(), messages.end(), std::back_inserter(heard_));
+      take(std::move(part));
     }
   }
 
- private:
+ protected:
+  /// The first part of a message has come.
+  virtual void take(zmq::message_t&& part) = 0;
+  void read(const zmq::message_t& frame) {
+    auto messages = messages_in(frame.to_string_view());
+    std::move(messages.begin(), messages.end(), std::back_inserter(heard_));
+  }
+
   zmq::context_t context_;
   zmq::socket_t socket_;
+
+ private:
   std::deque<proto::Message> heard_;
+};
+
+/// A DEALER that says what it likes.
+class Stranger : public ZmqPeer {
+ public:
+  explicit Stranger(const std::string& endpoint) : ZmqPeer(zmq::socket_type::dealer) {
+    socket_.set(zmq::sockopt::linger, 1000);
+    socket_.set(zmq::sockopt::sndtimeo, 1000);
+    socket_.connect(endpoint);
+  }
+  /// False: nothing more is taken within a second.
+  bool say(std::string_view frame) {
+    return socket_.send(zmq::buffer(frame), zmq::send_flags::none).has_value();
+  }
+  bool say_part(std::string_view part) {
+    return socket_.send(zmq::buffer(part), zmq::send_flags::sndmore).has_value();
+  }
+  bool say(const proto::Message& message) { return say(frame_of({message})); }
+
+ private:
+  void take(zmq::message_t&& part) override {
+    if (!part.more()) read(part);  // A frame with payload parts behind it is of no interest here.
+  }
 };
 
 /// A HELLO as client `number` would say it.
@@ -199,37 +155,15 @@ inline proto::Hello hello_of(const support::Host& host, std::uint8_t number) {
   return hello;
 }
 
-/// A ROUTER that plays a worker or a listener, one answer at a time.
-class Impostor {
+/// A ROUTER that plays a worker or a listener, one answer at a time: to who spoke last.
+class Impostor : public ZmqPeer {
  public:
-  Impostor() : socket_(context_, zmq::socket_type::router), port_(support::free_port()) {
+  Impostor() : ZmqPeer(zmq::socket_type::router), port_(support::free_port()) {
     socket_.set(zmq::sockopt::linger, 0);
     socket_.bind(address());
   }
   std::string address() const { return "tcp://127.0.0.1:" + std::to_string(port_); }
 
-  /// Waits for the next record of this kind and remembers who sent it.
-  template <class Record>
-  std::optional<Record> hear(std::chrono::milliseconds budget = 10s) {
-    const auto until = std::chrono::steady_clock::now() + budget;
-    for (;;) {
-      while (!heard_.empty()) {
-        proto::Message message = std::move(heard_.front());
-        heard_.pop_front();
-        if (auto* record = std::get_if<Record>(&message)) return std::move(*record);
-      }
-      const auto left =
-          std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
-      socket_.set(zmq::sockopt::rcvtimeo, std::max(0, static_cast<int>(left.count())));
-      zmq::message_t part;
-      if (!socket_.recv(part)) return std::nullopt;
-      peer_ = part.to_string();
-      while (part.more() && socket_.recv(part)) {
-        auto messages = messages_in(part.to_string_view());
-        std::move(messages.begin(), messages.end(), std::back_inserter(heard_));
-      }
-    }
-  }
   void say(const proto::Message& message, std::string_view mesh) {
     socket_.send(zmq::buffer(peer_), zmq::send_flags::sndmore);
     const std::string frame = frame_of({message}, mesh);
@@ -237,11 +171,13 @@ class Impostor {
   }
 
  private:
-  zmq::context_t context_;
-  zmq::socket_t socket_;
+  void take(zmq::message_t&& part) override {
+    peer_ = part.to_string();
+    while (part.more() && socket_.recv(part)) read(part);
+  }
+
   int port_;
   std::string peer_;
-  std::deque<proto::Message> heard_;
 };
 
 }  // namespace e2e

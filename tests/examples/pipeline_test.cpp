@@ -23,6 +23,7 @@
 #include "07_document_pipeline/stages/rules.hpp"
 #include "07_document_pipeline/stages/scan.hpp"
 #include "07_document_pipeline/stages/text.hpp"
+#include "support/folder.hpp"
 
 namespace {
 
@@ -32,31 +33,17 @@ using Catch::Matchers::Contains;
 using Catch::Matchers::StartsWith;
 using Strings = std::vector<std::string>;
 
-class Folder {
- public:
-  Folder() {
-    std::string pattern = (fs::temp_directory_path() / "pipeline-test-XXXXXX").string();
-    REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-    path_ = pattern;
-  }
-  ~Folder() { fs::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
+struct Folder : support::Folder {
   Source put(const std::string& name, const std::string& bytes) const {
-    fs::create_directories((path_ / name).parent_path());
-    std::ofstream{path_ / name, std::ios::binary} << bytes;
-    return {path_.string(), name};
+    fs::create_directories((path() / name).parent_path());
+    std::ofstream{path() / name, std::ios::binary} << bytes;
+    return {path().string(), name};
   }
   std::string read(const std::string& name) const {
     std::ostringstream bytes;
-    bytes << std::ifstream{path_ / name, std::ios::binary}.rdbuf();
+    bytes << std::ifstream{path() / name, std::ios::binary}.rdbuf();
     return bytes.str();
   }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
 };
 
 std::string gzip(const std::string& bytes) {

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "fuzz/input.hpp"
+#include "support/folder.hpp"
 #include "taskmesh/base/check.hpp"
 #include "taskmesh/base/limits.hpp"
 #include "taskmesh/io/address.hpp"
@@ -22,26 +23,6 @@
 namespace {
 
 using namespace taskmesh;
-
-/// A folder that goes with the process.
-class Folder {
- public:
-  Folder() {
-    std::string name = std::filesystem::temp_directory_path() / "taskmesh-fuzz-XXXXXX";
-    TASKMESH_CHECK(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 void check_entry(std::string_view text) {
   NodeId node;
@@ -58,8 +39,8 @@ void check_entry(std::string_view text) {
 }
 
 void check_token(fuzz::Input& input) {
-  static const Folder folder;
-  const std::string path = folder.path() + "/token";
+  static const support::Folder folder;  // Goes with the process.
+  const std::string path = folder.path().string() + "/token";
   const auto mode = static_cast<mode_t>((input.octet() << 8 | input.octet()) & 0777);
   const std::string_view octets = input.rest();
   ::unlink(path.c_str());

@@ -1,71 +1,31 @@
 // What strangers may throw at a bound socket: raw bytes, raw ZMTP, and zmq peers that keep no rule of ours.
-#include <arpa/inet.h>
-#include <sys/socket.h>
-
 #include <fstream>
 #include <random>
 #include <zmq.hpp>
 
+#include "support/raw_peer.hpp"
 #include "transport_world.hpp"
 
 using namespace taskmesh;
+using support::port_of;
+using support::RawPeer;
 using test::Peer;
 using test::turn_until;
 
 namespace {
 
-std::uint16_t port_of(const std::string& endpoint) {
-  return static_cast<std::uint16_t>(std::stoi(endpoint.substr(endpoint.rfind(':') + 1)));
+/// Greets as a ZMTP 3.0 DEALER, by name if it has one.
+void greet(const RawPeer& peer, std::string_view identity = {}) {
+  peer.say(RawPeer::greeting());
+  std::string ready("\5READY\13Socket-Type\0\0\0\6DEALER", 6 + 12 + 4 + 6);
+  ready += std::string("\10Identity\0\0\0", 12) + static_cast<char>(identity.size()) + std::string(identity);
+  peer.say(std::string("\4", 1) + static_cast<char>(ready.size()) + ready);
+  peer.hear(64);
 }
-
-/// A TCP connection that says whatever it likes.
-class RawPeer {
- public:
-  explicit RawPeer(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_port = htons(port);
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    REQUIRE(::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0);
-  }
-  bool say(std::string_view bytes) const {
-    while (!bytes.empty()) {
-      const ssize_t sent = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (sent <= 0) return false;
-      bytes.remove_prefix(static_cast<std::size_t>(sent));
-    }
-    return true;
-  }
-  std::string hear(std::size_t bytes) const {
-    std::string text(bytes, '\0');
-    std::size_t got = 0;
-    while (got < bytes) {
-      const ssize_t more = ::recv(fd_.get(), text.data() + got, bytes - got, 0);
-      if (more <= 0) break;
-      got += static_cast<std::size_t>(more);
-    }
-    text.resize(got);
-    return text;
-  }
-  /// Greets as a ZMTP 3.0 DEALER with the NULL mechanism.
-  void greet(std::string_view identity = {}) const {
-    std::string greeting("\xFF\0\0\0\0\0\0\0\1\x7F\3\0NULL", 16);
-    greeting.resize(64, '\0');
-    say(greeting);
-    std::string ready("\5READY\13Socket-Type\0\0\0\6DEALER", 6 + 12 + 4 + 6);
-    ready +=
-        std::string("\10Identity\0\0\0", 12) + static_cast<char>(identity.size()) + std::string(identity);
-    say(std::string("\4", 1) + static_cast<char>(ready.size()) + ready);
-    hear(64);
-  }
-  /// One short ZMTP frame.
-  bool frame(std::string_view body, bool more) const {
-    return say(std::string(1, more ? '\1' : '\0') + static_cast<char>(body.size()) + std::string(body));
-  }
-
- private:
-  io::UniqueFd fd_;
-};
+/// One short ZMTP frame.
+bool say_frame(const RawPeer& peer, std::string_view body, bool more) {
+  return peer.say(std::string(1, more ? '\1' : '\0') + static_cast<char>(body.size()) + std::string(body));
+}
 
 /// An honest client that is heard: the node lives.
 void check_lives(Peer& worker) {
@@ -92,7 +52,7 @@ SCENARIO("raw bytes on the port hurt nobody", "[io][transport][hostile]") {
     std::mt19937_64 random(42);
     for (int i = 0; i < 200; ++i) {
       const RawPeer raw(port_of(worker->bound()));
-      if (i % 2 == 0) raw.greet();
+      if (i % 2 == 0) greet(raw);
       std::string rubbish(1 + random() % 2'000, '\0');
       for (char& c : rubbish) c = static_cast<char>(random());
       raw.say(rubbish);
@@ -109,9 +69,9 @@ SCENARIO("a raw peer's frames are told as bad input of its link", "[io][transpor
   GIVEN("a raw ZMTP peer") {
     Peer worker = Peer::listening();
     const RawPeer raw(port_of(worker->bound()));
-    raw.greet();
+    greet(raw);
     WHEN("it sends a frame of rubbish") {
-      raw.frame("this is no frame of ours", false);
+      say_frame(raw, "this is no frame of ours", false);
       turn_until({&worker}, [&] { return worker.count<core::BadInput>() == 1; });
       THEN("the node is told which link, and lives") {
         const auto bad = worker.take<core::BadInput>().front();
@@ -121,8 +81,8 @@ SCENARIO("a raw peer's frames are told as bad input of its link", "[io][transpor
       }
     }
     WHEN("it sends a message of 10,000 parts") {
-      for (int i = 0; i < 9'999; ++i) raw.frame("x", true);
-      raw.frame("x", false);
+      for (int i = 0; i < 9'999; ++i) say_frame(raw, "x", true);
+      say_frame(raw, "x", false);
       turn_until({&worker}, [&] { return worker.count<core::BadInput>() == 1; });
       THEN("the message is dropped as too large") {
         CHECK(worker.take<core::BadInput>().front().code == proto::Code::too_large);
@@ -146,8 +106,8 @@ SCENARIO("a peer that brings its own routing id is not served", "[io][transport]
   GIVEN("raw peers that call themselves something") {
     Peer worker = Peer::listening();
     const RawPeer named(port_of(worker->bound()));
-    named.greet("me");
-    named.frame("TM", false);
+    greet(named, "me");
+    say_frame(named, "TM", false);
     turn_until({&worker}, [&] { return worker->counters().foreign_ids == 1; });
     THEN("it is counted, no event comes of it, and the node lives") {
       CHECK(worker.events.empty());
@@ -160,8 +120,8 @@ SCENARIO("a peer that reads nothing is cut when its queue is full", "[io][transp
   GIVEN("a worker with a bound of 4 MiB per link and a raw peer that spoke once and reads nothing") {
     Peer worker({.bind = "tcp://127.0.0.1:*", .mesh_tag = 7, .link_queue_bytes = 4 << 20});
     const RawPeer raw(port_of(worker->bound()));
-    raw.greet();
-    raw.frame("hello", false);
+    greet(raw);
+    say_frame(raw, "hello", false);
     turn_until({&worker}, [&] { return worker.count<core::BadInput>() == 1; });
     const core::LinkId link = worker.take<core::BadInput>().front().link;
     WHEN("more and more is sent to it") {

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "support/folder.hpp"
 #include "taskmesh/io/host_directory.hpp"
 #include "taskmesh/io/host_survey.hpp"
 #include "taskmesh/io/zmq_transport.hpp"
@@ -14,33 +15,8 @@ namespace {
 
 using namespace taskmesh;
 using Catch::Matchers::Contains;
+using support::RuntimeFolder;
 using State = io::SurveyedEntry::State;
-
-/// $XDG_RUNTIME_DIR of its own while it lives.
-class RuntimeFolder {
- public:
-  RuntimeFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "taskmesh-survey-XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-    if (const char* before = std::getenv("XDG_RUNTIME_DIR")) before_ = before;
-    ::setenv("XDG_RUNTIME_DIR", path_.c_str(), 1);
-  }
-  ~RuntimeFolder() {
-    if (before_) {
-      ::setenv("XDG_RUNTIME_DIR", before_->c_str(), 1);
-    } else {
-      ::unsetenv("XDG_RUNTIME_DIR");
-    }
-    std::filesystem::remove_all(path_);
-  }
-  RuntimeFolder(const RuntimeFolder&) = delete;
-  RuntimeFolder& operator=(const RuntimeFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-  std::optional<std::string> before_;
-};
 
 NodeId node(std::uint8_t number) {
   NodeId id;
@@ -59,7 +35,7 @@ std::size_t files_in(const std::filesystem::path& folder) {
 SCENARIO("a directory that is not there is told, and not made", "[io][survey]") {
   const RuntimeFolder folder;
   const io::HostSurvey survey = io::survey_host("m");
-  CHECK(survey.path == (folder.path() / "taskmesh/m").string());
+  CHECK(survey.path == (folder.mesh("m")).string());
   CHECK(survey.missing == (folder.path() / "taskmesh").string());
   CHECK_FALSE(survey.usable());
   CHECK_FALSE(survey.trouble);
@@ -72,7 +48,7 @@ SCENARIO("live, stale and unusable entries are told apart, and all of them stay"
   auto live = io::HostDirectory::open("m");
   REQUIRE(live);
   REQUIRE((*live)->publish({node(1), 7, {"tcp://127.0.0.1:24800"}}));
-  const std::filesystem::path mesh = folder.path() / "taskmesh/m";
+  const std::filesystem::path mesh = folder.mesh("m");
   std::ofstream(mesh / io::entry_file(node(2))) << io::entry_text({node(2), 8, {"tcp://127.0.0.1:24801"}});
   std::ofstream(mesh / io::entry_file(node(3))) << "{}";
   REQUIRE(::mkfifo((mesh / io::entry_file(node(4))).c_str(), 0600) == 0);
@@ -101,7 +77,7 @@ SCENARIO("live, stale and unusable entries are told apart, and all of them stay"
 SCENARIO("a directory or token that a node would refuse is told with the node's own reason", "[io][survey]") {
   const RuntimeFolder folder;
   REQUIRE(io::HostDirectory::open("m"));
-  const std::filesystem::path mesh = folder.path() / "taskmesh/m";
+  const std::filesystem::path mesh = folder.mesh("m");
   THEN("a token of others' is no token") {
     std::filesystem::permissions(mesh / "token", std::filesystem::perms(0644));
     const io::HostSurvey survey = io::survey_host("m");

@@ -186,18 +186,7 @@ Outcome Process::wait(milliseconds budget) {
   return outcome;
 }
 
-// ---- Folder and Host ----------------------------------------------------------------------------------
-
-Folder::Folder() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "taskmesh-test-XXXXXX").string();
-  if (::mkdtemp(pattern.data()) == nullptr) refuse("mkdtemp", errno);
-  path_ = pattern;
-}
-
-Folder::~Folder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
+// ---- Host ---------------------------------------------------------------------------------------------
 
 Variables Host::environment() const {
   // Sanitizers and coverage are told by variables what to do: those pass through.

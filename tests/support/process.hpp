@@ -15,6 +15,8 @@
 #include <string_view>
 #include <vector>
 
+#include "support/folder.hpp"
+
 namespace support {
 
 using std::chrono::milliseconds;
@@ -80,19 +82,6 @@ class Process {
   std::string err_;
   Clock::time_point started_;
   Clock::time_point ended_at_;
-};
-
-/// A folder that goes away with this.
-class Folder {
- public:
-  Folder();
-  ~Folder();
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
 };
 
 /// A host of its own for one test: runtime directory, environment, the `taskmesh` binary.

@@ -8,8 +8,6 @@ namespace taskmesh::cli {
 
 namespace {
 
-constexpr Duration question_budget = 5s;
-
 /// Why it cannot be taken back.
 Error too_late(const CancelAnswer& answer) {
   const std::string id = to_string(answer.task_id);
@@ -60,14 +58,8 @@ Verb cancel_verb() {
       .summary = "take a task back: prints cancelled, stopping (it runs and was asked to), or its end",
       .examples = {"taskmesh cancel 0193a7c41f2e70008f0c5d1a00000001",
                    "taskmesh cancel $(taskmesh submit sleep_ms 500 --countdown 1h --no-wait)"},
-      .positionals = {{.name = "ID", .help = "the task id: 32 hexadecimal digits"}},
-      .flags = joined(joined({{.name = "--wait",
-                               .value = "DURATION",
-                               .help = "give up asking after this long",
-                               .kind = Kind::duration,
-                               .fallback = to_string(question_budget)}},
-                             mesh_flags()),
-                      {json_flag()}),
+      .positionals = task_id_positional(),
+      .flags = joined(joined({question_flag()}, mesh_flags()), {json_flag()}),
       .exits =
           "0 cancelled or stopping, 1 had ended or unknown, 2 usage, 3 mesh unreachable, 4 deadline passed",
       .run = run_cancel};

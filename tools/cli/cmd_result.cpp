@@ -29,7 +29,7 @@ Verb result_verb() {
           .summary = "wait for the end of a task and print its result",
           .examples = {"taskmesh result $(taskmesh submit sleep_ms 500 --no-wait)",
                        "taskmesh result 0193a7c41f2e70008f0c5d1a00000001 --wait 0s --json"},
-          .positionals = {{.name = "ID", .help = "the task id: 32 hexadecimal digits"}},
+          .positionals = task_id_positional(),
           .flags = joined(joined({setting_flag("client.wait")}, mesh_flags()), {json_flag()}),
           .exits = "0 done, 1 task failed or unknown, 2 usage, 3 mesh unreachable, 4 deadline passed",
           .run = run_result};

@@ -8,8 +8,6 @@ namespace taskmesh::cli {
 
 namespace {
 
-constexpr Duration question_budget = 5s;
-
 Exit run_status(const Arguments& arguments) {
   const auto id = TaskId::parse(arguments.text("ID"));
   if (!id) return print_failure(id.error());
@@ -33,14 +31,8 @@ Verb status_verb() {
           .summary = "say where a task is: pending, scheduled, queued, running, ..., its end, or unknown",
           .examples = {"taskmesh status 0193a7c41f2e70008f0c5d1a00000001",
                        "taskmesh status $(taskmesh submit sleep_ms 500 --no-wait) --json"},
-          .positionals = {{.name = "ID", .help = "the task id: 32 hexadecimal digits"}},
-          .flags = joined(joined({{.name = "--wait",
-                                   .value = "DURATION",
-                                   .help = "give up asking after this long",
-                                   .kind = Kind::duration,
-                                   .fallback = to_string(question_budget)}},
-                                 mesh_flags()),
-                          {json_flag()}),
+          .positionals = task_id_positional(),
+          .flags = joined(joined({question_flag()}, mesh_flags()), {json_flag()}),
           .exits = "0 known, 1 unknown, 2 usage, 3 mesh unreachable, 4 deadline passed",
           .run = run_status};
 }

@@ -57,6 +57,19 @@ Flag json_flag() {
   return {.name = "--json", .value = {}, .help = "print one JSON document", .kind = Kind::toggle};
 }
 
+std::vector<Positional> task_id_positional() {
+  return {{.name = "ID", .help = "the task id: 32 hexadecimal digits"}};
+}
+
+Flag question_flag() {
+  constexpr Duration question_budget = 5s;
+  return {.name = "--wait",
+          .value = "DURATION",
+          .help = "give up asking after this long",
+          .kind = Kind::duration,
+          .fallback = to_string(question_budget)};
+}
+
 std::vector<Flag> joined(std::vector<Flag> flags, const std::vector<Flag>& more) {
   flags.insert(flags.end(), more.begin(), more.end());
   return flags;

@@ -120,6 +120,10 @@ std::vector<Flag> common_flags();
 std::vector<Flag> mesh_flags();
 /// --json
 Flag json_flag();
+/// The task that a verb is about, as its positional ID.
+std::vector<Positional> task_id_positional();
+/// --wait of verbs that ask about a task and do not wait for its end.
+Flag question_flag();
 /// `more` behind `flags`.
 std::vector<Flag> joined(std::vector<Flag> flags, const std::vector<Flag>& more);
 
