@@ -64,9 +64,9 @@ void introduce(core::NodeConfig& node) {
 }
 
 /// Joins what is on this host, and makes this node known there.
-Result<void> join_host(const HostOptions& options, core::NodeConfig& node,
+Result<void> join_host(const HostOptions& options, const Log& log, core::NodeConfig& node,
                        std::vector<std::unique_ptr<io::Discovery>>& out) {
-  auto directory = io::HostDirectory::open(options.mesh);
+  auto directory = io::HostDirectory::open(options.mesh, log);
   if (!directory) return fail(std::move(directory.error()));
   node.token = (*directory)->token();
   if (!options.token_file.empty()) {
@@ -83,12 +83,12 @@ Result<void> join_host(const HostOptions& options, core::NodeConfig& node,
 }
 
 /// Joins the mesh: the runtime directory of this host, and seeds elsewhere.
-Result<void> join(const HostOptions& options, core::NodeConfig& node,
+Result<void> join(const HostOptions& options, const Log& log, core::NodeConfig& node,
                   std::vector<std::unique_ptr<io::Discovery>>& out) {
   if (options.mesh.empty()) return {};
   if (options.token) {
     node.token = *options.token;
-  } else if (auto joined = join_host(options, node, out); !joined) {
+  } else if (auto joined = join_host(options, log, node, out); !joined) {
     return joined;
   }
   if (options.seeds.empty()) return {};
@@ -114,7 +114,7 @@ Result<std::unique_ptr<NodeHost>> NodeHost::start(HostOptions options, HostHooks
   introduce(parts.config);
   parts.config.loopback_only = !options.insecure;
   parts.config.self.endpoints = parts.transport->endpoints();
-  auto joined = join(options, parts.config, parts.discovery);
+  auto joined = join(options, impl->log, parts.config, parts.discovery);
   if (!joined) return fail(std::move(joined.error()));
   impl->node = parts.config.self.node;
   impl->endpoint = parts.transport->bound();

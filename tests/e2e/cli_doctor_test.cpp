@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "e2e/cli_support.hpp"
 
@@ -150,12 +151,20 @@ SCENARIO("a wrong token is told, and so is one that was removed", "[e2e][cli][do
     CHECK(token["verdict"] == "problem");
     CHECK_THAT(token["why"].get<std::string>(), Contains("its mode is 0644"));
   }
-  GIVEN("no token any more") {
+  GIVEN("no token any more, and a worker that stands still, so that it does not put it back") {
+    worker.signal(SIGSTOP);
     std::filesystem::remove(mesh_folder(host) + "/token");
     const json token = finding(examine(host), "token");
     CHECK(token["verdict"] == "problem");
     CHECK_THAT(token["why"].get<std::string>(), Contains("removed it while workers run"));
     CHECK_FALSE(std::filesystem::exists(mesh_folder(host) + "/token"));
+    worker.signal(SIGCONT);
+    const auto limit = std::chrono::steady_clock::now() + support::patience;
+    while (!std::filesystem::exists(mesh_folder(host) + "/token") &&
+           std::chrono::steady_clock::now() < limit) {
+      std::this_thread::sleep_for(20ms);
+    }
+    CHECK(std::filesystem::exists(mesh_folder(host) + "/token"));
   }
 }
 

@@ -41,8 +41,8 @@ io::HostEntry entry(std::uint8_t number) {
 /// A node that looks: its directory, poller and what it was told.
 class Watcher {
  public:
-  explicit Watcher(const std::string& mesh = "m") {
-    auto opened = io::HostDirectory::open(mesh);
+  explicit Watcher(const std::string& mesh = "m", Log log = Log(LogLevel::off)) {
+    auto opened = io::HostDirectory::open(mesh, std::move(log));
     REQUIRE(opened);
     directory_ = std::move(*opened);
   }
@@ -195,6 +195,132 @@ SCENARIO("a worker whose entry was cleaned away stays a member", "[io][directory
         worker.end();
         CHECK(watcher.until([&] { return watcher.gone(4); }));
       }
+    }
+  }
+}
+
+SCENARIO("a runtime directory that is deleted or replaced is made again and followed", "[io][directory]") {
+  const RuntimeFolder runtime;
+  Watcher worker;
+  Watcher second;
+  Watcher watcher;
+  REQUIRE(worker->publish(entry(4)));
+  REQUIRE(second->publish(entry(5)));
+  for (Watcher* each : {&worker, &second, &watcher}) {
+    each->start();
+    each->turn();
+  }
+  REQUIRE(watcher.until([&] { return watcher.found(4) && watcher.found(5); }));
+  const auto all_back = [&] {
+    worker.turn();
+    second.turn();
+    return fs::exists(runtime.mesh() / entry_name(4)) && fs::exists(runtime.mesh() / entry_name(5));
+  };
+  const auto nobody_ended = [&] {
+    for (Watcher* each : {&watcher, &worker, &second}) {
+      each->until([] { return false; }, 50ms);
+      if (each->gone(4) || each->gone(5)) return false;
+    }
+    return true;
+  };
+  const auto rest_of_the_story = [&] {
+    REQUIRE(watcher.until(all_back));
+    CHECK(io::read_token(runtime.mesh() / "token") == worker->token());
+    Watcher late;
+    late.start();
+    late.turn();
+    CHECK(late->token() == worker->token());
+    CHECK(late.found(4));
+    CHECK(late.found(5));
+    CHECK(nobody_ended());
+    REQUIRE(late->publish(entry(6)));
+    CHECK(watcher.until([&] { return watcher.found(6); }, 900ms));
+    worker.end();
+    CHECK(watcher.until([&] { return watcher.gone(4); }, 900ms));
+    CHECK_FALSE(fs::exists(runtime.mesh() / entry_name(4)));
+  };
+  WHEN("it is deleted, with the level above") {
+    fs::remove_all(runtime.mesh().parent_path());
+    THEN("workers are found in the new one, whose token is theirs, and nobody is taken for dead") {
+      rest_of_the_story();
+    }
+  }
+  WHEN("it is moved away and an empty one is put in its place, twice") {
+    for (const char* name : {"away", "further"}) {
+      fs::rename(runtime.mesh(), runtime.path() / name);
+      fs::create_directory(runtime.mesh());
+      fs::permissions(runtime.mesh(), fs::perms::owner_all);
+      REQUIRE(watcher.until(all_back));
+    }
+    THEN("workers are found in the new one, whose token is theirs, and nobody is taken for dead") {
+      rest_of_the_story();
+      CHECK_FALSE(fs::exists(runtime.path() / "away" / entry_name(4)));
+    }
+  }
+  WHEN("only the token is deleted") {
+    fs::remove(runtime.mesh() / "token");
+    THEN("a worker puts it back") { rest_of_the_story(); }
+  }
+}
+
+SCENARIO("a client makes no runtime directory again, and finds the one that a worker makes",
+         "[io][directory]") {
+  const RuntimeFolder runtime;
+  Watcher client;
+  client.start();
+  client.turn();
+  const std::string token = client->token();
+  fs::remove_all(runtime.mesh());
+  client.until([] { return false; }, 50ms);
+  CHECK_FALSE(fs::exists(runtime.mesh()));
+  const Process worker(1);
+  CHECK(client.until([&] { return client.found(1); }));
+}
+
+SCENARIO("a runtime directory that is replaced by one with another token is told once", "[io][directory]") {
+  const RuntimeFolder runtime;
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
+  const io::UniqueFd reading(ends[0]);
+  const io::UniqueFd writing(ends[1]);
+  const auto warnings = [&] {
+    std::string text(16'384, '\0');
+    const ssize_t got = ::read(reading.get(), text.data(), text.size());
+    text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+    return text;
+  };
+  Watcher worker("m", Log(LogLevel::warning, writing.get()));
+  REQUIRE(worker->publish(entry(1)));
+  worker.start();
+  worker.turn();
+  GIVEN("a node that made the directory before the worker could") {
+    fs::remove_all(runtime.mesh());
+    Watcher stranger;
+    REQUIRE(stranger->token() != worker->token());
+    REQUIRE(worker.until([&] { return fs::exists(runtime.mesh() / entry_name(1)); }));
+    THEN("the worker is published there all the same, and says what is wrong and what to do") {
+      worker.until([] { return false; }, 1200ms);
+      const std::string text = warnings();
+      CHECK_THAT(text, Catch::Contains("token is another one than this worker's") &&
+                           Catch::Contains("delete that file"));
+      CHECK(std::count(text.begin(), text.end(), '\n') == 1);
+      AND_THEN("what it advises helps") {
+        fs::remove(runtime.mesh() / "token");
+        CHECK(worker.until([&] { return io::read_token(runtime.mesh() / "token") == worker->token(); }));
+        CHECK(warnings().empty());
+      }
+    }
+  }
+  GIVEN("a directory that cannot be used in its place") {
+    fs::remove_all(runtime.mesh());
+    write_file(runtime.mesh(), "no directory");
+    worker.until([] { return false; }, 1200ms);
+    THEN("that is told once, and it is taken when it can be") {
+      const std::string text = warnings();
+      CHECK_THAT(text, Catch::Contains("it is a link or a file"));
+      CHECK(std::count(text.begin(), text.end(), '\n') == 1);
+      fs::remove(runtime.mesh());
+      CHECK(worker.until([&] { return fs::exists(runtime.mesh() / entry_name(1)); }));
     }
   }
 }

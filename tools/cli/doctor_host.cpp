@@ -86,7 +86,7 @@ Finding token(const Patient& patient) {
   if (!has_live(survey)) return {Verdict::ok, "token", "none yet: the first node makes it"};
   return {Verdict::problem, "token", survey.path + "/token is not there",
           "somebody removed it while workers run",
-          "stop the workers of this mesh and start them again: they make a new one"};
+          "a worker puts it back within a second: see in its log why it does not, else start it again"};
 }
 
 Finding clock(const io::HostSurvey& survey) {

@@ -68,12 +68,15 @@ std::vector<std::string> other_runtime_roots() {
   return roots;
 }
 
-HostDirectory::HostDirectory(std::string path, UniqueFd directory, std::string token)
-    : path_(std::move(path)), directory_(std::move(directory)), token_(std::move(token)) {}
+HostDirectory::HostDirectory(std::string path, UniqueFd directory, std::string token, Log log)
+    : path_(std::move(path)),
+      directory_(std::move(directory)),
+      token_(std::move(token)),
+      log_(std::move(log)) {}
 
 HostDirectory::~HostDirectory() { HostDirectory::stop(); }
 
-Result<std::unique_ptr<HostDirectory>> HostDirectory::open(std::string_view mesh) {
+Result<std::unique_ptr<HostDirectory>> HostDirectory::open(std::string_view mesh, Log log) {
   if (auto checked = check_mesh_name(mesh); !checked) return fail(std::move(checked.error()));
   std::string path = runtime_directory(mesh);
   if (path.front() != '/') {
@@ -85,7 +88,7 @@ Result<std::unique_ptr<HostDirectory>> HostDirectory::open(std::string_view mesh
   auto token = shared_token(directory->get(), path);
   if (!token) return fail(std::move(token.error()));
   return std::unique_ptr<HostDirectory>(
-      new HostDirectory(std::move(path), std::move(*directory), std::move(*token)));
+      new HostDirectory(std::move(path), std::move(*directory), std::move(*token), std::move(log)));
 }
 
 // ---- Publishing -----------------------------------------------------------------------------------------
@@ -116,14 +119,55 @@ bool HostDirectory::published() const {
   return ::fstatat(directory_.get(), entry_file(own_->node).c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+// ---- A directory that was deleted or replaced ------------------------------------------------------------
+
+bool HostDirectory::is_current() const {
+  struct stat open {};
+  struct stat named {};
+  return ::fstat(directory_.get(), &open) == 0 && ::lstat(path_.c_str(), &named) == 0 &&
+         open.st_ino == named.st_ino && open.st_dev == named.st_dev;
+}
+
+/// Goes to the directory that the path leads to now. Only workers make one: a client that made it first would choose
+/// a token that the mesh does not have. False: there is none that can be used.
+bool HostDirectory::follow_path() {
+  if (is_current()) return true;
+  auto directory = own_ ? open_private_directory(path_) : open_existing_directory(path_);
+  if (!directory) {
+    if (own_ || directory.error().kind != ErrorKind::not_found) warn(directory.error());
+    return false;
+  }
+  if (own_) ::unlinkat(directory_.get(), entry_file(own_->node).c_str(), 0);  // It was moved, not deleted.
+  directory_ = std::move(*directory);
+  former_file_ = std::move(own_file_);
+  warned_.clear();
+  log_.info("the runtime directory " + path_ + " is another one than before: it is followed");
+  static_cast<void>(watch());
+  return true;
+}
+
+/// Nodes that start later are to read the token of those that run.
+void HostDirectory::restore_token() {
+  const auto token = kept_token(directory_.get(), path_, token_);
+  if (!token) return warn(token.error());
+  if (*token == token_) return;
+  warn({ErrorKind::refused, path_ + "/token is another one than this worker's",
+        "it was made after the former one had been deleted, so nodes started since then are refused",
+        "delete that file: this worker puts its own back; then start again what was started since"});
+}
+
+void HostDirectory::warn(const Error& error) {
+  if (!warned_.insert(error.what).second) return;
+  log_.warning(error.what + ": " + error.why + "; " + error.fix);
+}
+
 // ---- Watching -------------------------------------------------------------------------------------------
 
 void HostDirectory::start(Poller& poller, Mailbox&) {
   poller_ = &poller;
   inotify_.reset(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   if (!inotify_) return;
-  const std::uint32_t wanted = IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE | IN_ONLYDIR;
-  if (::inotify_add_watch(inotify_.get(), path_.c_str(), wanted) < 0) {
+  if (!watch()) {
     inotify_.reset();
     return;
   }
@@ -135,6 +179,16 @@ void HostDirectory::start(Poller& poller, Mailbox&) {
   });
 }
 
+/// Watches what the path leads to now, and nothing else.
+bool HostDirectory::watch() {
+  if (!inotify_) return false;
+  const std::uint32_t wanted =
+      IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+  const int former = std::exchange(watch_, ::inotify_add_watch(inotify_.get(), path_.c_str(), wanted));
+  if (former >= 0 && former != watch_) ::inotify_rm_watch(inotify_.get(), former);  // A deleted one has none.
+  return watch_ >= 0;
+}
+
 void HostDirectory::collect(TimePoint now, std::vector<core::Event>& out) {
   if (!poller_ || (!look_now_ && next_look_ && now < *next_look_)) return;
   look_again_ = std::exchange(look_now_, false);
@@ -143,6 +197,8 @@ void HostDirectory::collect(TimePoint now, std::vector<core::Event>& out) {
 }
 
 void HostDirectory::look(std::vector<core::Event>& out) {
+  const bool usable =
+      follow_path();  // First: the entry of a worker that went there is to be found there, not missed here.
   drop_ended(out);
   bad_before_.swap(bad_);
   bad_.clear();
@@ -153,7 +209,10 @@ void HostDirectory::look(std::vector<core::Event>& out) {
     consider(name, out);
   }
   // Somebody cleaned up: others need the entry. If it cannot be written now, the next look tries again.
-  if (own_ && !published()) static_cast<void>(write_entry());
+  if (!own_ || !usable) return;
+  restore_token();
+  if (published()) return;
+  if (const auto written = write_entry(); !written) warn(written.error());
 }
 
 std::vector<std::string> HostDirectory::list() const {
@@ -263,12 +322,14 @@ void HostDirectory::stop() {
   if (own_ && own_file_) ::unlinkat(directory_.get(), entry_file(own_->node).c_str(), 0);
   own_.reset();
   own_file_.reset();
+  former_file_.reset();
   if (poller_ == nullptr) return;
   if (inotify_) poller_->remove(inotify_.get());
   for (const auto& [name, known] : known_) {
     if (known.process) poller_->remove(known.process.get());
   }
   inotify_.reset();
+  watch_ = -1;
   known_.clear();
   next_look_.reset();
   poller_ = nullptr;

@@ -7,10 +7,13 @@
 //
 // A worker holds an OFD lock on its entry for life. The lock is the proof of life: the kernel drops it with the
 // process, whatever kills it. An entry whose lock is free is stale and deleted by whoever sees it.
+// The directory may be deleted or replaced under a running node: each look asks whether the path still leads to the
+// one that is open. A worker makes it again, puts the token back and publishes itself; who only watches waits for it.
 // Watching: inotify for entries that come and go, a pidfd per worker of the same pid namespace for its exit, and a
 // look at everything each second for what neither tells. Each of them only leads to testing the lock.
 // Entries are written by others: a link, a pipe, a huge or a wrong file is ignored and counted, never waited for.
-// Threads: opened anywhere, then the reactor's. Errors: open() says what is wrong with the directory or token.
+// Threads: opened anywhere, then the reactor's. Errors: open() says what is wrong with the directory or token; what goes
+// wrong later is one warning in the log, and is tried again.
 #pragma once
 
 #include <map>
@@ -18,6 +21,7 @@
 #include <string>
 #include <string_view>
 
+#include "taskmesh/base/log.hpp"
 #include "taskmesh/io/discovery.hpp"
 #include "taskmesh/io/host_entry.hpp"
 #include "taskmesh/io/unique_fd.hpp"
@@ -38,7 +42,7 @@ std::vector<std::string> other_runtime_roots();
 class HostDirectory final : public Discovery {
  public:
   /// Makes the directory and the token where they are missing.
-  static Result<std::unique_ptr<HostDirectory>> open(std::string_view mesh);
+  static Result<std::unique_ptr<HostDirectory>> open(std::string_view mesh, Log log = Log(LogLevel::off));
   ~HostDirectory() override;
 
   const std::string& path() const { return path_; }
@@ -67,9 +71,14 @@ class HostDirectory final : public Discovery {
     auto operator<=>(const Identity&) const = default;
   };
 
-  HostDirectory(std::string path, UniqueFd directory, std::string token);
+  HostDirectory(std::string path, UniqueFd directory, std::string token, Log log);
   Result<void> write_entry();
   bool published() const;
+  bool watch();
+  bool is_current() const;
+  bool follow_path();
+  void restore_token();
+  void warn(const Error& error);
   void look(std::vector<core::Event>& out);
   std::vector<std::string> list() const;
   void drop_ended(std::vector<core::Event>& out);
@@ -86,7 +95,12 @@ class HostDirectory final : public Discovery {
   std::string token_;
   std::optional<HostEntry> own_;
   UniqueFd own_file_;
+  UniqueFd
+      former_file_;  // Still locked: who knows the entry of the directory before takes us for alive by it.
+  Log log_;
+  std::set<std::string> warned_;  // What the log was told of.
   UniqueFd inotify_;
+  int watch_ = -1;
   Poller* poller_ = nullptr;
   std::map<std::string, Known> known_;   // By file name.
   std::map<std::string, Identity> bad_;  // Those seen in the last look, so that each is counted once.

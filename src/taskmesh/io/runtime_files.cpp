@@ -76,7 +76,7 @@ Result<std::string> read_token_fd(int fd, const std::string& path) {
 }
 
 /// Puts a complete file in place, unless somebody was faster.
-bool make_token(int directory) {
+bool put_token(int directory, std::string_view token) {
   std::string name = ".token-";
   for (const char octet : random_octets(8)) {
     std::array<char, 3> hex{};
@@ -86,7 +86,7 @@ bool make_token(int directory) {
   const UniqueFd fd(
       ::openat(directory, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd) return false;
-  const bool written = ::fchmod(fd.get(), 0600) == 0 && write_all(fd.get(), random_octets(token_bytes));
+  const bool written = ::fchmod(fd.get(), 0600) == 0 && write_all(fd.get(), token);
   const bool placed =
       written && (::linkat(directory, name.c_str(), directory, "token", 0) == 0 || errno == EEXIST);
   const int why = errno;
@@ -121,13 +121,17 @@ Result<UniqueFd> open_private_directory(const std::string& path) { return open_t
 
 Result<UniqueFd> open_existing_directory(const std::string& path) { return open_two_levels(path, false); }
 
-Result<std::string> shared_token(int directory, const std::string& path) {
+Result<std::string> kept_token(int directory, const std::string& path, std::string_view token) {
   for (int i = 0; i < token_attempts; ++i) {
     const UniqueFd fd(::openat(directory, "token", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     if (fd) return read_token_fd(fd.get(), path + "/token");
-    if (errno != ENOENT || !make_token(directory)) break;
+    if (errno != ENOENT || !put_token(directory, token)) break;
   }
   return fail(unavailable(path + "/token cannot be made or read"));
+}
+
+Result<std::string> shared_token(int directory, const std::string& path) {
+  return kept_token(directory, path, random_octets(token_bytes));
 }
 
 Result<std::string> read_token(const std::string& path) {

@@ -22,6 +22,9 @@ Result<UniqueFd> open_existing_directory(const std::string& path);
 /// The token file of an open directory, made by whoever comes first.
 Result<std::string> shared_token(int directory, const std::string& path);
 
+/// The same, but where there is none `token` is put there.
+Result<std::string> kept_token(int directory, const std::string& path, std::string_view token);
+
 /// All of a file that is at most `bytes_max` long. Never waits.
 Result<std::string> read_all(int fd, std::size_t bytes_max);
 
