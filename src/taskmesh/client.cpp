@@ -10,6 +10,7 @@
 #include "taskmesh/end_watch.hpp"
 #include "taskmesh/io/clock.hpp"
 #include "taskmesh/io/random_seed.hpp"
+#include "taskmesh/lister.hpp"
 #include "taskmesh/node_host.hpp"
 #include "taskmesh/submit_plan.hpp"
 #include "taskmesh/ticket_book.hpp"
@@ -70,6 +71,8 @@ class Client::Impl {
   proto::TaskReport ask(TaskId id, Duration wait, Codec codec, bool until_end);
   Result<core::Acceptance> await_acceptance(TaskId id, Duration wait);
   std::vector<core::MemberView> members(Duration wait);
+  /// The workers that can be asked, and until when.
+  Result<detail::Lister> lister(Duration wait);
   /// timed_out, or unavailable where no worker is there.
   Error out_of_time(std::string what, Duration wait);
   std::size_t in_flight() const;
@@ -340,6 +343,12 @@ std::vector<core::MemberView> Client::Impl::members(Duration wait) {
   return {};
 }
 
+Result<detail::Lister> Client::Impl::lister(Duration wait) {
+  if (host_->on_reactor_thread()) return fail(blocking_on_reactor());
+  const TimePoint until = io::steady_now() + wait;
+  return detail::Lister(*host_, tickets_, members(std::min(wait, limits::own_stall)), until);
+}
+
 Error Client::Impl::out_of_time(std::string what, Duration wait) {
   const auto known = members(Duration::zero());
   const bool reachable = std::any_of(known.begin(), known.end(), [](const core::MemberView& view) {
@@ -452,6 +461,28 @@ std::vector<WorkerInfo> Client::workers(Duration wait) {
                     .silence = view.silence});
   }
   return list;
+}
+
+Result<TaskListing> Client::try_tasks(const TaskFilter& filter, Duration wait) {
+  auto lister = impl_->lister(wait);
+  if (!lister) return fail(std::move(lister.error()));
+  return lister->tasks(filter);
+}
+
+Result<CallbackListing> Client::try_callbacks(const CallbackFilter& filter, Duration wait) {
+  auto lister = impl_->lister(wait);
+  if (!lister) return fail(std::move(lister.error()));
+  return lister->callbacks(filter);
+}
+
+Result<RetryAnswer> Client::try_retry_callbacks(const CallbackChoice& which, Duration wait) {
+  auto lister = impl_->lister(wait);
+  if (!lister) return fail(std::move(lister.error()));
+  const std::string what = "no callback was tried again";
+  if (!lister->has_workers()) return fail(impl_->out_of_time(what, wait));
+  auto answer = lister->retry(which);
+  if (answer) return answer;
+  return fail(answer.error().kind == ErrorKind::timed_out ? impl_->out_of_time(what, wait) : answer.error());
 }
 
 std::size_t Client::in_flight() const { return impl_->in_flight(); }

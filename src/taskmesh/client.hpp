@@ -16,6 +16,7 @@
 
 #include "taskmesh/async.hpp"
 #include "taskmesh/batch.hpp"
+#include "taskmesh/listing.hpp"
 #include "taskmesh/options.hpp"
 #include "taskmesh/task.hpp"
 #include "taskmesh/task_result.hpp"
@@ -172,6 +173,30 @@ class Client {
 
   /// The workers known now. A young client first hears all that it dialled, at most `wait`.
   std::vector<WorkerInfo> workers(Duration wait = limits::own_stall);
+
+  /// The tasks that the workers hold, or remember; `wait` bounds the question, and who has not answered by then is
+  /// named. Without workers the list is empty. Throws Failure on the client's own reactor thread (invalid).
+  TaskListing tasks(const TaskFilter& filter = {}, Duration wait = limits::list_wait) {
+    return value_or_throw(try_tasks(filter, wait));
+  }
+  /// tasks without exceptions.
+  Result<TaskListing> try_tasks(const TaskFilter& filter = {}, Duration wait = limits::list_wait);
+
+  /// Completion events that no listener has acknowledged, the ones that were given up (`dead`) among them.
+  CallbackListing callbacks(const CallbackFilter& filter = {}, Duration wait = limits::list_wait) {
+    return value_or_throw(try_callbacks(filter, wait));
+  }
+  /// callbacks without exceptions.
+  Result<CallbackListing> try_callbacks(const CallbackFilter& filter = {}, Duration wait = limits::list_wait);
+
+  /// Has undelivered callbacks tried now: dead ones are queued anew, whoever is away or left alone is tried at once.
+  /// What waits for the same address goes with it. Throws Failure: unavailable without a worker, not_found where a
+  /// task or an address is named and nothing of it is undelivered.
+  RetryAnswer retry_callbacks(const CallbackChoice& which, Duration wait = limits::wait_budget) {
+    return value_or_throw(try_retry_callbacks(which, wait));
+  }
+  /// retry_callbacks without exceptions.
+  Result<RetryAnswer> try_retry_callbacks(const CallbackChoice& which, Duration wait = limits::wait_budget);
 
   /// Tasks not accepted yet, or awaited.
   std::size_t in_flight() const;

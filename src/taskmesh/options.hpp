@@ -84,7 +84,8 @@ struct WorkerOptions {
   std::size_t results_max = limits::results_max;
   std::uint64_t results_bytes_max = limits::results_bytes_max;
   Duration result_ttl = limits::result_ttl;
-  Duration callback_ttl = limits::callback_ttl;
+  Duration callback_ttl = limits::callback_ttl;  ///< An event that nobody acknowledges is given up then...
+  std::uint32_t callback_attempts = 0;           ///< ...or after so many deliveries. 0: as many as it takes.
   Duration drain_timeout = limits::drain_timeout;
   bool handle_signals = true;     ///< run() drains on SIGTERM and SIGINT; a second one ends at once.
   std::optional<LogLevel> log{};  ///< Unset: $TASKMESH_LOG, else warning.

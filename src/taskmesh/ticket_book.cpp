@@ -30,6 +30,7 @@ void finish(Ticket& ticket, core::Notice& notice) {
   if (auto* acceptance = std::get_if<core::Acceptance>(&notice)) answer->acceptance = std::move(*acceptance);
   if (auto* cancelled = std::get_if<core::Cancellation>(&notice))
     answer->cancellation = std::move(*cancelled);
+  if (auto* said = std::get_if<core::WorkerAnswer>(&notice)) answer->worker = std::move(*said);
   if (auto* list = std::get_if<core::MemberList>(&notice)) answer->members = std::move(list->members);
   ticket.finish({});
 }

@@ -24,6 +24,7 @@ class AnswerTicket : public Ticket {
   core::Acceptance acceptance;
   core::Cancellation cancellation;
   std::vector<core::MemberView> members;
+  core::WorkerAnswer worker;
 };
 
 class TicketBook {

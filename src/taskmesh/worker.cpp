@@ -143,6 +143,7 @@ detail::HostOptions Worker::Impl::host_options() {
   host.node.results_bytes_max = options_.results_bytes_max;
   host.node.result_ttl = options_.result_ttl;
   host.node.callback_ttl = options_.callback_ttl;
+  host.node.callback_attempts = options_.callback_attempts;
   host.mesh = mesh_;
   host.bind = detail::option_or_env(options_.bind, "TASKMESH_BIND", "tcp://127.0.0.1:*");
   host.seeds = detail::list_or_env(options_.seeds, "TASKMESH_SEEDS");

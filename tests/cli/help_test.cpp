@@ -80,7 +80,8 @@ TEST_CASE("every default is a value that the parser itself would take", "[cli][h
       INFO(verb.name << " " << flag.name);
       Words words{flag.name, flag.fallback};
       for (const Positional& positional : verb.positionals) {
-        if (positional.required) words.push_back("x");
+        if (!positional.required) continue;
+        words.push_back(positional.choices.empty() ? "x" : positional.choices.front());
       }
       CHECK(parse(verb, words, nothing()));
     }

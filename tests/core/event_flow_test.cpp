@@ -135,7 +135,7 @@ TEST_CASE("whatever is said, a flow tells each event until it is acknowledged, a
       case 6:
         return flow.set_window(static_cast<std::uint32_t>(random.below(10)), 100);
       default:
-        return flow.expire(now, done);
+        return flow.expire(now, [&](const EndedPtr& one, std::uint32_t) { done(*one); });
     }
   };
   for (int i = 0; i < 2'000; ++i) {

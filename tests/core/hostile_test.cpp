@@ -126,6 +126,24 @@ SCENARIO("a flood of HELLOs on one link gets one WELCOME in each quarter of a se
   CHECK(worker.node.counters().hasty_greetings == 1'000 - answers);
 }
 
+SCENARIO("a flood of questions for lists gets a few pages in each turn, and nothing is kept of the rest",
+         "[core][hostile][listing]") {
+  Worker worker;
+  worker.hear(door, hello_of(1, proto::Role::client));
+  const auto flood = [&] {
+    worker.out.clear();
+    for (std::uint64_t request = 1; request <= 1'000; ++request) {
+      worker.node.step(Received{door, proto::ListTasks{.request = request}}, worker.now(), worker.out);
+      worker.node.step(Received{door, proto::RetryCallbacks{.request = request}}, worker.now(), worker.out);
+    }
+    worker.node.turn_end(worker.now(), worker.out);
+    return count_of<proto::TaskList>(worker.out) + count_of<proto::CallbacksRetried>(worker.out);
+  };
+  CHECK(flood() == 16);
+  CHECK(flood() == 16);
+  CHECK(count_of<proto::CallbackList>(worker.hear(door, proto::ListCallbacks{})) == 1);
+}
+
 SCENARIO("a guest that falls silent or is refused leaves nothing behind", "[core][hostile]") {
   GIVEN("a guest that waits for a task's end and does not acknowledge it") {
     Worker worker;

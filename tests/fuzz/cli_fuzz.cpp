@@ -62,6 +62,7 @@ cli::Verb verb() {
   flag("period", Kind::period);
   flag("json", Kind::json);
   flag("priority", Kind::priority);
+  flag("state", Kind::task_state);
   flag("log", Kind::log_level);
   return verb;
 }

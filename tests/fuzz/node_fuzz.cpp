@@ -156,9 +156,11 @@ class World {
   void act() {
     if (kind_ == NodeKind::worker) return finish_one();
     if (kind_ == NodeKind::listener) return handle_one();
-    switch (input_.pick(7)) {
+    switch (input_.pick(8)) {
       case 0:
         return ask();
+      case 7:
+        return ask_worker();
       case 4:
         return give(CancelTask{input_.flag() ? new_token() : 0, some_task()});
       case 1:
@@ -187,6 +189,13 @@ class World {
         return give(
             BadInput{some_link(), static_cast<proto::Code>(input_.pick(20)), input_.octet(), "rubbish"});
     }
+  }
+
+  void ask_worker() {
+    AskWorker ask{.token = new_token(), .node = pools_.nodes[input_.pick(pools_.nodes.size())], .what = {}};
+    if (input_.flag()) ask.what = proto::ListCallbacks{.id = some_task()};
+    if (input_.flag()) ask.what = proto::RetryCallbacks{.id = some_task()};
+    give(std::move(ask));
   }
 
   TaskId some_task() { return pools_.tasks[input_.pick(pools_.tasks.size())]; }
@@ -327,6 +336,7 @@ class World {
   void check_told(const Acceptance& notice) { told(notice.token); }
   void check_told(const Cancellation& notice) { told(notice.token); }
   void check_told(const MemberList& notice) { told(notice.token); }
+  void check_told(const WorkerAnswer& notice) { told(notice.token); }
   void check_told(const EventArrived& event) {
     TASKMESH_CHECK(kind_ == NodeKind::listener && is_terminal(event.notify.report.state));
     arrived_.push_back({.link = event.link, .seq = event.seq, .id = event.notify.report.id});

@@ -85,6 +85,37 @@ proto::Submit submit() {
                                 .headers = {{"trace", "00-4bf9"}, {"tenant", ""}}}};
 }
 
+proto::TaskRow task_row() {
+  return {.id = task(),
+          .state = TaskState::running,
+          .callback = CallbackState::pending,
+          .flags = proto::TaskReport::stopping_flag,
+          .attempt = 2,
+          .started_at = {1'790'000'000'100'000},
+          .completed_at = {1'790'000'000'200'000},
+          .name = "add"};
+}
+
+proto::ListenerRow listener_row() {
+  return {.address = "tcp://127.0.0.1:6000",
+          .state = ListenerState::broken,
+          .undelivered = 3,
+          .in_flight = 1,
+          .window_records = 16,
+          .in_flight_bytes = 12,
+          .window_bytes = 4 << 20,
+          .retry_ms = 750,
+          .trouble = "it answers with errors",
+          .events = {{.id = task(),
+                      .state = TaskState::success,
+                      .stage = EventStage::refused,
+                      .deliveries = 2,
+                      .age_ms = 1'500,
+                      .left_ms = 86'398'500,
+                      .name = "add"},
+                     {}}};
+}
+
 /// What nearly all tasks are: nothing but a name and arguments.
 proto::Submit plain_submit() {
   return {.seq = 1, .id = task(), .codec = Codec::json, .name = "add", .args = bytes("[2,3]")};
@@ -263,6 +294,18 @@ std::vector<Message> one_of_each() {
       proto::NotifyNack{.seq = 3, .retry_after_ms = 250},
       proto::ErrorReport{.code = 11, .about = 16, .retry_after_ms = 0, .text = "too old"},
       proto::Cancel{.request = 9, .ids = {task(), task(8)}},
+      proto::ListTasks{.request = 9, .from = 4'097, .states = 12, .rows_max = 50, .name = "add"},
+      proto::TaskList{.request = 9, .next = 8'193, .rows = {task_row(), {}}},
+      proto::ListCallbacks{.request = 9,
+                           .from_listener = 2,
+                           .from_event = 3,
+                           .rows_max = 50,
+                           .id = task(),
+                           .address = "tcp://127.0.0.1:6000"},
+      proto::CallbackList{
+          .request = 9, .next_listener = 2, .next_event = 4, .listeners = {listener_row(), {}}},
+      proto::RetryCallbacks{.request = 9, .id = task(), .address = "tcp://127.0.0.1:6000"},
+      proto::CallbacksRetried{.request = 9, .revived = 1, .hurried = 2},
   };
 }
 

@@ -66,6 +66,7 @@ WorkerOptions worker_options(const Arguments& arguments) {
   options.results_bytes_max = arguments.size("--results-bytes-max");
   options.result_ttl = arguments.duration("--result-ttl");
   options.callback_ttl = arguments.duration("--callback-ttl");
+  options.callback_attempts = static_cast<std::uint32_t>(arguments.count("--callback-attempts"));
   options.drain_timeout = arguments.duration("--drain-timeout");
   options.log = log_level(arguments).value_or(LogLevel::info);
   return options;
@@ -169,6 +170,7 @@ std::vector<Flag> limit_flags() {
           setting_flag("worker.results_bytes_max"),
           setting_flag("worker.result_ttl"),
           setting_flag("worker.callback_ttl"),
+          setting_flag("worker.callback_attempts"),
           setting_flag("worker.drain_timeout"),
           {.name = "--json",
            .value = {},

@@ -1,18 +1,15 @@
 // taskmesh workers: who serves in the mesh, and how busy they are.
 #include <algorithm>
-#include <array>
 
 #include "cli/mesh.hpp"
 #include "cli/output.hpp"
+#include "cli/table.hpp"
 #include "cli/verbs.hpp"
 #include "taskmesh/base/json.hpp"
 
 namespace taskmesh::cli {
 
 namespace {
-
-constexpr std::size_t columns = 9;
-using Row = std::array<std::string, columns>;
 
 Row row_of(const WorkerInfo& worker) {
   return {harmless(worker.name),
@@ -30,19 +27,7 @@ std::string table(const std::vector<WorkerInfo>& workers) {
   std::vector<Row> rows{
       {"NAME", "STATE", "SLOTS", "RUNNING", "STUCK", "QUEUED", "SCHEDULED", "PID", "ENDPOINT"}};
   for (const WorkerInfo& worker : workers) rows.push_back(row_of(worker));
-  std::array<std::size_t, columns> widths{};
-  for (const Row& row : rows) {
-    for (std::size_t i = 0; i < columns; ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  std::string text;
-  for (const Row& row : rows) {
-    if (!text.empty()) text += "\n";
-    for (std::size_t i = 0; i + 1 < columns; ++i) {
-      text += row[i] + std::string(widths[i] - row[i].size() + 2, ' ');
-    }
-    text += row.back();
-  }
-  return text;
+  return table_of(rows);
 }
 
 void write_list(JsonWriter& writer, std::string_view name, const std::vector<std::string>& texts) {

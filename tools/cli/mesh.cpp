@@ -1,5 +1,7 @@
 #include "cli/mesh.hpp"
 
+#include "cli/output.hpp"
+
 namespace taskmesh::cli {
 
 ClientOptions client_options(const Arguments& arguments) {
@@ -16,6 +18,12 @@ ClientOptions client_options(const Arguments& arguments) {
 std::optional<LogLevel> log_level(const Arguments& arguments) {
   if (!arguments.given("--log")) return std::nullopt;
   return value_or_throw(parse_log_level(arguments.text("--log")));
+}
+
+void print_silent(const std::vector<std::string>& workers) {
+  for (const std::string& name : workers) {
+    print_note("worker '" + name + "' has not answered in time: what it knows is missing here");
+  }
 }
 
 void look_again(Client& client, TaskResult<Json>& task) {

@@ -15,4 +15,7 @@ std::optional<LogLevel> log_level(const Arguments& arguments);
 /// For a wait that ended before the task: what became of it meanwhile, or where it is now and how to ask again.
 void look_again(Client& client, TaskResult<Json>& task);
 
+/// Says which workers have not told everything of a list.
+void print_silent(const std::vector<std::string>& workers);
+
 }  // namespace taskmesh::cli

@@ -4,17 +4,13 @@
 
 namespace taskmesh::cli {
 
-namespace {
-
-void write_text(JsonWriter& writer, std::string_view name, const std::string& text) {
+void write_text(JsonWriter& writer, std::string_view name, std::string_view text) {
   writer.key(name);
   if (text.empty())
     writer.null();
   else
     writer.string(text);
 }
-
-}  // namespace
 
 void write_error(JsonWriter& writer, const std::optional<Error>& error) {
   if (!error) return writer.null();

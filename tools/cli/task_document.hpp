@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "cli/verb.hpp"
 #include "taskmesh/base/json.hpp"
@@ -15,6 +16,9 @@ namespace taskmesh::cli {
 
 /// `error` as the task has it, or as the question ended.
 std::string task_document(const TaskResult<Json>& task, const std::optional<Error>& error);
+
+/// Writes a member with a text; null where there is none.
+void write_text(JsonWriter& writer, std::string_view name, std::string_view text);
 
 /// Writes {kind, what, why, fix}, or null.
 void write_error(JsonWriter& writer, const std::optional<Error>& error);

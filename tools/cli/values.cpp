@@ -8,7 +8,6 @@
 
 #include "taskmesh/base/json.hpp"
 #include "taskmesh/base/log.hpp"
-#include "taskmesh/task_result.hpp"
 
 namespace taskmesh::cli {
 
@@ -111,6 +110,8 @@ Result<void> check_value(const Flag& flag, const std::string& value) {
       return without_value(parse_moment(value));
     case Kind::priority:
       return without_value(parse_priority(value));
+    case Kind::task_state:
+      return without_value(parse_task_state(value));
     case Kind::log_level:
       return without_value(parse_log_level(value));
   }
@@ -143,8 +144,25 @@ std::string size_text(std::uint64_t bytes) {
 
 Words choices(Kind kind) {
   if (kind == Kind::priority) return {"critical", "high", "normal", "low"};
+  if (kind == Kind::task_state) {
+    return {"scheduled", "queued",    "running", "retrying", "success",
+            "failure",   "cancelled", "expired", "lost"};
+  }
   if (kind == Kind::log_level) return {"debug", "info", "warning", "error", "off"};
   return {};
+}
+
+Result<TaskState> parse_task_state(std::string_view text) {
+  std::string known;
+  for (const std::string& word : choices(Kind::task_state)) known += (known.empty() ? "" : ", ") + word;
+  for (auto state = TaskState::scheduled; state <= TaskState::lost;
+       state = static_cast<TaskState>(static_cast<int>(state) + 1)) {
+    if (text == to_string(state)) return state;
+  }
+  return fail({.kind = ErrorKind::invalid,
+               .what = "'" + std::string(text.substr(0, 64)) + "' is not the state of a task at a worker",
+               .why = "it is one of " + known,
+               .fix = "use one of these, or leave it out"});
 }
 
 std::optional<std::string> nearest(std::string_view word, const Words& candidates) {

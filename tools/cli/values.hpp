@@ -12,6 +12,7 @@
 
 #include "cli/verb.hpp"
 #include "taskmesh/base/result.hpp"
+#include "taskmesh/task_result.hpp"
 
 namespace taskmesh::cli {
 
@@ -29,6 +30,9 @@ std::string size_text(std::uint64_t bytes);
 /// Date and time, RFC 3339: "2026-11-22T09:30:00Z", "2026-11-22T10:30:00.250+01:00"; a blank may stand for the T.
 /// Without a zone it is local time. Error: invalid.
 Result<std::chrono::system_clock::time_point> parse_moment(std::string_view text);
+
+/// The state of a task at a worker: "scheduled", "running", "lost". Error: invalid.
+Result<TaskState> parse_task_state(std::string_view text);
 
 /// The words that a kind takes, for completion; empty: any.
 std::vector<std::string> choices(Kind kind);

@@ -39,6 +39,7 @@ enum class Kind {
   json,      ///< One JSON document.
   moment,    ///< A date and time, RFC 3339.
   priority,
+  task_state,  ///< Of a task that a worker knows.
   log_level,
 };
 

@@ -4,6 +4,27 @@
 #include "taskmesh/proto/common.hpp"
 #include "taskmesh/proto/tasks.hpp"
 
+namespace taskmesh {
+
+/// How a worker stands with a callback address. Numbers travel: append only.
+enum class ListenerState : std::uint8_t {
+  idle = 0,      ///< Not dialled.
+  away = 1,      ///< Dialled; nobody is there.
+  greeting = 2,  ///< Connected; it has not said that it listens.
+  ready = 3,
+  broken = 4,  ///< It answered badly too often and is left alone for a while.
+};
+
+/// Where an undelivered event is. Numbers travel: append only.
+enum class EventStage : std::uint8_t {
+  waiting = 0,    ///< For its turn, or for the listener.
+  in_flight = 1,  ///< Sent on this connection and not acknowledged.
+  refused = 2,    ///< The listener asked for it again after a pause.
+  dead = 3,       ///< Given up; kept for a while, so that it can be tried again on request.
+};
+
+}  // namespace taskmesh
+
 namespace taskmesh::proto {
 
 /// CB_HELLO: the first record from a worker to a callback listener.
@@ -68,6 +89,94 @@ struct NotifyNack {
   template <class Archive>
   void serialize(Archive& ar) {
     ar(seq, retry_after_ms);
+  }
+};
+
+/// LIST_CALLBACKS: which events have you not delivered? Answered by CALLBACK_LIST, a page at a time.
+struct ListCallbacks {
+  std::uint64_t request = 0;        ///< Chosen by the asker, given back.
+  std::uint64_t from_listener = 0;  ///< Where to go on: 0 and 0, then what the answer before named.
+  std::uint64_t from_event = 0;
+  std::uint32_t rows_max = 0;  ///< Events; 0: as many as a page holds.
+  TaskId id;                   ///< Of this task alone; nil: of any.
+  std::string address;         ///< For this address alone; empty: for any.
+  bool operator==(const ListCallbacks&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(request, from_listener, from_event, rows_max, id, address);
+  }
+};
+
+/// One undelivered event.
+struct CallbackRow {
+  TaskId id;
+  TaskState state = TaskState::unknown;  ///< The end that it tells.
+  EventStage stage = EventStage::waiting;
+  std::uint32_t deliveries = 0;  ///< How often it was sent.
+  std::uint64_t age_ms = 0;      ///< Since it came into the queue; dead: since it was given up.
+  std::uint64_t left_ms = 0;     ///< Until it is given up; dead: until it is forgotten.
+  std::string name;              ///< Of the task.
+  bool operator==(const CallbackRow&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(id, state, stage, deliveries, age_ms, left_ms, name);
+  }
+};
+
+/// An address, and some of its undelivered events.
+struct ListenerRow {
+  std::string address;
+  ListenerState state = ListenerState::idle;
+  std::uint32_t undelivered = 0;  ///< Its events that are not dead, in all.
+  std::uint32_t in_flight = 0;
+  std::uint32_t window_records = 0;  ///< What may be in flight now.
+  std::uint64_t in_flight_bytes = 0;
+  std::uint64_t window_bytes = 0;
+  std::uint64_t retry_ms = 0;  ///< broken: until it is tried again.
+  std::string trouble;         ///< What went wrong last, for people; of dead events: why they were given up.
+  std::vector<CallbackRow> events;
+  bool operator==(const ListenerRow&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(address, state, undelivered, in_flight, window_records, in_flight_bytes, window_bytes, retry_ms,
+       trouble, events);
+  }
+};
+
+/// CALLBACK_LIST: one page. It may be empty and not the last one.
+struct CallbackList {
+  std::uint64_t request = 0;
+  std::uint64_t next_listener = 0;  ///< LIST_CALLBACKS goes on from here; 0: that was all.
+  std::uint64_t next_event = 0;
+  std::vector<ListenerRow> listeners;
+  bool operator==(const CallbackList&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(request, next_listener, next_event, listeners);
+  }
+};
+
+/// RETRY_CALLBACKS: send these events now. Without id and address: all.
+struct RetryCallbacks {
+  std::uint64_t request = 0;
+  TaskId id;            ///< Of this task alone (and what waits with it for its address); nil: of any.
+  std::string address;  ///< For this address alone; empty: for any.
+  bool operator==(const RetryCallbacks&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(request, id, address);
+  }
+};
+
+/// CALLBACKS_RETRIED: the answer.
+struct CallbacksRetried {
+  std::uint64_t request = 0;
+  std::uint32_t revived = 0;  ///< Events that were dead and are in their queues again.
+  std::uint32_t hurried = 0;  ///< Events in the queues that are tried now, these included.
+  bool operator==(const CallbacksRetried&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(request, revived, hurried);
   }
 };
 

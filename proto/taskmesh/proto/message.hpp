@@ -22,16 +22,24 @@ enum class Type : std::uint16_t {
   cancel = 20,
   query = 21,
   status = 22,
+  list_tasks = 23,
+  task_list = 24,
   cb_hello = 64,
   cb_welcome = 65,
   notify = 66,
   notify_ack = 67,
   notify_nack = 68,
+  list_callbacks = 69,
+  callback_list = 70,
+  retry_callbacks = 71,
+  callbacks_retried = 72,
   error = 255,
 };
 
-using Message = std::variant<Hello, Welcome, Heartbeat, Bye, Submit, Accepted, Busy, Reject, Query, Status,
-                             CbHello, CbWelcome, Notify, NotifyAck, NotifyNack, ErrorReport, Cancel>;
+using Message =
+    std::variant<Hello, Welcome, Heartbeat, Bye, Submit, Accepted, Busy, Reject, Query, Status, CbHello,
+                 CbWelcome, Notify, NotifyAck, NotifyNack, ErrorReport, Cancel, ListTasks, TaskList,
+                 ListCallbacks, CallbackList, RetryCallbacks, CallbacksRetried>;
 
 template <class T>
 inline constexpr Type type_of = Type::error;
@@ -67,5 +75,17 @@ template <>
 inline constexpr Type type_of<NotifyAck> = Type::notify_ack;
 template <>
 inline constexpr Type type_of<NotifyNack> = Type::notify_nack;
+template <>
+inline constexpr Type type_of<ListTasks> = Type::list_tasks;
+template <>
+inline constexpr Type type_of<TaskList> = Type::task_list;
+template <>
+inline constexpr Type type_of<ListCallbacks> = Type::list_callbacks;
+template <>
+inline constexpr Type type_of<CallbackList> = Type::callback_list;
+template <>
+inline constexpr Type type_of<RetryCallbacks> = Type::retry_callbacks;
+template <>
+inline constexpr Type type_of<CallbacksRetried> = Type::callbacks_retried;
 
 }  // namespace taskmesh::proto

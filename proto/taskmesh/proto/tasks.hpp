@@ -206,4 +206,47 @@ struct Status {
   }
 };
 
+/// LIST_TASKS: which tasks do you know? Answered by TASK_LIST, a page at a time.
+struct ListTasks {
+  std::uint64_t request = 0;   ///< Chosen by the asker, given back.
+  std::uint64_t from = 0;      ///< Where to go on: 0, then `next` of the answer before.
+  std::uint32_t states = 0;    ///< Bit n: tasks in state n; 0: in any.
+  std::uint32_t rows_max = 0;  ///< 0: as many as a page holds.
+  std::string name;            ///< Tasks of this name; empty: of any.
+  bool operator==(const ListTasks&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(request, from, states, rows_max, name);
+  }
+};
+
+/// One task in a TASK_LIST.
+struct TaskRow {
+  TaskId id;
+  TaskState state = TaskState::unknown;
+  CallbackState callback = CallbackState::none;
+  std::uint8_t flags = 0;  ///< As in a report.
+  std::uint32_t attempt = 0;
+  WallTime started_at;
+  WallTime completed_at;
+  std::string name;  ///< Empty: no longer remembered.
+  bool operator==(const TaskRow&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(id, state, callback, flags, attempt, started_at, completed_at, name);
+  }
+};
+
+/// TASK_LIST: one page of what a worker knows. It may be empty and not the last one.
+struct TaskList {
+  std::uint64_t request = 0;
+  std::uint64_t next = 0;  ///< LIST_TASKS goes on from here; 0: that was all.
+  std::vector<TaskRow> rows;
+  bool operator==(const TaskList&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(request, next, rows);
+  }
+};
+
 }  // namespace taskmesh::proto

@@ -80,6 +80,10 @@ inline constexpr std::size_t hand_over_max = 256;  ///< Tasks handed over ahead,
 inline constexpr std::uint32_t slots_max = 4'096;  ///< Tasks that one worker runs at once.
 inline constexpr std::size_t waiters_max = 64;     ///< Links waiting for one task.
 inline constexpr std::size_t query_ids_max = 1'000;     ///< Ids in one QUERY or CANCEL.
+inline constexpr std::size_t list_rows_max = 1'000;     ///< Rows of one TASK_LIST or CALLBACK_LIST...
+inline constexpr std::size_t list_bytes = 32 * 1024;    ///< ...which is closed at this size...
+inline constexpr std::size_t list_visits_max = 4'096;   ///< ...or after so many entries looked at.
+inline constexpr Duration list_wait = 900ms;            ///< Default of who lists tasks or callbacks.
 inline constexpr std::size_t headers_max = 32;          ///< Headers of one task...
 inline constexpr std::size_t headers_bytes = 8 * 1024;  ///< ...and their names and values together.
 inline constexpr std::size_t key_bytes = 255;           ///< An idempotency key.
@@ -99,8 +103,11 @@ inline constexpr Duration listener_retry_max = 60s;  ///< ...up to this.
 inline constexpr int listener_failures_max = 5;      ///< Bad answers in a row that open the breaker.
 inline constexpr Duration listener_idle = 60s;       ///< An unused callback link is closed.
 inline constexpr Duration callback_ttl = 24h;
-inline constexpr std::size_t heard_events_max = 100'000;  ///< Event ids a listener remembers...
-inline constexpr Duration heard_events_for = 10min;       ///< ...at least this long, to drop repeats.
+inline constexpr std::size_t dead_callbacks_max = 10'000;               ///< Given-up events of one worker...
+inline constexpr std::uint64_t dead_callbacks_bytes_max = 64ULL << 20;  ///< ...and their size.
+inline constexpr std::uint32_t callback_attempts_max = 1'000'000;       ///< The largest callback_attempts.
+inline constexpr std::size_t heard_events_max = 100'000;                ///< Event ids a listener remembers...
+inline constexpr Duration heard_events_for = 10min;  ///< ...at least this long, to drop repeats.
 inline constexpr std::size_t listener_queue_max =
     10'000;  ///< Events waiting for the handler; then NACK(busy).
 
@@ -115,6 +122,8 @@ static_assert(attach_bytes < frame_bytes, "an inline payload must fit into a fra
 static_assert(suspect_after >= 2 * heartbeat_every, "one lost heartbeat must not cause suspicion");
 static_assert(dead_after >= 2 * suspect_after, "a suspect has time to be heard again");
 static_assert(window_bytes >= frame_bytes, "a window holds at least one frame");
+static_assert(list_bytes + name_bytes + address_bytes + error_text_bytes < frame_bytes,
+              "a page fits a frame");
 static_assert(heard_events_for >= 2 * event_ack_timeout, "a repeat comes while its id is remembered");
 static_assert(busy_retry <= busy_retry_max && listener_retry <= listener_retry_max);
 

@@ -26,6 +26,8 @@ struct NodeConfig {
   std::uint64_t results_bytes_max = limits::results_bytes_max;
   Duration result_ttl = limits::result_ttl;
   Duration callback_ttl = limits::callback_ttl;
+  std::uint32_t callback_attempts =
+      0;  ///< Deliveries of one event before it is given up; 0: until callback_ttl.
   std::size_t in_flight_max = limits::in_flight_max;
   std::uint64_t payload_max = limits::payload_bytes;
   bool takes_cereal = true;  ///< Listener: results may come as cereal bytes.
@@ -57,6 +59,7 @@ struct NodeCounters {
   std::uint64_t events_acked = 0;
   std::uint64_t events_repeated = 0;  ///< Repeats that a listener or waiting client dropped.
   std::uint64_t events_undelivered = 0;
+  std::uint64_t events_revived = 0;  ///< Of them, those that somebody had tried again.
 };
 
 }  // namespace taskmesh::core

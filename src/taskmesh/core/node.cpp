@@ -12,6 +12,9 @@ namespace {
 constexpr Duration farewell = 800ms;        // What undelivered ends get after the last task of a drain.
 constexpr Duration settle_at_most = 500ms;  // ListMembers answers by then, whatever is still being dialled.
 
+// Pages of lists that one turn makes: each is a thousand times the size of its question.
+constexpr std::size_t lists_per_turn = 16;
+
 /// Greetings, and what answers them, come before a link is greeted.
 bool is_greeting(const proto::Message& message) {
   return std::holds_alternative<proto::Hello>(message) || std::holds_alternative<proto::CbHello>(message) ||
@@ -31,6 +34,7 @@ Node::Node(NodeConfig config)
       break;
     case NodeKind::client:
       submitter_ = std::make_unique<SubmitterRole>(config_, counters_, membership_);
+      asks_ = std::make_unique<WorkerAsks>(counters_, membership_);
       break;
     case NodeKind::listener:
       listener_ = std::make_unique<ListenerRole>(config_, counters_);
@@ -56,6 +60,7 @@ void Node::turn_end(Now now, Effects& out) {
   if (listener_) listener_->on_turn_end(now, out);
   answer_members(now, out);
   continue_drain(now, out);
+  lists_ = 0;
   if (out.wake_at && (!wake_ || *out.wake_at < *wake_)) wake_ = out.wake_at;
   out.wake_at = wake_;
 }
@@ -67,6 +72,7 @@ void Node::tick(Now now, Effects& out) {
   greeting_.on_tick(now, out);
   forget_guests(now, out);
   if (submitter_) submitter_->on_tick(now, out);
+  if (asks_) asks_->on_tick(now, out);
   if (executor_) executor_->on_tick(now, out);
   outbox_.on_tick(now, out);
   if (listener_) listener_->on_tick(now, out);
@@ -111,6 +117,9 @@ void Node::forget_guests(Now now, Effects& out) {
     if (executor_) executor_->on_link_down(link);
   }
 }
+
+/// The rest of a flood is passed over: whoever means it asks again.
+bool Node::takes_list() { return ++lists_ <= lists_per_turn; }
 
 /// A record that this kind of node has no use for.
 void Node::refuse(LinkId link, proto::Type type, Now now, Effects& out) {
@@ -191,6 +200,11 @@ void Node::on_event(CancelTask&& cancel, Now now, Effects& out) {
   submitter_->on_cancel(cancel, now, out);
 }
 
+void Node::on_event(AskWorker&& ask, Now now, Effects& out) {
+  TASKMESH_CHECK(asks_ != nullptr);
+  asks_->ask(std::move(ask), now, out);
+}
+
 void Node::on_event(AwaitAccepted&& await, Now now, Effects& out) {
   TASKMESH_CHECK(submitter_ != nullptr);
   submitter_->on_await_accepted(await, now, out);
@@ -199,6 +213,7 @@ void Node::on_event(AwaitAccepted&& await, Now now, Effects& out) {
 void Node::on_event(Abandon&& abandon, Now now, Effects& out) {
   TASKMESH_CHECK(submitter_ != nullptr);
   std::erase_if(members_asked_, [&](const MembersAsked& asked) { return asked.token == abandon.token; });
+  asks_->on_abandon(abandon.token);
   submitter_->on_abandon(abandon, now, out);
 }
 
@@ -330,6 +345,36 @@ void Node::on_message(LinkId link, proto::NotifyNack&& nack, Now now, Effects& o
   outbox_.on_nack(link, nack, now, out);
 }
 
+void Node::on_message(LinkId link, proto::ListTasks&& ask, Now now, Effects& out) {
+  if (!executor_) return refuse(link, proto::Type::list_tasks, now, out);
+  if (takes_list()) executor_->on_list(link, ask, out);
+}
+
+void Node::on_message(LinkId link, proto::ListCallbacks&& ask, Now now, Effects& out) {
+  if (!executor_) return refuse(link, proto::Type::list_callbacks, now, out);
+  if (takes_list()) out.send.push_back({link, outbox_.list(ask, now)});
+}
+
+void Node::on_message(LinkId link, proto::RetryCallbacks&& ask, Now now, Effects& out) {
+  if (!executor_) return refuse(link, proto::Type::retry_callbacks, now, out);
+  if (takes_list()) out.send.push_back({link, outbox_.retry(ask, now, out)});
+}
+
+void Node::on_message(LinkId link, proto::TaskList&& list, Now now, Effects& out) {
+  if (!asks_) return refuse(link, proto::Type::task_list, now, out);
+  asks_->on_answer(link, list.request, std::move(list), out);
+}
+
+void Node::on_message(LinkId link, proto::CallbackList&& list, Now now, Effects& out) {
+  if (!asks_) return refuse(link, proto::Type::callback_list, now, out);
+  asks_->on_answer(link, list.request, std::move(list), out);
+}
+
+void Node::on_message(LinkId link, proto::CallbacksRetried&& done, Now now, Effects& out) {
+  if (!asks_) return refuse(link, proto::Type::callbacks_retried, now, out);
+  asks_->on_answer(link, done.request, std::move(done), out);
+}
+
 void Node::on_message(LinkId link, proto::ErrorReport&& error, Now now, Effects& out) {
   if (outbox_.owns(link)) {
     outbox_.on_bad_answer(link, now, out);
@@ -356,6 +401,7 @@ proto::Load Node::load(TimePoint now) const {
 void Node::deliver_changes(Now now, Effects& out) {
   for (const PeerChange& change : membership_.take_changes()) {
     if (submitter_) submitter_->on_peer_change(change, now, out);
+    if (asks_) asks_->on_peer_change(change, now, out);
     if (executor_ && change.what == PeerChange::What::greeted) {
       const Peer* peer = membership_.by_node(change.node);
       if (peer != nullptr) greeting_.introduce(peer->member, out);

@@ -15,6 +15,7 @@
 #include "taskmesh/core/mesh/membership.hpp"
 #include "taskmesh/core/tasks/executor_role.hpp"
 #include "taskmesh/core/tasks/submitter_role.hpp"
+#include "taskmesh/core/tasks/worker_asks.hpp"
 #include "taskmesh/core/types.hpp"
 
 namespace taskmesh::core {
@@ -53,6 +54,7 @@ class Node {
   void on_event(Returned&& returned, Now now, Effects& out);
   void on_event(Drain&& drain, Now now, Effects& out);
   void on_event(CancelTask&& cancel, Now now, Effects& out);
+  void on_event(AskWorker&& ask, Now now, Effects& out);
 
   void on_message(LinkId link, proto::Hello&& hello, Now now, Effects& out);
   void on_message(LinkId link, proto::Welcome&& welcome, Now now, Effects& out);
@@ -70,9 +72,16 @@ class Node {
   void on_message(LinkId link, proto::Notify&& notify, Now now, Effects& out);
   void on_message(LinkId link, proto::NotifyAck&& ack, Now now, Effects& out);
   void on_message(LinkId link, proto::NotifyNack&& nack, Now now, Effects& out);
+  void on_message(LinkId link, proto::ListTasks&& ask, Now now, Effects& out);
+  void on_message(LinkId link, proto::TaskList&& list, Now now, Effects& out);
+  void on_message(LinkId link, proto::ListCallbacks&& ask, Now now, Effects& out);
+  void on_message(LinkId link, proto::CallbackList&& list, Now now, Effects& out);
+  void on_message(LinkId link, proto::RetryCallbacks&& ask, Now now, Effects& out);
+  void on_message(LinkId link, proto::CallbacksRetried&& done, Now now, Effects& out);
   void on_message(LinkId link, proto::ErrorReport&& error, Now now, Effects& out);
 
   bool may_speak(LinkId link, const proto::Message& message, Now now, Effects& out);
+  bool takes_list();
   bool speaks_for_itself(LinkId link, NodeId node) const;
   void forget_guests(Now now, Effects& out);
   void refuse(LinkId link, proto::Type type, Now now, Effects& out);
@@ -92,6 +101,7 @@ class Node {
   CallbackOutbox outbox_;
   std::unique_ptr<ExecutorRole> executor_;    // Workers only.
   std::unique_ptr<SubmitterRole> submitter_;  // Clients only.
+  std::unique_ptr<WorkerAsks> asks_;          // Clients only.
   std::unique_ptr<ListenerRole> listener_;    // Listeners only.
   std::optional<TimePoint> drain_until_;
   std::optional<TimePoint> farewell_until_;  // Drained; undelivered ends get this long.
@@ -100,6 +110,7 @@ class Node {
     TimePoint until{};
   };
   std::vector<MembersAsked> members_asked_;
+  std::size_t lists_ = 0;          // Answered in this turn.
   std::optional<TimePoint> wake_;  // Earliest timer that any role announced since the last tick.
 };
 

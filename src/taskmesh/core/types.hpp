@@ -108,6 +108,13 @@ struct Abandon {
   Token token = 0;
   bool withdraw = false;
 };
+/// The face asks one worker something. Answered by WorkerAnswer.
+struct AskWorker {
+  using What = std::variant<proto::ListTasks, proto::ListCallbacks, proto::RetryCallbacks>;
+  Token token = 0;
+  NodeId node;
+  What what;  ///< `request` is filled in by the core.
+};
 /// Who is known? Answered by MemberList.
 struct ListMembers {
   Token token = 0;
@@ -140,9 +147,9 @@ struct Drain {
   Duration timeout{};
 };
 
-using Event =
-    std::variant<Received, BadInput, LinkUp, LinkDown, Found, Gone, Tick, SubmitTask, QueryTasks,
-                 AwaitAccepted, Abandon, ListMembers, EventHandled, Finished, Returned, Drain, CancelTask>;
+using Event = std::variant<Received, BadInput, LinkUp, LinkDown, Found, Gone, Tick, SubmitTask, QueryTasks,
+                           AwaitAccepted, Abandon, ListMembers, EventHandled, Finished, Returned, Drain,
+                           CancelTask, AskWorker>;
 
 // ---- Effects ------------------------------------------------------------------------------------------
 
@@ -210,6 +217,14 @@ struct Cancellation {
   std::optional<Error> error = {};
   bool operator==(const Cancellation&) const = default;
 };
+/// The answer to AskWorker: what the worker says, in the order of AskWorker::What; monostate: it is gone.
+struct WorkerAnswer {
+  using Body = std::variant<std::monostate, proto::TaskList, proto::CallbackList, proto::CallbacksRetried>;
+  Token token = 0;
+  NodeId node;
+  Body body = {};
+  bool operator==(const WorkerAnswer&) const = default;
+};
 enum class Liveness : std::uint8_t { joining = 0, alive = 1, draining = 2, suspect = 3, dead = 4, left = 5 };
 std::string_view to_string(Liveness liveness);
 struct MemberView {
@@ -237,7 +252,8 @@ struct Noted {
   std::string text;
   bool operator==(const Noted&) const = default;
 };
-using Notice = std::variant<Completed, Answered, Acceptance, MemberList, EventArrived, Noted, Cancellation>;
+using Notice = std::variant<Completed, Answered, Acceptance, MemberList, EventArrived, Noted, Cancellation,
+                            WorkerAnswer>;
 
 /// Carry out in this order. Reused from step to step: clear() keeps the storage.
 struct Effects {

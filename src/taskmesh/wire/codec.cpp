@@ -52,6 +52,12 @@ template <>
 inline constexpr std::size_t elements_max<TaskId> = limits::query_ids_max;
 template <>
 inline constexpr std::size_t elements_max<Header> = limits::headers_max;
+template <>
+inline constexpr std::size_t elements_max<proto::TaskRow> = limits::list_rows_max;
+template <>
+inline constexpr std::size_t elements_max<proto::ListenerRow> = limits::list_rows_max;
+template <>
+inline constexpr std::size_t elements_max<proto::CallbackRow> = limits::list_rows_max;
 
 /// How many fields at the front are fixed, and their octets.
 template <class... Ts>
@@ -66,6 +72,8 @@ constexpr bool is_known(Priority value) { return value <= Priority::low; }
 constexpr bool is_known(TaskState value) { return value <= TaskState::unknown; }
 constexpr bool is_known(Codec value) { return value <= Codec::json; }
 constexpr bool is_known(CallbackState value) { return value <= CallbackState::undelivered; }
+constexpr bool is_known(ListenerState value) { return value <= ListenerState::broken; }
+constexpr bool is_known(EventStage value) { return value <= EventStage::dead; }
 constexpr bool is_known(proto::Role value) {
   return value == proto::Role::worker || value == proto::Role::client;
 }
@@ -375,6 +383,26 @@ void check(const proto::Notify& message) {
   check(message.report);
   require("callback_data", message.callback_data.size(), limits::callback_data_bytes);
 }
+void check(const proto::ListTasks& message) { require("name", message.name.size(), limits::name_bytes); }
+void check(const proto::TaskList& message) {
+  for (const proto::TaskRow& row : message.rows) require("name", row.name.size(), limits::name_bytes);
+}
+void check(const proto::ListCallbacks& message) {
+  require("address", message.address.size(), limits::address_bytes);
+}
+void check(const proto::CallbackList& message) {
+  std::size_t events = 0;
+  for (const proto::ListenerRow& row : message.listeners) {
+    require("address", row.address.size(), limits::address_bytes);
+    require("trouble", row.trouble.size(), limits::error_text_bytes);
+    for (const proto::CallbackRow& event : row.events) require("name", event.name.size(), limits::name_bytes);
+    events += row.events.size();
+  }
+  require("events", events, limits::list_rows_max);
+}
+void check(const proto::RetryCallbacks& message) {
+  require("address", message.address.size(), limits::address_bytes);
+}
 void check(const proto::ErrorReport& message) {
   require("text", message.text.size(), limits::error_text_bytes);
 }
@@ -502,6 +530,10 @@ std::string type_name(std::uint16_t type) {
       return "QUERY";
     case proto::Type::status:
       return "STATUS";
+    case proto::Type::list_tasks:
+      return "LIST_TASKS";
+    case proto::Type::task_list:
+      return "TASK_LIST";
     case proto::Type::cb_hello:
       return "CB_HELLO";
     case proto::Type::cb_welcome:
@@ -512,6 +544,14 @@ std::string type_name(std::uint16_t type) {
       return "NOTIFY_ACK";
     case proto::Type::notify_nack:
       return "NOTIFY_NACK";
+    case proto::Type::list_callbacks:
+      return "LIST_CALLBACKS";
+    case proto::Type::callback_list:
+      return "CALLBACK_LIST";
+    case proto::Type::retry_callbacks:
+      return "RETRY_CALLBACKS";
+    case proto::Type::callbacks_retried:
+      return "CALLBACKS_RETRIED";
     case proto::Type::error:
       return "ERROR";
   }
@@ -520,7 +560,9 @@ std::string type_name(std::uint16_t type) {
 
 bool is_critical(proto::Type type) {
   return type == proto::Type::hello || type == proto::Type::submit || type == proto::Type::cancel ||
-         type == proto::Type::query || type == proto::Type::cb_hello || type == proto::Type::notify;
+         type == proto::Type::query || type == proto::Type::list_tasks || type == proto::Type::cb_hello ||
+         type == proto::Type::notify || type == proto::Type::list_callbacks ||
+         type == proto::Type::retry_callbacks;
 }
 
 Bytes encode(const proto::Message& message, Buffer& out) {

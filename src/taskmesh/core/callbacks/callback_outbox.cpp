@@ -81,9 +81,17 @@ void CallbackOutbox::to_address(EndedPtr ended, Now now) {
   }
   Listener& listener = listener_at(ended->callback_address);
   if (listener.reserved > 0) --listener.reserved;
+  queue(listener, std::move(ended), 0, now);
+}
+
+void CallbackOutbox::queue(Listener& listener, EndedPtr ended, std::uint32_t deliveries, Now now) {
   const std::size_t bytes =
       std::max(ended->report.result.size(), ended->json.size()) + ended->callback_data.size();
-  listener.flow.push(std::move(ended), bytes, now.at + config_.callback_ttl);
+  listener.flow.push(std::move(ended), bytes,
+                     {.expires = now.at + config_.callback_ttl,
+                      .since = now.at,
+                      .deliveries = deliveries,
+                      .attempts_max = config_.callback_attempts});
   ++parked_;
   note_use(listener, now);
   mark(listener, {true, listener.serial});
@@ -150,6 +158,7 @@ void CallbackOutbox::on_ack(LinkId link, const proto::NotifyAck& ack, Now now, E
   if (acked == 0) return;
   counters_.events_acked += acked;
   listener->bad_events = 0;
+  listener->trouble = {};
   listener->back_off = limits::listener_retry;
   listener->acked += acked;
   std::uint32_t window = listener->flow.window_records();
@@ -169,6 +178,7 @@ void CallbackOutbox::on_nack(LinkId link, const proto::NotifyNack& nack, Now now
   Listener* listener = by_link(link);
   if (listener == nullptr || !listener->flow.pause(nack.seq, until)) return;
   listener->bad_events = 0;
+  listener->trouble = "it refused an event";
   halve(*listener);
   mark(*listener, {true, listener->serial});
 }
@@ -201,6 +211,7 @@ void CallbackOutbox::on_link_down(LinkId link, Now now, Effects& out) {
   if (listener == nullptr || listener->state == Listener::State::away) return;
   listener->flow.rewind();
   listener->state = Listener::State::away;
+  listener->trouble = "the connection ended";
   listener->away_since = now.at;
   if (listener->slow_dial) dial(*listener, false, out);
   mark(*listener, {true, listener->serial});
@@ -210,6 +221,7 @@ void CallbackOutbox::on_link_down(LinkId link, Now now, Effects& out) {
 
 void CallbackOutbox::on_tick(Now now, Effects& out) {
   run_timers(now, out);
+  dead_.expire(now.at);
   if (!timers_.empty()) out.wake_by(timers_.begin()->first);
 }
 
@@ -263,8 +275,17 @@ void CallbackOutbox::flush(Listener& listener, const proto::Load& load, Now now,
     dial(listener, false, out);
   }
   if (listener.state == Listener::State::ready) {
-    if (listener.flow.overdue(now.at)) halve(listener);
-    listener.flow.send(now.at, [&](std::uint64_t seq, std::uint32_t delivery, const Ended& ended) {
+    if (listener.flow.overdue(now.at)) {
+      halve(listener);
+      listener.trouble = "it has not acknowledged an event in time";
+    }
+    std::size_t spent = 0;
+    const auto give_up = [&](EndedPtr ended, std::uint32_t deliveries) {
+      ++spent;
+      bury(listener, std::move(ended), deliveries, std::to_string(config_.callback_attempts) + " attempts",
+           now);
+    };
+    const auto say = [&](std::uint64_t seq, std::uint32_t delivery, const Ended& ended) {
       proto::Notify& notify = add_notify(listener.link, seq, delivery, load, out);
       notify.report = ended.report;
       notify.callback_data = ended.callback_data;
@@ -273,7 +294,9 @@ void CallbackOutbox::flush(Listener& listener, const proto::Load& load, Now now,
         notify.report.result = ended.json;
       }
       ++counters_.events_sent;
-    });
+    };
+    listener.flow.send(now.at, say, give_up);
+    note_undelivered(listener, spent, std::to_string(config_.callback_attempts) + " attempts", now, out);
   }
   listener.halved = false;
   arm(listener, {true, listener.serial}, due_of(listener));
@@ -407,6 +430,7 @@ void CallbackOutbox::say_hello(Listener& listener, Now now, Effects& out) {
 void CallbackOutbox::bad_answer(Listener& listener, std::string_view why, Now now, Effects& out) {
   if (listener.state != Listener::State::greeting && listener.state != Listener::State::ready) return;
   // Counted apart: an end that welcomes everybody and then rejects every event must not be greeted for ever.
+  listener.trouble = why;
   int& in_a_row = listener.state == Listener::State::ready ? listener.bad_events : listener.bad_greetings;
   if (++in_a_row >= limits::listener_failures_max) {
     in_a_row = limits::listener_failures_max - 1;  // The next attempt is a probe: one bad answer ends it.
@@ -445,20 +469,6 @@ void CallbackOutbox::settle(const Ended& ended, CallbackState state) {
   --parked_;
   settled_.push_back({ended.report.id, state});
   if (state == CallbackState::undelivered) ++counters_.events_undelivered;
-}
-
-void CallbackOutbox::expire(Listener& listener, Now now, Effects& out) {
-  const std::size_t before = listener.flow.size();
-  listener.flow.expire(now.at, [&](const Ended& ended) { settle(ended, CallbackState::undelivered); });
-  const std::size_t lost = before - listener.flow.size();
-  if (lost == 0) return;
-  if (!listener.noted_undelivered) {
-    out.notify.emplace_back(
-        Noted{true, "events for listener " + listener.address + " stay undelivered after " +
-                        taskmesh::to_string(config_.callback_ttl) + ", " + events_text(lost) + " at first"});
-  }
-  listener.noted_undelivered = true;
-  note_use(listener, now);
 }
 
 void CallbackOutbox::note_use(Listener& listener, Now now) {

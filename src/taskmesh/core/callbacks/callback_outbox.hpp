@@ -3,11 +3,13 @@
 //
 // Per destination a queue, a window of unacknowledged events, repetition until acknowledged, back-off, and a
 // breaker for listeners that answer badly. A listener that is away parks its events; its CB_WELCOME starts
-// them again, oldest first. A destination never holds back another one. TTL ends a delivery as undelivered.
+// them again, oldest first. A destination never holds back another one. TTL, and attempts where they are
+// limited, end a delivery as undelivered; what was given up is kept for a while and can be tried again.
 // Pure; one thread; `now.at` never decreases.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -16,6 +18,7 @@
 #include <vector>
 
 #include "taskmesh/base/random.hpp"
+#include "taskmesh/core/callbacks/dead_callbacks.hpp"
 #include "taskmesh/core/callbacks/event_flow.hpp"
 #include "taskmesh/core/config.hpp"
 #include "taskmesh/core/tasks/task_record.hpp"
@@ -54,18 +57,25 @@ class CallbackOutbox {
   /// Once at the end of every turn: sends what windows allow, each with `load`; dials; sets wake_at.
   void on_turn_end(const proto::Load& load, Now now, Effects& out);
 
+  /// One page of what is undelivered; bounded work and size. What was given up comes last.
+  proto::CallbackList list(const proto::ListCallbacks& ask, Now now) const;
+  /// What was given up is queued anew, with a new callback_ttl; who is away or left alone is tried at the end of the
+  /// turn.
+  proto::CallbacksRetried retry(const proto::RetryCallbacks& ask, Now now, Effects& out);
+
   struct Settled {
     TaskId id;
-    CallbackState state = CallbackState::delivered;
+    CallbackState state = CallbackState::delivered;  ///< pending: it was given up before and is tried again.
     bool operator==(const Settled&) const = default;
   };
-  /// Callback deliveries (not those to links) that ended since the last call.
+  /// Callback deliveries (not those to links) that ended, or began anew, since the last call, in this order.
   std::vector<Settled> take_settled();
 
   /// Undelivered events to addresses, and to links.
   std::size_t parked() const;
   std::size_t waiting_on_links() const;
   std::size_t listeners() const;
+  const DeadCallbacks& dead() const { return dead_; }
 
  private:
   /// A destination in timers_ and dirty_: a client's link by its number, a listener by our serial number.
@@ -105,6 +115,8 @@ class CallbackOutbox {
     std::uint32_t granted = 1;
     std::size_t acked = 0;  // Since the window last grew.
     std::string nonce;
+    std::string_view trouble;  // A literal: what went wrong last.
+    TimePoint hurried_until{};
     TimePoint away_since{};
     TimePoint hello_at{};                  // greeting: CB_HELLO again.
     TimePoint welcome_by{};                // greeting: later is a bad answer.
@@ -130,7 +142,18 @@ class CallbackOutbox {
   void open_breaker(Listener& listener, std::string_view why, Now now, Effects& out);
   void halve(Listener& listener);
   void settle(const Ended& ended, CallbackState state);
+  void queue(Listener& listener, EndedPtr ended, std::uint32_t deliveries, Now now);
+  // What was given up, and what people ask (callback_outbox_asked.cpp).
   void expire(Listener& listener, Now now, Effects& out);
+  void bury(Listener& listener, EndedPtr ended, std::uint32_t deliveries, std::string why, Now now);
+  void note_undelivered(Listener& listener, std::size_t count, std::string_view why, Now now, Effects& out);
+  proto::ListenerRow row_of(const Listener& listener, TimePoint now) const;
+  struct Page;
+  std::uint64_t list_waiting(const Listener& listener, std::uint64_t from, Page& page) const;
+  std::uint64_t list_dead(std::uint64_t from, Page& page) const;
+  bool revive(DeadCallbacks::Dead dead, Now now);
+  std::uint32_t hurry(Listener& listener, Now now, Effects& out);
+  void wake(Listener& listener, Now now);
   void note_use(Listener& listener, Now now);
   bool make_room();
   void forget(Listener& listener);
@@ -141,13 +164,14 @@ class CallbackOutbox {
   Random random_;
 
   std::unordered_map<LinkId, Destination> clients_;
-  std::unordered_map<std::uint64_t, Listener> listeners_;     // By serial.
+  std::map<std::uint64_t, Listener> listeners_;               // By serial.
   std::unordered_map<std::string, std::uint64_t> addresses_;  // -> serial
   std::unordered_map<LinkId, std::uint64_t> dialled_;         // -> serial
   std::uint64_t next_serial_ = 1;
   std::vector<Key> dirty_;                              // What the end of the turn looks at.
   std::set<std::pair<TimePoint, Key>> timers_;          // May be early, never late.
   std::set<std::pair<TimePoint, std::uint64_t>> idle_;  // Listeners without use.
+  DeadCallbacks dead_{limits::dead_callbacks_max, limits::dead_callbacks_bytes_max};
   std::vector<LinkId> to_close_;
   std::vector<Settled> settled_;
   std::size_t parked_ = 0;

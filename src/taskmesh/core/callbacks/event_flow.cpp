@@ -4,12 +4,16 @@
 
 namespace taskmesh::core {
 
-void EventFlow::push(EndedPtr ended, std::size_t bytes, TimePoint expires) {
+void EventFlow::push(EndedPtr ended, std::size_t bytes, const Terms& terms) {
   constexpr std::size_t bytes_max = std::numeric_limits<std::uint32_t>::max();
   Item& item = items_.emplace_back();
   item.ended = std::move(ended);
   item.bytes = static_cast<std::uint32_t>(std::min(bytes, bytes_max));
-  item.expires = expires;
+  item.expires = terms.expires;
+  item.since = terms.since;
+  item.delivery = terms.deliveries;
+  item.delivery_max = terms.attempts_max == 0 ? 0 : terms.deliveries + terms.attempts_max;
+  item.number = next_number_++;
   ++open_;
 }
 
@@ -44,6 +48,15 @@ bool EventFlow::pause(std::uint64_t seq, TimePoint until) {
   item.due = until;
   paused_.emplace(until, seq);
   return true;
+}
+
+void EventFlow::hurry(TimePoint now) {
+  std::set<std::pair<TimePoint, std::uint64_t>> due;
+  for (const auto& [until, seq] : paused_) {
+    at(seq).due = std::min(until, now);
+    due.emplace(at(seq).due, seq);
+  }
+  paused_ = std::move(due);
 }
 
 EventFlow::Item& EventFlow::repeat(std::uint64_t seq, TimePoint now) {

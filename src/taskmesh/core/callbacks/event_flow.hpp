@@ -37,8 +37,18 @@ class EventFlow {
   std::uint32_t window_records() const { return window_records_; }
   std::uint64_t window_bytes() const { return window_bytes_; }
 
-  /// `bytes`: the largest payload that it may be sent with. `expires` never decreases from push to push.
-  void push(EndedPtr ended, std::size_t bytes, TimePoint expires);
+  /// How one event is to be delivered.
+  struct Terms {
+    TimePoint expires = never;       ///< Never decreases from push to push.
+    TimePoint since{};               ///< When it came.
+    std::uint32_t deliveries = 0;    ///< Made before, by an earlier life of it.
+    std::uint32_t attempts_max = 0;  ///< Further ones before it is given up; 0: no limit.
+  };
+  /// `bytes`: the largest payload that it may be sent with.
+  void push(EndedPtr ended, std::size_t bytes, const Terms& terms);
+  void push(EndedPtr ended, std::size_t bytes, TimePoint expires) {
+    push(std::move(ended), bytes, Terms{.expires = expires});
+  }
 
   /// Calls done(const Ended&) for each event that these numbers name and that is not acknowledged yet.
   /// Unknown numbers are ignored; the work is bounded by what is in flight, not by what the ranges claim.
@@ -48,13 +58,34 @@ class EventFlow {
   /// Not before `until` again; leaves its place in the window to others. False: not in flight.
   bool pause(std::uint64_t seq, TimePoint until);
 
-  /// Calls emit(seq, delivery, const Ended&) for what is due again and for what the window allows.
+  /// Calls emit(seq, delivery, const Ended&) for what is due again and for what the window allows, and
+  /// spent(EndedPtr, deliveries) for what would have to go once more and has had its attempts; that is forgotten.
+  template <class Emit, class Spent>
+  void send(TimePoint now, Emit&& emit, Spent&& spent);
   template <class Emit>
-  void send(TimePoint now, Emit&& emit);
+  void send(TimePoint now, Emit&& emit) {
+    send(now, std::forward<Emit>(emit), [](const EndedPtr&, std::uint32_t) {});
+  }
 
-  /// Calls done(const Ended&) for each event whose time to live has passed, and forgets it.
+  /// Calls done(EndedPtr, deliveries) for each event whose time to live has passed, and forgets it.
   template <class Done>
   void expire(TimePoint now, Done&& done);
+
+  /// One event as others may look at it.
+  struct View {
+    const Ended& ended;
+    EventStage stage = EventStage::waiting;
+    std::uint32_t deliveries = 0;
+    TimePoint since{};
+    TimePoint expires{};
+  };
+  /// Calls look(const View&) for the events from number `from` on, oldest first, until it says false or `budget` of
+  /// them were looked at. The number to go on from, which names the same place however the queue moves; 0: the end.
+  template <class Look>
+  std::uint64_t visit(std::uint64_t from, std::size_t& budget, Look&& look) const;
+
+  /// What was refused is due now.
+  void hurry(TimePoint now);
 
   /// The connection is gone: what was in flight waits again, oldest first, and numbers start at 1.
   void rewind();
@@ -69,6 +100,7 @@ class EventFlow {
   std::size_t size() const { return open_; }
   bool empty() const { return open_ == 0; }
   std::size_t in_flight() const { return in_flight_; }
+  std::uint64_t in_flight_bytes() const { return in_flight_bytes_; }
 
  private:
   enum class State : std::uint8_t {
@@ -84,7 +116,10 @@ class EventFlow {
     TimePoint due{};          // first, again: repeat then; paused: send again then.
     std::uint32_t bytes = 0;  // done: so many from here on are done, so that repeated ranges are skipped.
     std::uint32_t delivery = 0;
+    std::uint32_t delivery_max = 0;  // 0: no limit.
     State state = State::waiting;
+    std::uint64_t number = 0;  // 1, 2, ... in the order of items_, never used again.
+    TimePoint since{};
   };
   struct Timer {
     TimePoint due{};
@@ -92,6 +127,9 @@ class EventFlow {
   };
 
   Item& at(std::uint64_t seq) { return items_[static_cast<std::size_t>(seq - base_seq_)]; }
+  static bool is_spent(const Item& item) {
+    return item.delivery_max != 0 && item.delivery >= item.delivery_max;
+  }
   bool sent(std::uint64_t seq) const { return seq >= base_seq_ && seq - base_seq_ < sent_; }
   bool room_for(const Item& item) const {
     if (in_flight_ >= window_records_) return false;
@@ -117,6 +155,7 @@ class EventFlow {
   std::uint64_t fresh_seq_ = 1;  // No item before it is in State::first.
   std::deque<Timer> late_;       // By due; entries that no longer hold are dropped when they reach the front.
   std::set<std::pair<TimePoint, std::uint64_t>> paused_;
+  std::uint64_t next_number_ = 1;
   std::size_t open_ = 0;
   std::size_t in_flight_ = 0;
   std::uint64_t in_flight_bytes_ = 0;
@@ -142,44 +181,81 @@ void EventFlow::acknowledge(const std::vector<proto::Range>& seqs, Done&& done) 
   drop_done();
 }
 
-template <class Emit>
-void EventFlow::send(TimePoint now, Emit&& emit) {
+template <class Emit, class Spent>
+void EventFlow::send(TimePoint now, Emit&& emit, Spent&& spent) {
   const auto say = [&](std::uint64_t seq, const Item& item) { emit(seq, item.delivery, *item.ended); };
+  const auto give_up = [&](std::uint64_t seq) {
+    const std::uint32_t deliveries = at(seq).delivery;
+    spent(finish(seq), deliveries);
+  };
   while (next_timeout() <= now) {
-    const bool is_fresh = sent(fresh_seq_) && at(fresh_seq_).due <= now;
+    const bool is_fresh = this->sent(fresh_seq_) && at(fresh_seq_).due <= now;
     const std::uint64_t seq = is_fresh ? fresh_seq_ : late_.front().seq;
     if (!is_fresh) late_.pop_front();
-    say(seq, repeat(seq, now));
+    if (is_spent(at(seq))) {
+      give_up(seq);
+    } else {
+      say(seq, repeat(seq, now));
+    }
   }
-  while (!paused_.empty() && paused_.begin()->first <= now && room_for(at(paused_.begin()->second))) {
+  while (!paused_.empty() && paused_.begin()->first <= now) {
     const std::uint64_t seq = paused_.begin()->second;
+    if (is_spent(at(seq))) {
+      give_up(seq);
+      continue;
+    }
+    if (!room_for(at(seq))) break;
     paused_.erase(paused_.begin());
     enter_window(at(seq));
     say(seq, repeat(seq, now));
   }
-  while (sent_ < items_.size() && sent_ < span_max && room_for(items_[sent_])) {
+  while (sent_ < items_.size() && sent_ < span_max) {
     Item& item = items_[sent_];
+    const bool is_over = is_spent(item);  // It was sent on connections before: its number stays unsaid.
+    if (!is_over && !room_for(item)) break;
     item.state = State::first;
+    enter_window(item);
+    const std::uint64_t seq = base_seq_ + sent_++;
+    if (is_over) {
+      give_up(seq);
+      continue;
+    }
     item.due = now + limits::event_ack_timeout;
     ++item.delivery;
-    enter_window(item);
-    say(base_seq_ + sent_++, item);
+    say(seq, item);
   }
+  drop_done();
 }
 
 template <class Done>
 void EventFlow::expire(TimePoint now, Done&& done) {
   while (next_expiry() <= now) {
+    const std::uint32_t deliveries = items_.front().delivery;
     if (sent_ > 0) {
-      done(*finish(base_seq_));
+      done(finish(base_seq_), deliveries);
       drop_done();
     } else {
-      const EndedPtr ended = std::move(items_.front().ended);
+      EndedPtr ended = std::move(items_.front().ended);
       items_.pop_front();
       --open_;
-      done(*ended);
+      done(std::move(ended), deliveries);
     }
   }
+}
+
+template <class Look>
+std::uint64_t EventFlow::visit(std::uint64_t from, std::size_t& budget, Look&& look) const {
+  const auto by_number = [](const Item& item, std::uint64_t number) { return item.number < number; };
+  for (auto at = std::lower_bound(items_.begin(), items_.end(), from, by_number); at != items_.end(); ++at) {
+    if (budget == 0) return at->number;
+    --budget;
+    if (at->state == State::done) continue;
+    EventStage stage = EventStage::in_flight;
+    if (at->state == State::waiting) stage = EventStage::waiting;
+    if (at->state == State::paused) stage = EventStage::refused;
+    if (!look(View{*at->ended, stage, at->delivery, at->since, at->expires})) return at->number;
+  }
+  return 0;
 }
 
 }  // namespace taskmesh::core

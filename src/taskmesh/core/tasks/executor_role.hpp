@@ -46,6 +46,7 @@ class ExecutorRole {
   void on_submit(LinkId link, proto::Submit&& submit, Now now, Effects& out);
   void on_query(LinkId link, const proto::Query& query, Now now, Effects& out);
   void on_cancel(LinkId link, const proto::Cancel& cancel, Now now, Effects& out);
+  void on_list(LinkId link, const proto::ListTasks& ask, Effects& out);
   void on_finished(Finished&& finished, Now now, Effects& out);
   void on_returned(const Returned& returned, Now now, Effects& out);
   /// The link is gone: nobody waits there any more.
@@ -140,6 +141,9 @@ class ExecutorRole {
   void refuse_too_many(LinkId link, proto::Type type, Effects& out);
   void describe(const TaskRecord& task, proto::TaskReport& report) const;
   proto::TaskReport about(const TaskId& id, LinkId link, const proto::Query& query, Now now);
+  struct TaskPage;
+  bool list_open(std::uint64_t from, TaskPage& page) const;
+  bool list_ended(std::uint64_t from, TaskPage& page) const;
   EndedPtr remains_of(const TaskId& id, std::optional<proto::TaskReport> remembered) const;
 
   TaskRecord* find(const TaskId& id);

@@ -31,6 +31,31 @@ class ResultCache {
   std::optional<proto::TaskReport> remembered(const TaskId& id) const;
   void set_callback(const TaskId& id, CallbackState state);
   std::optional<CallbackState> callback(const TaskId& id) const;
+  /// An ended task as others may look at it.
+  struct View {
+    const TaskId& id;
+    const Ended* ended;  ///< Null: known by state alone.
+    TaskState state = TaskState::unknown;
+    CallbackState callback = CallbackState::none;
+    std::uint32_t attempt = 0;
+    WallTime completed_at;
+  };
+  /// Calls look(const View&) for what is in the places from `from` on until it says false or `budget` places were
+  /// looked at. The place to go on from, which holds the same task as long as that is remembered; 0: the end.
+  template <class Look>
+  std::uint64_t visit(std::uint64_t from, std::size_t& budget, Look&& look) const {
+    for (std::uint64_t place = from; place < entries_.size(); ++place) {
+      if (budget == 0) return place;
+      --budget;
+      const Entry& entry = entries_[static_cast<std::size_t>(place)];
+      if (!entry.id) continue;
+      if (!look(View{entry.id, entry.ended.get(), entry.state, entry.callback, entry.attempt,
+                     entry.completed_at})) {
+        return place;
+      }
+    }
+    return 0;
+  }
   /// Drops what is past its ttl. Returns when to call again.
   std::optional<TimePoint> expire(TimePoint now);
   /// Results that can be read, and their size.

@@ -1,0 +1,160 @@
+// taskmesh callbacks: events that no listener has acknowledged; sees them, and has them tried again.
+#include "cli/mesh.hpp"
+#include "cli/output.hpp"
+#include "cli/table.hpp"
+#include "cli/task_document.hpp"
+#include "cli/verbs.hpp"
+
+namespace taskmesh::cli {
+
+namespace {
+
+constexpr std::size_t limit_default = 1'000;
+constexpr std::uint64_t limit_most = 1'000'000;
+
+std::string table(const std::vector<UndeliveredCallback>& callbacks) {
+  std::vector<Row> rows{
+      {"TASK", "STAGE", "SENT", "AGE", "LEFT", "WORKER", "ADDRESS", "LISTENER", "WINDOW", "TROUBLE"}};
+  for (const UndeliveredCallback& one : callbacks) {
+    rows.push_back({to_string(one.task_id), std::string(to_string(one.stage)), std::to_string(one.deliveries),
+                    rough(one.age), rough(one.left), harmless(one.worker), harmless(one.address),
+                    std::string(to_string(one.listener)),
+                    std::to_string(one.in_flight) + "/" + std::to_string(one.window),
+                    one.trouble.empty() ? "-" : harmless(one.trouble)});
+  }
+  return table_of(rows);
+}
+
+void write_number(JsonWriter& writer, std::string_view name, std::uint64_t number) {
+  writer.key(name);
+  writer.number(number);
+}
+
+void write_span(JsonWriter& writer, std::string_view name, Duration span) {
+  writer.key(name);
+  writer.number(static_cast<std::int64_t>(span / 1ms));
+}
+
+void write_callback(JsonWriter& writer, const UndeliveredCallback& one) {
+  writer.begin_object();
+  write_text(writer, "task_id", to_string(one.task_id));
+  write_text(writer, "name", one.name);
+  write_text(writer, "status", to_string(one.state));
+  write_text(writer, "stage", to_string(one.stage));
+  write_number(writer, "deliveries", one.deliveries);
+  write_span(writer, "age_ms", one.age);
+  write_span(writer, "left_ms", one.left);
+  write_text(writer, "trouble", one.trouble);
+  write_text(writer, "worker", one.worker);
+  write_text(writer, "worker_id", to_string(one.worker_id));
+  write_text(writer, "address", one.address);
+  write_text(writer, "listener", to_string(one.listener));
+  write_span(writer, "retry_in_ms", one.retry_in);
+  write_number(writer, "in_flight", one.in_flight);
+  write_number(writer, "window", one.window);
+  write_number(writer, "in_flight_bytes", one.in_flight_bytes);
+  write_number(writer, "window_bytes", one.window_bytes);
+  writer.end_object();
+}
+
+Exit wrong(std::string why) {
+  return print_failure({.kind = ErrorKind::invalid,
+                        .what = "callbacks was not understood",
+                        .why = std::move(why),
+                        .fix = "see `taskmesh callbacks --help`"});
+}
+
+Exit run_list(const Arguments& arguments, const CallbackChoice& which) {
+  Client client(client_options(arguments));
+  const auto listing = client.try_callbacks(
+      {.task_id = which.task_id, .address = which.address, .limit = arguments.count("--limit")});
+  if (!listing) return print_failure(listing.error());
+  print_silent(listing->silent);
+  if (listing->more) print_note("there are more: raise --limit, or ask for one --address");
+  if (arguments.given("--json")) {
+    JsonWriter writer;
+    writer.begin_array();
+    for (const UndeliveredCallback& one : listing->callbacks) write_callback(writer, one);
+    writer.end_array();
+    return print_line(writer.text(), Exit::done);
+  }
+  if (!listing->callbacks.empty()) return print_line(table(listing->callbacks), Exit::done);
+  print_note("no callback is undelivered in mesh '" + client.mesh() + "'");
+  return Exit::done;
+}
+
+Exit run_retry(const Arguments& arguments, const CallbackChoice& which) {
+  Client client(client_options(arguments));
+  const auto answer = client.try_retry_callbacks(which, arguments.duration("--wait"));
+  if (!answer) return print_failure(answer.error());
+  print_silent(answer->silent);
+  if (arguments.given("--json")) {
+    JsonWriter writer;
+    writer.begin_object();
+    write_number(writer, "tried", answer->tried);
+    write_number(writer, "revived", answer->revived);
+    writer.key("silent");
+    writer.begin_array();
+    for (const std::string& name : answer->silent) writer.string(name);
+    writer.end_array();
+    writer.end_object();
+    return print_line(writer.text(), Exit::done);
+  }
+  return print_line(std::to_string(answer->tried) + " tried now, " + std::to_string(answer->revived) +
+                        " of them given up before",
+                    Exit::done);
+}
+
+Exit run_callbacks(const Arguments& arguments) {
+  CallbackChoice which{.address = arguments.text("--address")};
+  const bool has_id = arguments.given("ID");
+  if (has_id) {
+    const auto id = TaskId::parse(arguments.text("ID"));
+    if (!id) return print_failure(id.error());
+    which.task_id = *id;
+  }
+  const bool has_address = arguments.given("--address");
+  const bool all = arguments.given("--all");
+  if (arguments.text("ACTION") == "list") {
+    if (all) return wrong("list shows all unless told otherwise, --all goes with retry");
+    return run_list(arguments, which);
+  }
+  if (static_cast<int>(has_id) + static_cast<int>(has_address) + static_cast<int>(all) != 1) {
+    return wrong("retry takes one of ID, --address and --all");
+  }
+  return run_retry(arguments, which);
+}
+
+}  // namespace
+
+Verb callbacks_verb() {
+  return {.name = "callbacks",
+          .summary = "list callbacks that nobody has acknowledged, or have them tried again",
+          .examples = {"taskmesh callbacks list", "taskmesh callbacks retry --address tcp://127.0.0.1:6000",
+                       "taskmesh callbacks retry --all"},
+          .positionals = {{.name = "ACTION",
+                           .help = "list, or retry: send them now, also those that were given up",
+                           .choices = {"list", "retry"}},
+                          {.name = "ID", .help = "the callback of this task alone", .required = false}},
+          .flags = joined(
+              joined({{.name = "--address",
+                       .value = "ADDRESS",
+                       .help = "those for this address, as list shows it",
+                       .unset = "any"},
+                      {.name = "--all", .value = {}, .help = "retry: all of them", .kind = Kind::toggle},
+                      {.name = "--limit",
+                       .value = "N",
+                       .help = "list: at most so many",
+                       .kind = Kind::count,
+                       .fallback = std::to_string(limit_default),
+                       .most = limit_most},
+                      question_flag()},
+                     mesh_flags()),
+              {json_flag()}),
+          .exits =
+              "0 done, 1 nothing of that task or address is undelivered, 2 usage, 3 mesh unreachable, 4 "
+              "deadline passed",
+          .run = run_callbacks};
+}
+
+}  // namespace taskmesh::cli

@@ -1,0 +1,90 @@
+// taskmesh tasks: which tasks the workers hold or remember.
+#include "cli/mesh.hpp"
+#include "cli/output.hpp"
+#include "cli/table.hpp"
+#include "cli/task_document.hpp"
+#include "cli/values.hpp"
+#include "cli/verbs.hpp"
+
+namespace taskmesh::cli {
+
+namespace {
+
+constexpr std::size_t limit_default = 1'000;
+constexpr std::uint64_t limit_most = 1'000'000;
+
+std::string table(const std::vector<TaskInfo>& tasks) {
+  std::vector<Row> rows{{"ID", "STATE", "ATTEMPT", "SUBMITTED", "WORKER", "NAME"}};
+  for (const TaskInfo& task : tasks) {
+    rows.push_back({to_string(task.task_id), task.stopping ? "stopping" : std::string(to_string(task.state)),
+                    std::to_string(task.attempt), to_rfc3339(task.submitted_at), harmless(task.worker),
+                    task.name.empty() ? "-" : harmless(task.name)});
+  }
+  return table_of(rows);
+}
+
+void write_task(JsonWriter& writer, const TaskInfo& task) {
+  writer.begin_object();
+  write_text(writer, "task_id", to_string(task.task_id));
+  write_text(writer, "name", task.name);
+  write_text(writer, "status", to_string(task.state));
+  writer.key("stopping");
+  writer.boolean(task.stopping);
+  writer.key("attempt");
+  writer.number(static_cast<std::uint64_t>(task.attempt));
+  write_text(writer, "callback", to_string(task.callback));
+  write_text(writer, "worker", task.worker);
+  write_text(writer, "worker_id", to_string(task.worker_id));
+  write_text(writer, "submitted_at", to_rfc3339(task.submitted_at));
+  write_text(writer, "started_at", to_rfc3339(task.started_at));
+  write_text(writer, "completed_at", to_rfc3339(task.completed_at));
+  writer.end_object();
+}
+
+Exit run_tasks(const Arguments& arguments) {
+  TaskFilter filter{.name = arguments.text("--name"), .limit = arguments.count("--limit")};
+  if (arguments.given("--state")) filter.state = value_or_throw(parse_task_state(arguments.text("--state")));
+  Client client(client_options(arguments));
+  const auto listing = client.try_tasks(filter);
+  if (!listing) return print_failure(listing.error());
+  print_silent(listing->silent);
+  if (listing->more) print_note("there are more: raise --limit, or ask for one --state or --name");
+  if (arguments.given("--json")) {
+    JsonWriter writer;
+    writer.begin_array();
+    for (const TaskInfo& task : listing->tasks) write_task(writer, task);
+    writer.end_array();
+    return print_line(writer.text(), Exit::done);
+  }
+  if (!listing->tasks.empty()) return print_line(table(listing->tasks), Exit::done);
+  print_note("no such task is known in mesh '" + client.mesh() + "'");
+  return Exit::done;
+}
+
+}  // namespace
+
+Verb tasks_verb() {
+  return {.name = "tasks",
+          .summary = "list the tasks that the workers hold or remember, within a second",
+          .examples = {"taskmesh tasks --state running", "taskmesh tasks --name add --json"},
+          .positionals = {},
+          .flags = joined(
+              joined({{.name = "--state",
+                       .value = "STATE",
+                       .help = "only queued, running, success, ... ones",
+                       .kind = Kind::task_state,
+                       .unset = "any"},
+                      {.name = "--name", .value = "NAME", .help = "only tasks of this name", .unset = "any"},
+                      {.name = "--limit",
+                       .value = "N",
+                       .help = "at most so many; unfinished ones first",
+                       .kind = Kind::count,
+                       .fallback = std::to_string(limit_default),
+                       .most = limit_most}},
+                     mesh_flags()),
+              {json_flag()}),
+          .exits = "0 done (also where there is none), 2 usage",
+          .run = run_tasks};
+}
+
+}  // namespace taskmesh::cli
