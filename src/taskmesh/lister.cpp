@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "taskmesh/core/tasks/spans.hpp"
+#include "taskmesh/io/clock.hpp"
 
 namespace taskmesh {
 
@@ -188,7 +189,12 @@ CallbackListing Lister::callbacks(const CallbackFilter& filter) {
 Result<RetryAnswer> Lister::retry(const CallbackChoice& which) {
   proto::RetryCallbacks ask{.id = which.task_id, .address = which.address};
   if (which.task_id) {  // A worker finds a dead one by its task; one that waits, by its address.
+    const TimePoint until = until_;
+    const TimePoint now = io::steady_now();
+    until_ =
+        now + std::min(limits::list_wait, (until - now) / 2);  // A silent worker must not take all the time.
     const CallbackListing known = callbacks({.task_id = which.task_id, .limit = 1});
+    until_ = until;
     if (!known.callbacks.empty()) ask.address = known.callbacks.front().address;
   }
   RetryAnswer answer;

@@ -135,6 +135,25 @@ SCENARIO(
   CHECK(client.callbacks().callbacks.size() == 100);
 }
 
+SCENARIO("a callback is tried again although another worker stands still", "[e2e][listing]") {
+  Mesh mesh(0);
+  auto holder = mesh.host().worker({"--builtin", "--callback-ttl", "300ms"});
+  auto other = mesh.host().worker({"--exec", "other=true", "--name", "w2"});
+  Client client;
+  const TaskId id = client.delay_with_callback(add(1, 2), {nowhere()});
+  REQUIRE(Mesh::eventually([&] {
+    const auto listing = client.callbacks();
+    return !listing.callbacks.empty() && listing.callbacks[0].stage == EventStage::dead;
+  }));
+  REQUIRE(client.workers().size() == 2);
+  other.signal(SIGSTOP);
+  const auto answer = client.try_retry_callbacks({.task_id = id}, 1s);
+  other.signal(SIGCONT);
+  REQUIRE(answer);
+  CHECK(answer->revived == 1);
+  CHECK(answer->silent == std::vector<std::string>{"w2"});
+}
+
 SCENARIO("without a worker lists are empty, and there is nobody to try again", "[e2e][listing]") {
   Mesh mesh(0);
   Client client;
