@@ -271,7 +271,7 @@ SCENARIO("one that was only silent may return", "[core][membership]") {
       CHECK(out.dial.front().link == LinkId{2});
       node.run_to(11min);
       CHECK(node.view.by_node(node_id(1)) == nullptr);
-      CHECK(node.wake == TimePoint::max());
+      CHECK(node.view.view(node.now.at).empty());
     }
     WHEN("it answers such a dial") {
       const Effects out = node.run_to(18s);

@@ -58,16 +58,52 @@ SCENARIO("a heartbeat counts only where no answer is fresh", "[core][load]") {
   }
   GIVEN("an answer") {
     view.on_answer(worker, busy(5, 0, 1), at(0s).at);
-    THEN("heartbeats count from 2 s after it on, until the next answer") {
-      view.on_heartbeat(worker, busy(1, 0, 1), at(1999ms).at);
+    THEN("heartbeats count from 10 s after it on, until the next answer") {
+      view.on_heartbeat(worker, busy(1, 0, 1), at(9999ms).at);
       CHECK(view.key(worker) == 5.0);
-      view.on_heartbeat(worker, busy(1, 0, 1), at(2s).at);
+      view.on_heartbeat(worker, busy(1, 0, 1), at(10s).at);
       CHECK(view.key(worker) == 1.0);
-      view.on_answer(worker, busy(7, 0, 1), at(2100ms).at);
-      view.on_heartbeat(worker, busy(1, 0, 1), at(3s).at);
+      view.on_answer(worker, busy(7, 0, 1), at(10100ms).at);
+      view.on_heartbeat(worker, busy(1, 0, 1), at(12s).at);
       CHECK(view.key(worker) == 7.0);
     }
   }
+}
+
+SCENARIO("of many clients one at a time believes a heartbeat", "[core][load]") {
+  std::uint32_t beats = 0;
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    LoadView view{seed};
+    const NodeId worker = node_id(1);
+    proto::Load load = busy(5, 0, 1);
+    view.on_answer(worker, load, at(0s).at);
+    const double before = view.key(worker);
+    load.queued = 1;
+    load.clients = 10;
+    for (int second = 10; view.key(worker) == before; ++second, ++beats) {
+      REQUIRE(second < 1'000);
+      view.on_heartbeat(worker, load, at(std::chrono::seconds(second)).at);
+    }
+  }
+  CHECK(beats > 700);  // Ten on average.
+  CHECK(beats < 1'400);
+}
+
+SCENARIO("what a worker holds for this client weighs as often as there are clients", "[core][load]") {
+  LoadView view;
+  const NodeId worker = node_id(1);
+  view.on_answer(worker, busy(2, 0, 1), at(0s).at);
+  const double idle = view.key(worker);
+  view.placed(worker);
+  view.answered(worker);
+  view.held(worker);
+  CHECK(view.key(worker) > idle);
+  CHECK(view.unanswered(worker) == 0);  // It takes nothing of the window.
+  view.released(worker);
+  CHECK(view.key(worker) == idle);
+  view.released(worker);  // Never below none.
+  view.released(node_id(9));
+  CHECK(view.key(worker) == idle);
 }
 
 SCENARIO("rows come and go, and say so", "[core][load]") {

@@ -67,7 +67,7 @@ inline NodeConfig node_config(NodeKind kind) {
 class Driver {
  public:
   explicit Driver(NodeKind kind = NodeKind::client)
-      : config{node_config(kind)}, view{config, next_link, [this] { return load; }} {}
+      : config{node_config(kind)}, view{config, counters, next_link, [this] { return load; }} {}
 
   template <class Call>
   Effects step(Call call) {
@@ -106,6 +106,14 @@ class Driver {
   }
   Effects on(LinkId link, const proto::Bye& record) {
     return step([&](Membership& m, Now t, Effects& out) { m.on_bye(link, record, t, out); });
+  }
+  Effects on(unsigned from, LinkId link, const proto::Digest& record) {
+    return step(
+        [&](Membership& m, Now t, Effects& out) { m.on_digest(node_id(from), link, record, t, out); });
+  }
+  Effects on(unsigned from, LinkId link, const proto::Members& record) {
+    return step(
+        [&](Membership& m, Now t, Effects& out) { m.on_members(node_id(from), link, record, t, out); });
   }
   Effects on(LinkId link, const proto::ErrorReport& record) {
     return step([&](Membership& m, Now t, Effects& out) { m.on_error(link, record, t, out); });
@@ -156,6 +164,7 @@ class Driver {
   }
 
   NodeConfig config;
+  NodeCounters counters;
   std::uint64_t next_link = 1;
   proto::Load load;
   Membership view;

@@ -22,7 +22,7 @@ class ClientBench {
 
   explicit ClientBench(std::size_t in_flight_max = limits::in_flight_max)
       : config{make_config(in_flight_max)},
-        membership{config, next_link_, [] { return proto::Load{}; }},
+        membership{config, counters, next_link_, [] { return proto::Load{}; }},
         role{config, counters, membership} {}
 
   static TaskId id(std::uint32_t number) { return make_task_id(1'000, 0, instance, number); }

@@ -73,6 +73,7 @@ void World::announce(Process& process) {
   const auto soon = [this] { return Duration{static_cast<Duration::rep>(random_.below(5'000'000))}; };
   for (const auto& other : processes_) {
     if (!other->up || !other->node || other.get() == &process) continue;
+    if (other->plan.island != process.plan.island) continue;
     if (other->plan.kind == NodeKind::worker && process.plan.kind != NodeKind::listener) {
       core::Found event = found(*other);
       if (process.plan.seed_only) event = {.endpoints = {other->plan.endpoint}};
@@ -84,7 +85,7 @@ void World::announce(Process& process) {
   for (const auto& other : processes_) {
     if (!other->up || !other->node || other.get() == &process || other->plan.kind == NodeKind::listener)
       continue;
-    if (other->plan.seed_only) continue;
+    if (other->plan.seed_only || other->plan.island != process.plan.island) continue;
     timeline_.after(
         soon(), [this, host = other->host, event = found(process)] { deliver(host, core::Found{event}); });
   }

@@ -26,6 +26,7 @@ struct Plan {
   std::vector<std::string> serves;
   std::string token;
   std::size_t queue_tasks_max = limits::queue_tasks_max;
+  int island = 0;          ///< The directory tells of those on the same island only.
   bool seed_only = false;  ///< Learns of the others by one endpoint, not from the directory.
 };
 

@@ -131,6 +131,22 @@ TEST_CASE("fields above their limit are refused as too large", "[wire][codec][ho
   proto::Welcome crowd;
   crowd.members.resize(limits::members_in_welcome_max + 1);
   CHECK(refusal_of(crowd) == proto::Code::too_large);
+  proto::Digest digest;
+  digest.known.resize(limits::members_in_digest_max + 1);
+  CHECK(refusal_of(digest) == proto::Code::too_large);
+  digest.known.pop_back();
+  CHECK(read_back(digest) == Message(digest));
+  proto::Members told;
+  told.wanted.resize(limits::members_in_welcome_max + 1);
+  CHECK(refusal_of(told) == proto::Code::too_large);
+  told.wanted.clear();
+  told.members.resize(limits::members_in_welcome_max + 1);
+  CHECK(refusal_of(told) == proto::Code::too_large);
+  told.members.resize(1);
+  told.members[0].endpoints.resize(limits::endpoints_max + 1);
+  CHECK(refusal_of(told) == proto::Code::too_large);
+  told.members[0].endpoints = {text(limits::address_bytes + 1)};
+  CHECK(refusal_of(told) == proto::Code::too_large);
   proto::Query query;
   query.ids.resize(limits::query_ids_max + 1);
   CHECK(refusal_of(query) == proto::Code::too_large);
@@ -208,8 +224,9 @@ TEST_CASE("CRITICAL is on what must not be passed over", "[wire][codec]") {
   for (const Type type : {Type::hello, Type::submit, Type::query, Type::cb_hello, Type::notify}) {
     CHECK(wire::is_critical(type));
   }
-  for (const Type type : {Type::welcome, Type::heartbeat, Type::bye, Type::accepted, Type::busy, Type::reject,
-                          Type::status, Type::cb_welcome, Type::notify_ack, Type::notify_nack, Type::error}) {
+  for (const Type type :
+       {Type::welcome, Type::heartbeat, Type::bye, Type::digest, Type::members, Type::accepted, Type::busy,
+        Type::reject, Type::status, Type::cb_welcome, Type::notify_ack, Type::notify_nack, Type::error}) {
     CHECK_FALSE(wire::is_critical(type));
   }
 }

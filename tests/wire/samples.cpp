@@ -193,6 +193,10 @@ void add_bad_records(std::vector<Sample>& to) {
                    framed(patched(asked, ids_at, number(UINT32_MAX)) + after), {bye}));
   to.push_back(bad("bad-range", "ACCEPTED names the numbers 9 to 1.", {"bad malformed 17", "message BYE"},
                    framed(record_of(proto::Accepted{.seqs = {{9, 1}}}) + after), {bye}));
+  const std::string brief = number(25) + std::string(24, '\x01');
+  to.push_back(bad("bad-standing", "DIGEST with a standing that does not exist.",
+                   {"bad malformed 5", "message BYE"},
+                   framed(record(5, 0, number(1) + brief + "\x04") + after), {bye}));
   to.push_back(bad("bad-part-missing", "ATTACHED, and the message has no parts.",
                    {"bad malformed 16", "message BYE"}, framed(attached + after), {bye}));
   to.push_back(bad("bad-part-size", "ATTACHED names three octets, the part has four.",
@@ -271,6 +275,12 @@ std::vector<Message> one_of_each() {
                      .members = {member(), {}}},
       proto::Heartbeat{.node = node(0x10), .incarnation = 2, .load = load},
       proto::Bye{.node = node(0x10), .incarnation = 2},
+      proto::Digest{.known = {{.node = node(0x10), .incarnation = 2},
+                              {.node = node(0x20), .incarnation = 3, .standing = proto::Standing::ended}}},
+      proto::Members{.members = {{.node = node(0x30),
+                                  .incarnation = 4,
+                                  .endpoints = {"ipc://@taskmesh-3", "tcp://127.0.0.1:24802"}}},
+                     .wanted = {node(0x20)}},
       submit(),
       proto::Accepted{.seqs = {{1, 4}, {6, 6}}, .load = load},
       proto::Busy{.seqs = {{5, 5}}, .retry_after_ms = 50, .code = 7, .load = load},

@@ -84,4 +84,56 @@ struct Bye {
   }
 };
 
+/// How the sender of a DIGEST stands to a worker. Numbers travel: append only.
+enum class Standing : std::uint8_t {
+  living = 1,  ///< It greets the sender.
+  silent = 2,  ///< Given up for its silence; it may return.
+  ended = 3,   ///< It left, or its end is proven: this life never returns.
+};
+
+/// One worker in a DIGEST.
+struct Brief {
+  NodeId node;
+  std::uint64_t incarnation = 0;
+  Standing standing = Standing::living;
+  bool operator==(const Brief&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(node, incarnation, standing);
+  }
+};
+
+/// DIGEST: "these I know; tell me of others"; from a worker to one that it dialled.
+struct Digest {
+  std::vector<Brief> known;
+  bool operator==(const Digest&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(known);
+  }
+};
+
+/// Where a worker can be dialled: a rumour, which decides nothing.
+struct Introduction {
+  NodeId node;
+  std::uint64_t incarnation = 0;
+  std::vector<std::string> endpoints;
+  bool operator==(const Introduction&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(node, incarnation, endpoints);
+  }
+};
+
+/// MEMBERS: the answer to DIGEST, and the answer to what it wants to know in return.
+struct Members {
+  std::vector<Introduction> members;
+  std::vector<NodeId> wanted;  ///< Of the DIGEST's workers: these are not known here.
+  bool operator==(const Members&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(members, wanted);
+  }
+};
+
 }  // namespace taskmesh::proto

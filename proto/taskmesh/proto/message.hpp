@@ -15,6 +15,8 @@ enum class Type : std::uint16_t {
   welcome = 2,
   heartbeat = 3,
   bye = 4,
+  digest = 5,
+  members = 6,
   submit = 16,
   accepted = 17,
   busy = 18,
@@ -39,7 +41,7 @@ enum class Type : std::uint16_t {
 using Message =
     std::variant<Hello, Welcome, Heartbeat, Bye, Submit, Accepted, Busy, Reject, Query, Status, CbHello,
                  CbWelcome, Notify, NotifyAck, NotifyNack, ErrorReport, Cancel, ListTasks, TaskList,
-                 ListCallbacks, CallbackList, RetryCallbacks, CallbacksRetried>;
+                 ListCallbacks, CallbackList, RetryCallbacks, CallbacksRetried, Digest, Members>;
 
 template <class T>
 inline constexpr Type type_of = Type::error;
@@ -51,6 +53,10 @@ template <>
 inline constexpr Type type_of<Heartbeat> = Type::heartbeat;
 template <>
 inline constexpr Type type_of<Bye> = Type::bye;
+template <>
+inline constexpr Type type_of<Digest> = Type::digest;
+template <>
+inline constexpr Type type_of<Members> = Type::members;
 template <>
 inline constexpr Type type_of<Submit> = Type::submit;
 template <>

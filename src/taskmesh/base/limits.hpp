@@ -34,9 +34,10 @@ inline constexpr std::uint32_t bad_frames_max = 20;  ///< Within bad_frames_wind
 inline constexpr Duration bad_frames_window = 10s;
 inline constexpr Duration ignore_peer_for = 60s;
 inline constexpr std::size_t members_in_welcome_max = 64;
-inline constexpr std::size_t served_names_max = 10'000;  ///< Task names one worker serves.
-inline constexpr std::size_t peers_max = 1'024;          ///< Workers one node knows.
-inline constexpr std::size_t links_max = 65'536;         ///< Greeted inbound links of one node.
+inline constexpr std::size_t members_in_digest_max = 1'024;  ///< Workers named in one DIGEST.
+inline constexpr std::size_t served_names_max = 10'000;      ///< Task names one worker serves.
+inline constexpr std::size_t peers_max = 1'024;              ///< Workers one node knows.
+inline constexpr std::size_t links_max = 65'536;             ///< Greeted inbound links of one node.
 
 // Membership (proto/02-membership.md).
 inline constexpr std::size_t directory_entry_bytes =
@@ -49,11 +50,17 @@ inline constexpr Duration dead_after_disconnect = 2s;  ///< A closed connection 
 inline constexpr Duration last_words = 300ms;          ///< An ended process's connection is read this long.
 inline constexpr Duration hello_retry = 500ms;         ///< HELLO without WELCOME is said again.
 inline constexpr Duration client_counts_for = 10s;     ///< A client counts in `clients` this long.
+inline constexpr Duration answer_holds = 10s;          ///< What an answer told of a load stands this long.
 inline constexpr Duration forget_dead_after =
-    10min;                                        ///< Dead members stay known, so old gossip revives nobody.
-inline constexpr Duration own_stall = 500ms;      ///< A later step means that we stood still, not they.
-inline constexpr Duration dial_timeout = 2s;      ///< Not connected: the peer's next endpoint is tried.
-inline constexpr Duration dead_retry = 10s;       ///< A peer that fell silent is dialled again this often.
+    10min;                                      ///< Dead members stay known, so old gossip revives nobody.
+inline constexpr Duration own_stall = 500ms;    ///< A later step means that we stood still, not they.
+inline constexpr Duration dial_timeout = 2s;    ///< Not connected: the peer's next endpoint is tried.
+inline constexpr Duration dead_retry = 10s;     ///< A peer that fell silent is dialled again this often.
+inline constexpr Duration lost_retry = 30s;     ///< A forgotten one's address is dialled this often...
+inline constexpr Duration keep_lost_for = 24h;  ///< ...this long after the death.
+inline constexpr std::size_t lost_addresses_max = 256;  ///< Forgotten ones whose address is kept.
+inline constexpr Duration exchange_every = 10s;         ///< A worker compares what it knows with another.
+inline constexpr std::size_t rumours_max = 64;    ///< Told of by one peer, dialled and never yet greeted.
 inline constexpr Duration redial_after = 1s;      ///< A seed whose worker ended is dialled again.
 inline constexpr Duration refused_retry = 5s;     ///< HELLO again after ERROR(auth).
 inline constexpr Duration settle_for = 500ms;     ///< A dialled peer is waited for by who lists members.
@@ -119,6 +126,8 @@ inline constexpr std::size_t reactor_events_max = 32 * 1024;  ///< ...unless the
 
 static_assert(message_bytes > payload_bytes, "a payload part must fit into one message");
 static_assert(attach_bytes < frame_bytes, "an inline payload must fit into a frame");
+static_assert(members_in_digest_max >= peers_max, "a digest names all that a node knows");
+static_assert(keep_lost_for > forget_dead_after && lost_retry >= dead_retry);
 static_assert(suspect_after >= 2 * heartbeat_every, "one lost heartbeat must not cause suspicion");
 static_assert(dead_after >= 2 * suspect_after, "a suspect has time to be heard again");
 static_assert(window_bytes >= frame_bytes, "a window holds at least one frame");

@@ -41,8 +41,11 @@ struct NodeCounters {
   std::uint64_t refused_greetings = 0;  ///< Wrong token or version.
   std::uint64_t hasty_greetings = 0;    ///< HELLOs that came too soon after the last one of their link.
   std::uint64_t ignored_peers = 0;
-  std::uint64_t submits = 0;     ///< SUBMIT records that came in.
-  std::uint64_t duplicates = 0;  ///< ... of them repetitions of a known id.
+  std::uint64_t bad_addresses = 0;    ///< Endpoints that peers told of and that may not be dialled.
+  std::uint64_t dropped_rumours = 0;  ///< Workers told of by one who has told of too many unreachable ones.
+  std::uint64_t hasty_digests = 0;    ///< DIGESTs that came too soon after the last one of their sender.
+  std::uint64_t submits = 0;          ///< SUBMIT records that came in.
+  std::uint64_t duplicates = 0;       ///< ... of them repetitions of a known id.
   std::uint64_t busy = 0;
   std::uint64_t rejected = 0;
   std::uint64_t started = 0;

@@ -25,7 +25,7 @@ bool is_greeting(const proto::Message& message) {
 
 Node::Node(NodeConfig config)
     : config_(std::move(config)),
-      membership_(config_, next_link_, [this] { return load(last_); }),
+      membership_(config_, counters_, next_link_, [this] { return load(last_); }),
       greeting_(config_, counters_, [this] { return load(last_); }),
       outbox_(config_, counters_, next_link_) {
   switch (config_.kind) {
@@ -255,7 +255,8 @@ void Node::on_message(LinkId link, proto::Hello&& hello, Now now, Effects& out) 
   if (guest == nullptr || known) return;
   outbox_.open_link(link, guest->window_records, guest->window_bytes);
   if (guest->role == proto::Role::worker && !hello.self.endpoints.empty()) {
-    on_event(Found{hello.self.node, hello.self.incarnation, hello.self.endpoints}, now, out);
+    membership_.on_hello(hello.self, now, out);
+    deliver_changes(now, out);
   }
 }
 
@@ -284,6 +285,23 @@ void Node::on_message(LinkId link, proto::Bye&& bye, Now now, Effects& out) {
   }
   membership_.on_bye(link, bye, now, out);
   deliver_changes(now, out);
+}
+
+void Node::on_message(LinkId link, proto::Digest&& digest, Now now, Effects& out) {
+  const Guest* guest = greeting_.find(link);
+  if (!executor_ || guest == nullptr || guest->role != proto::Role::worker) {
+    return refuse(link, proto::Type::digest, now, out);
+  }
+  membership_.on_digest(guest->node, link, digest, now, out);
+}
+
+void Node::on_message(LinkId link, proto::Members&& told, Now now, Effects& out) {
+  const Guest* guest = greeting_.find(link);
+  const Peer* peer = membership_.by_link(link);
+  const bool worker = guest != nullptr && guest->role == proto::Role::worker;
+  if (!executor_ || (link.inbound() && !worker)) return refuse(link, proto::Type::members, now, out);
+  if (!worker && (peer == nullptr || !peer->greeted)) return;  // Late, of a connection that is no more.
+  membership_.on_members(worker ? guest->node : peer->member.node, link, told, now, out);
 }
 
 void Node::on_message(LinkId link, proto::Submit&& submit, Now now, Effects& out) {

@@ -60,6 +60,8 @@ class Node {
   void on_message(LinkId link, proto::Welcome&& welcome, Now now, Effects& out);
   void on_message(LinkId link, proto::Heartbeat&& beat, Now now, Effects& out);
   void on_message(LinkId link, proto::Bye&& bye, Now now, Effects& out);
+  void on_message(LinkId link, proto::Digest&& digest, Now now, Effects& out);
+  void on_message(LinkId link, proto::Members&& told, Now now, Effects& out);
   void on_message(LinkId link, proto::Submit&& submit, Now now, Effects& out);
   void on_message(LinkId link, proto::Accepted&& accepted, Now now, Effects& out);
   void on_message(LinkId link, proto::Busy&& busy, Now now, Effects& out);

@@ -49,6 +49,12 @@ inline constexpr std::size_t elements_max = limits::elements_max;
 template <>
 inline constexpr std::size_t elements_max<proto::Member> = limits::members_in_welcome_max;
 template <>
+inline constexpr std::size_t elements_max<proto::Brief> = limits::members_in_digest_max;
+template <>
+inline constexpr std::size_t elements_max<proto::Introduction> = limits::members_in_welcome_max;
+template <>
+inline constexpr std::size_t elements_max<NodeId> = limits::members_in_welcome_max;
+template <>
 inline constexpr std::size_t elements_max<TaskId> = limits::query_ids_max;
 template <>
 inline constexpr std::size_t elements_max<Header> = limits::headers_max;
@@ -76,6 +82,9 @@ constexpr bool is_known(ListenerState value) { return value <= ListenerState::br
 constexpr bool is_known(EventStage value) { return value <= EventStage::dead; }
 constexpr bool is_known(proto::Role value) {
   return value == proto::Role::worker || value == proto::Role::client;
+}
+constexpr bool is_known(proto::Standing value) {
+  return value >= proto::Standing::living && value <= proto::Standing::ended;
 }
 
 /// The one field of a message that may travel as a part of its own.
@@ -360,6 +369,14 @@ void check(const proto::Welcome& message) {
   check(message.self);
   for (const proto::Member& member : message.members) check(member);
 }
+void check(const proto::Members& message) {
+  for (const proto::Introduction& member : message.members) {
+    require("endpoints", member.endpoints.size(), limits::endpoints_max);
+    for (const std::string& endpoint : member.endpoints) {
+      require("endpoint", endpoint.size(), limits::address_bytes);
+    }
+  }
+}
 void check(const proto::Terms& terms) {
   require("key", terms.key.size(), limits::key_bytes);
   std::size_t bytes = 0;
@@ -516,6 +533,10 @@ std::string type_name(std::uint16_t type) {
       return "HEARTBEAT";
     case proto::Type::bye:
       return "BYE";
+    case proto::Type::digest:
+      return "DIGEST";
+    case proto::Type::members:
+      return "MEMBERS";
     case proto::Type::submit:
       return "SUBMIT";
     case proto::Type::accepted:

@@ -44,6 +44,7 @@ TimePoint Membership::due_of(const Entry& entry) const {
   const auto by = [&](TimePoint at) { due = std::min(due, at); };
   if (entry.ended()) by(entry.ended_at + limits::forget_dead_after);
   if (entry.ended() && entry.proven) return due;
+  if (entry.lost()) by(entry.lost_until);
   if (!entry.link) {
     if (!entry.endpoints.empty()) by(entry.dial_at);
     return due;
@@ -97,6 +98,7 @@ void Membership::on_tick(Now now, Effects& out) {
   enter(now);
   if (now.at >= due_) {
     send_heartbeats(now, out);
+    exchange(now, out);
     for (auto at = peers_.begin(); at != peers_.end();) {
       const std::uint64_t number = at->first;
       judge(*at->second, now, out);
@@ -120,8 +122,9 @@ void Membership::send_heartbeats(Now now, Effects& out) {
 /// What is due for this peer at this time. Mirrored by due_of().
 void Membership::judge(Entry& entry, Now now, Effects& out) {
   if (entry.living()) return judge_living(entry, now, out);
+  if (entry.lost()) return judge_lost(entry, now, out);
   if (entry.ended()) {
-    if (now.at - entry.ended_at >= limits::forget_dead_after) return forget(entry, out);
+    if (now.at - entry.ended_at >= limits::forget_dead_after) return keep_address(entry, out);
     if (entry.proven) return;
   }
   if (!entry.link) {
@@ -133,6 +136,43 @@ void Membership::judge(Entry& entry, Now now, Effects& out) {
   if (!entry.ended()) return bury(entry, Liveness::dead, false, "it never answered", now, out);  // Untold.
   hang_up(entry, out);
   entry.dial_at = now.at + limits::dead_retry;
+}
+
+/// The record is forgotten. The address of one that may return is not: a network that is cut for long heals too.
+void Membership::keep_address(Entry& entry, Effects& out) {
+  if (entry.proven || !entry.met || entry.endpoints.empty()) return forget(entry, out);
+  Entry* oldest = nullptr;
+  std::size_t kept = 0;
+  for (const auto& [number, other] : peers_) {
+    if (!other->lost()) continue;
+    ++kept;
+    if (oldest == nullptr || other->lost_until < oldest->lost_until) oldest = other.get();
+  }
+  if (kept >= limits::lost_addresses_max) forget(*oldest, out);
+  hang_up(entry, out);
+  by_node_.erase(entry.member.node);
+  entry.member = {};
+  entry.serves.clear();
+  entry.load = {};
+  entry.liveness = Liveness::joining;
+  entry.rumoured_by = {};
+  entry.met = entry.digest_sent = entry.digest_answered = false;
+  entry.noted = true;  // People were told of its death; these dials are nobody's news.
+  entry.lost_until = entry.ended_at + limits::keep_lost_for;
+  entry.dial_at = entry.ended_at + limits::forget_dead_after + limits::lost_retry;
+  touch(entry);
+}
+
+void Membership::judge_lost(Entry& entry, Now now, Effects& out) {
+  if (now.at >= entry.lost_until) return forget(entry, out);
+  if (!entry.link) {
+    if (now.at < entry.dial_at) return;
+    entry.attempt_at = now.at;
+    return dial(entry, now, out);
+  }
+  if (!gave_up(entry, now.at)) return keep_calling(entry, now, out);
+  hang_up(entry, out);
+  entry.dial_at = now.at + limits::lost_retry;
 }
 
 void Membership::judge_living(Entry& entry, Now now, Effects& out) {

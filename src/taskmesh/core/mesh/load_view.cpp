@@ -29,7 +29,8 @@ void LoadView::on_answer(NodeId node, const proto::Load& load, TimePoint now) {
 void LoadView::on_heartbeat(NodeId node, const proto::Load& load, TimePoint now) {
   Row& row = make_row(node);
   // An answer tells of this client's own moment; all clients hear the same heartbeat at once and would herd.
-  if (row.answered && now - row.answer_at < limits::suspect_after) return;
+  if (row.answered && now - row.answer_at < limits::answer_holds) return;
+  if (row.answered && load.clients > 1 && random_.below(load.clients) != 0) return;
   row.load = load;
   row.known = true;
 }
@@ -38,6 +39,12 @@ void LoadView::placed(NodeId node) { ++make_row(node).unanswered; }
 
 void LoadView::answered(NodeId node, std::size_t count) {
   if (Row* known = find(node)) known->unanswered -= std::min(count, known->unanswered);
+}
+
+void LoadView::held(NodeId node) { ++make_row(node).held; }
+
+void LoadView::released(NodeId node) {
+  if (Row* known = find(node)) known->held -= std::min<std::size_t>(1, known->held);
 }
 
 void LoadView::forget(NodeId node) {

@@ -1,27 +1,35 @@
 // LoadView: how busy each worker is, as far as this client can know.  Spec: proto/03-tasks.md section 5.
 //
-// Load rides on answers; between answers the client adds what it has sent and not heard of, times the number
-// of clients (each of them does the same at the same moment). A heartbeat's load counts only when no answer
-// has told a fresher one for suspect_after. Pure; one thread.
+// Load rides on answers. To it the client adds what it has sent there itself and not heard the end of, times the
+// number of clients (each of them does the same at the same moment). A heartbeat's load counts only when no
+// answer has told one for answer_holds, and then for one client in `clients`: all hear the same heartbeat and would
+// herd. Pure; one thread.
 #pragma once
 
 #include <unordered_map>
 
 #include "taskmesh/base/limits.hpp"
+#include "taskmesh/base/random.hpp"
 #include "taskmesh/core/types.hpp"
 
 namespace taskmesh::core {
 
 class LoadView {
  public:
+  /// `seed`: each client's own, so that they do not all believe the same heartbeat.
+  explicit LoadView(std::uint64_t seed = 1) : random_(seed) {}
+
   void on_answer(NodeId node, const proto::Load& load, TimePoint now);
   void on_heartbeat(NodeId node, const proto::Load& load, TimePoint now);
   /// A SUBMIT left for this worker / was answered (or given up).
   void placed(NodeId node);
   void answered(NodeId node, std::size_t count = 1);
+  /// The worker has accepted a task whose end it will tell this client / has told it (or nobody waits any more).
+  void held(NodeId node);
+  void released(NodeId node);
   void forget(NodeId node);
 
-  /// (queued + running - stuck + unanswered x clients) / (slots - stuck). Unknown workers are empty with one slot.
+  /// (queued + running - stuck + own x clients) / (slots - stuck). Unknown workers are empty with one slot.
   double key(NodeId node) const;
   const proto::Load* load(NodeId node) const;
   std::size_t unanswered(NodeId node) const;
@@ -33,6 +41,7 @@ class LoadView {
     bool answered = false;
     bool known = false;          ///< Some load has been told.
     std::size_t unanswered = 0;  ///< SUBMITs under way.
+    std::size_t held = 0;        ///< Accepted, and their end not told.
 
     double key() const {
       const double clients = load.clients > 0 ? load.clients : 1;
@@ -40,7 +49,7 @@ class LoadView {
       const double none = 1e-6;
       const double slots = load.slots == 0 ? 1 : load.slots > load.stuck ? load.slots - load.stuck : none;
       return (static_cast<double>(load.queued) + static_cast<double>(load.running) -
-              static_cast<double>(load.stuck) + static_cast<double>(unanswered) * clients) /
+              static_cast<double>(load.stuck) + static_cast<double>(unanswered + held) * clients) /
              slots;
     }
   };
@@ -57,6 +66,7 @@ class LoadView {
   NodeId last_node_;  // Answers come in batches from one worker.
   Row* last_ = nullptr;
   std::uint64_t version_ = 0;
+  Random random_;
 };
 
 }  // namespace taskmesh::core

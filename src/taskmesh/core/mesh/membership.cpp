@@ -16,9 +16,13 @@ bool is_about_hello(const proto::ErrorReport& error) {
 
 }  // namespace
 
-Membership::Membership(const NodeConfig& config, std::uint64_t& next_link,
+Membership::Membership(const NodeConfig& config, NodeCounters& counters, std::uint64_t& next_link,
                        std::function<proto::Load()> own_load)
-    : config_(config), next_link_(next_link), own_load_(std::move(own_load)) {
+    : config_(config),
+      counters_(counters),
+      next_link_(next_link),
+      own_load_(std::move(own_load)),
+      random_(config.seed) {
   own_endpoints_.insert(config_.self.endpoints.begin(), config_.self.endpoints.end());
 }
 
@@ -34,12 +38,12 @@ Membership::Entry* Membership::find(NodeId node) const {
   return at == by_node_.end() ? nullptr : at->second;
 }
 
-/// A new peer; where the book is full, the longest ended one makes room (`keep` is in use). Null: no room.
+/// A new peer; where the book is full, the longest ended or lost one makes room (`keep` is in use). Null: no room.
 Membership::Entry* Membership::make(const Entry* keep, bool must, Effects& out) {
   if (peers_.size() >= limits::peers_max) {
     Entry* oldest = nullptr;
     for (const auto& [number, entry] : peers_) {
-      if (!entry->ended() || entry.get() == keep) continue;
+      if ((!entry->ended() && !entry->lost()) || entry.get() == keep) continue;
       if (oldest == nullptr || entry->ended_at < oldest->ended_at) oldest = entry.get();
     }
     if (oldest != nullptr) {
@@ -95,6 +99,7 @@ void Membership::found_seed(const Found& found, Now now, Effects& out) {
     if (!entry->link || !named(entry->endpoint) || entry->ended()) continue;
     entry->seeds = found.endpoints;
     entry->seed = true;
+    entry->lost_until = {};
     return;
   }
   Entry* seed = make(nullptr, false, out);
@@ -120,6 +125,7 @@ void Membership::found_worker(const Found& found, Now now, Effects& out) {
     entry->attempt_at = now.at;
     return dial(*entry, now, out);
   }
+  entry->rumoured_by = {};  // Now it is known at first hand.
   if (found.incarnation > entry->member.incarnation) {
     return renew(*entry, found.incarnation, found.endpoints, now, out);
   }
@@ -269,7 +275,7 @@ bool Membership::on_welcome(LinkId link, const proto::Welcome& welcome, Now now,
     const std::size_t told = std::min(welcome.members.size(), limits::members_in_welcome_max);
     for (std::size_t i = 0; entry != nullptr && i < told; ++i) {
       const proto::Member& member = welcome.members[i];
-      if (member.node) on_found({member.node, member.incarnation, member.endpoints}, now, out);
+      hear_of(entry->member.node, {member.node, member.incarnation, member.endpoints}, now, out);
     }
   }
   leave(out);
@@ -315,6 +321,10 @@ Membership::Entry* Membership::hand_link_over(Entry& from, Entry* to, const prot
   const bool useless = to != nullptr && (self.incarnation < to->member.incarnation ||
                                          (same_life && to->ended() && to->proven));
   if (useless && !from.member.node) {  // It said BYE and still answers; the seed looks again later.
+    if (from.lost()) {
+      forget(from, out);
+      return nullptr;
+    }
     hang_up(from, out);
     from.dial_at = now.at + limits::redial_after;
     touch(from);
@@ -358,6 +368,10 @@ void Membership::take_welcome(Entry& entry, const proto::Welcome& welcome, Now n
   if (new_life) entry.greeted = false;
   const bool joined = new_life || !entry.living();
   entry.member = welcome.self;
+  entry.member.endpoints = dialable(welcome.self.endpoints);
+  entry.rumoured_by = {};
+  entry.lost_until = {};
+  entry.met = true;
   entry.serves.clear();
   for (const std::string& name : entry.member.serves) {
     if (entry.serves.size() < limits::served_names_max) entry.serves.insert(name);
@@ -375,6 +389,7 @@ void Membership::take_welcome(Entry& entry, const proto::Welcome& welcome, Now n
   take_load(entry, welcome.load);
   heard(entry, now, out);
   ++version_;
+  if (next_exchange_ == TimePoint{}) next_exchange_ = now.at + around(limits::exchange_every / 2);
   if (next_beat_ < now.at) next_beat_ = now.at + limits::heartbeat_every;  // Our HELLO was a sign of life.
   if (!entry.greeted) {
     entry.greeted = entry.told = true;
@@ -467,6 +482,9 @@ void Membership::refused_token(Entry& entry, bool token, Now now, Effects& out) 
   if (entry.living()) {
     return bury(entry, Liveness::dead, false, "who answers at its address is of another mesh", now, out);
   }
+  if (entry.lost()) return forget(entry, out);
+  // What was only told of is not asked again and again; its record keeps the rumour from coming back at once.
+  if (entry.rumoured_by) return bury(entry, Liveness::dead, true, "it is of another mesh", now, out);
   entry.failed = entry.refused = true;
   entry.next_hello = now.at + limits::refused_retry;
   touch(entry);
@@ -477,6 +495,7 @@ void Membership::refused_version(Entry& entry, const proto::ErrorReport& error, 
   if (entry.living()) {
     bury(entry, Liveness::dead, false, "who answers at its address speaks another version", now, out);
   }
+  if (entry.lost()) return forget(entry, out);
   hang_up(entry, out);
   entry.muted_until = entry.dial_at = now.at + limits::ignore_peer_for;
   touch(entry);
@@ -522,7 +541,7 @@ bool Membership::settling(TimePoint now) const {
   if (now >= settle_until_) return false;
   return std::ranges::any_of(peers_, [&](const auto& peer) {
     const Entry& entry = *peer.second;
-    return entry.link && entry.liveness == Liveness::joining && !entry.failed &&
+    return entry.link && entry.liveness == Liveness::joining && !entry.failed && !entry.lost() &&
            now - entry.dialled_at < limits::settle_for;
   });
 }

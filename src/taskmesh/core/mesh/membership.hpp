@@ -3,7 +3,8 @@
 //
 // Pure state machine, used by workers and clients alike: it dials what discovery finds, greets on every new
 // connection, sends a worker's heartbeats to the other workers, suspects silent peers (routing only) and
-// declares them dead. The caller owns it, calls it from one thread and carries out the Effects.
+// declares them dead. Workers compare from time to time whom they know; what others tell of is dialled and no
+// more: only who was greeted on an own link counts. The caller owns it, calls it from one thread and carries out the Effects.
 // Time:   `now.at` never decreases (checked). After a stall of our own (own_stall) the gap is added to every
 //         peer's last-heard time before anything is judged.
 // Timers: every call ends with out.wake_by(the next timer). Call on_tick() once in every turn, after what
@@ -21,6 +22,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "taskmesh/base/random.hpp"
 #include "taskmesh/core/config.hpp"
 #include "taskmesh/core/types.hpp"
 
@@ -67,7 +69,8 @@ struct PeerChange {
 class Membership {
  public:
   /// `next_link` numbers the links that are dialled (shared with the outbox).
-  Membership(const NodeConfig& config, std::uint64_t& next_link, std::function<proto::Load()> own_load);
+  Membership(const NodeConfig& config, NodeCounters& counters, std::uint64_t& next_link,
+             std::function<proto::Load()> own_load);
 
   void on_found(const Found& found, Now now, Effects& out);
   /// Proven dead by the operating system: nothing is sent there any more, and it is dead as soon as its
@@ -78,6 +81,13 @@ class Membership {
   /// `welcome` of a different node than before on this endpoint: the old one is dead. Of myself: closed.
   /// Returns true if the link is one of ours. Members it names are found.
   bool on_welcome(LinkId link, const proto::Welcome& welcome, Now now, Effects& out);
+  /// A worker has greeted us: it is found where it says, as far as that may be dialled.
+  void on_hello(const proto::Member& self, Now now, Effects& out);
+  /// From the worker `from`, on the link that it dialled: it is told of those that it does not know.
+  void on_digest(NodeId from, LinkId link, const proto::Digest& digest, Now now, Effects& out);
+  /// From the worker `from`: rumours. It is answered with what it wants to know, if that follows a DIGEST of
+  /// ours.
+  void on_members(NodeId from, LinkId link, const proto::Members& told, Now now, Effects& out);
   /// `link` is one of ours, or one that the sender dialled and greeted on.
   void on_heartbeat(LinkId link, const proto::Heartbeat& beat, Now now, Effects& out);
   void on_bye(LinkId link, const proto::Bye& bye, Now now, Effects& out);
@@ -122,12 +132,19 @@ class Membership {
     TimePoint muted_until{};  ///< Speaks another version: no sign of it counts before.
     bool told = false;        ///< The others were told `greeted` and not yet `dead` or `left`.
     bool proven =
-        false;  ///< Ended by its own word or the operating system's: only a new incarnation revives.
-    bool failed = false;   ///< The present dial was refused: nobody waits for it to settle.
-    bool refused = false;  ///< Our token is not taken there.
-    bool noted = false;    ///< The refusal is in the log.
+        false;           ///< Ended by its own word or the operating system's: only a new incarnation revives.
+    NodeId rumoured_by;  ///< Who told of it, until it is greeted.
+    TimePoint lost_until{};        ///< Set: only its address is known, from a record that was forgotten.
+    TimePoint digest_at{};         ///< Of its last DIGEST.
+    bool digest_answered = false;  ///< It has one.
+    bool digest_sent = false;      ///< To it, and what it wants to know is not told yet.
+    bool met = false;              ///< It was greeted in this life or before.
+    bool failed = false;           ///< The present dial was refused: nobody waits for it to settle.
+    bool refused = false;          ///< Our token is not taken there.
+    bool noted = false;            ///< The refusal is in the log.
 
     bool ended() const { return liveness == Liveness::dead || liveness == Liveness::left; }
+    bool lost() const { return lost_until != TimePoint{}; }
     bool living() const { return liveness != Liveness::joining && !ended(); }
   };
 
@@ -140,6 +157,18 @@ class Membership {
   Entry* make(const Entry* keep, bool must, Effects& out);
   void forget(Entry& entry, Effects& out);
   void add_endpoints(Entry& entry, const std::vector<std::string>& endpoints) const;
+
+  std::vector<std::string> dialable(const std::vector<std::string>& endpoints);
+  std::size_t unmet_rumours_of(NodeId teller) const;
+  void hear_of(NodeId teller, const proto::Introduction& rumour, Now now, Effects& out);
+  void exchange(Now now, Effects& out);
+  proto::Digest digest() const;
+  std::vector<proto::Introduction> unknown_to(NodeId asker, const proto::Digest& digest);
+  std::vector<NodeId> unknown_here(const proto::Digest& digest) const;
+  std::vector<proto::Introduction> introductions(const std::vector<NodeId>& wanted) const;
+  Duration around(Duration period);
+  void keep_address(Entry& entry, Effects& out);
+  void judge_lost(Entry& entry, Now now, Effects& out);
 
   void found_seed(const Found& found, Now now, Effects& out);
   void found_worker(const Found& found, Now now, Effects& out);
@@ -172,8 +201,10 @@ class Membership {
   bool gave_up(const Entry& entry, TimePoint now) const;
 
   NodeConfig config_;
+  NodeCounters& counters_;
   std::uint64_t& next_link_;
   std::function<proto::Load()> own_load_;
+  Random random_;
   std::uint64_t version_ = 0;
 
   std::map<std::uint64_t, std::unique_ptr<Entry>> peers_;  // By number: order of arrival.
@@ -185,6 +216,8 @@ class Membership {
   TimePoint last_step_{};
   TimePoint due_ = TimePoint::max();  // Not later than the next timer; made exact by on_tick.
   TimePoint next_beat_{};
+  TimePoint next_exchange_{};
+  std::size_t exchanged_from_ = 0;
   TimePoint settle_until_{};
   bool full_noted_ = false;
   mutable std::uint64_t alive_version_ = ~0ULL;

@@ -45,6 +45,7 @@ struct FlyingTask {
   bool sent_before = false;
   bool bereaved = false;   ///< A worker died that had been asked and had not answered.
   bool wait_said = false;  ///< The worker has been asked to tell us the end.
+  bool weighs = false;     ///< Held, and counted so in the load view.
   bool acceptance_awaited = false;
   bool cancel_wanted = false;    ///< Before its SUBMIT was answered.
   std::uint8_t refusals = 0;     ///< REJECT(no_such_queue) so far.

@@ -147,6 +147,7 @@ void SubmitterRole::on_abandon(const Abandon& abandon, Now now, Effects& out) {
   if (task.awaited()) return;
   if (task.stage == FlyingTask::Stage::held) {
     remember_holder(task.submit.id, *task.worker);
+    settle_load(task);
     tasks_.erase(slot);
   } else if (abandon.withdraw && !task.sent_before) {
     ++counters_.expired;

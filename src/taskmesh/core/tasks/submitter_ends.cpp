@@ -42,6 +42,7 @@ void SubmitterRole::tell_refused(FlyingTask& task, const Error& error, Effects& 
 /// A worker told the end. The entry is gone afterwards.
 void SubmitterRole::complete(std::uint32_t slot, proto::TaskReport&& report, Effects& out) {
   FlyingTask& task = tasks_.at(slot);
+  settle_load(task);
   if (task.pending()) {
     settle_answer(task);
     tell_accepted(task, report.worker, out);
@@ -88,6 +89,7 @@ void SubmitterRole::finish_here(std::uint32_t slot, proto::TaskReport&& report, 
   // A worker that has the task, or may have it, tells the listener itself.
   const bool worker_tells =
       task.worker != nullptr && task.worker->ready && report.state == TaskState::expired;
+  settle_load(task);
   if (task.pending()) {
     settle_answer(task);
     tell_refused(task, report.fault->to_error(), out);

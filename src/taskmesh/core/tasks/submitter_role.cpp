@@ -28,6 +28,7 @@ SubmitterRole::SubmitterRole(const NodeConfig& config, NodeCounters& counters, c
     : config_(config),
       counters_(counters),
       membership_(membership),
+      loads_(config.seed + 1),
       placement_(membership, loads_, config.seed),
       tasks_(config.client_instance),
       waiting_(tasks_),
@@ -91,6 +92,11 @@ void SubmitterRole::forget_answered(WorkerLink& worker) {
   }
 }
 
+/// What a worker held for us has ended, or nobody waits for its end any more.
+void SubmitterRole::settle_load(FlyingTask& task) {
+  if (std::exchange(task.weighs, false)) loads_.released(task.worker->node);
+}
+
 /// An unanswered SUBMIT is answered, or nobody expects its answer any more.
 void SubmitterRole::settle_answer(FlyingTask& task) {
   if (task.stage != FlyingTask::Stage::sent) return;
@@ -114,6 +120,9 @@ void SubmitterRole::accept(std::uint32_t slot, Now now, Effects& out) {
   }
   task.submit.args = Payload{};
   task.bytes = 0;
+  // What waits for its time is no load.
+  task.weighs = !task.submit.terms.has_value() || task.submit.terms->delay_ms == 0;
+  if (task.weighs) loads_.held(worker.node);
   task.stage = FlyingTask::Stage::held;
   task.at = now.at;
   tasks_.unlink(slot);

@@ -114,6 +114,7 @@ class SubmitterRole {
   template <class Visit>
   void for_each_answered(WorkerLink& worker, const std::vector<proto::Range>& seqs, Visit visit);
   void forget_answered(WorkerLink& worker);
+  void settle_load(FlyingTask& task);
   void settle_answer(FlyingTask& task);
   void accept(std::uint32_t slot, Now now, Effects& out);
   void take_back(std::uint32_t slot, Now now, Effects& out);

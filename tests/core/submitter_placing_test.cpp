@@ -1,0 +1,77 @@
+#include "core/submitter_support.hpp"
+
+namespace taskmesh::core {
+namespace {
+
+using proto::Submit;
+using test::ClientBench;
+using test::FakeWorker;
+
+/// The next task goes to this worker.
+bool goes_to(ClientBench& client, const FakeWorker& worker, std::uint32_t number) {
+  client.submit(client.task(number));
+  return client.sent<Submit>(worker).size() == 1;
+}
+
+/// How many of 40 further tasks go to `holder`, which has been sent one, each accepted before the next.
+std::uint32_t further_to(ClientBench& client, const FakeWorker& holder, const FakeWorker& other) {
+  std::uint32_t here = 0;
+  for (std::uint32_t number = 2; number < 42; ++number) {
+    const bool placed_here = goes_to(client, holder, number);
+    here += placed_here ? 1 : 0;
+    client.accept(placed_here ? holder : other, placed_here ? 1 + here : number - 1 - here);
+  }
+  return here;
+}
+
+SCENARIO("a task weighs where it was placed until its end is known", "[core][submitter]") {
+  GIVEN("two idle workers, of which one has accepted a task that is awaited") {
+    ClientBench client;
+    const auto one = client.join(1);
+    const auto two = client.join(2);
+    client.submit(client.task(1, 5));
+    const bool at_one = client.sent<Submit>(one).size() == 1;
+    const FakeWorker& holder = at_one ? one : two;
+    const FakeWorker& other = at_one ? two : one;
+    client.accept(holder, 1);  // Its load says idle, as it may: the task has just not started.
+
+    THEN("the next tasks go to the other one, as long as that has accepted what it got") {
+      std::uint64_t seq = 0;
+      for (std::uint32_t number = 2; number < 12; ++number) {
+        CHECK(goes_to(client, other, number));
+        client.accept(other, ++seq);  // Nobody waits for these: accepted, they are nobody's burden here.
+      }
+    }
+    WHEN("its end is told") {
+      client.notify(holder, 1, 1);
+      THEN("both are equal again") {
+        const std::uint32_t here = further_to(client, holder, other);
+        CHECK(here > 5);
+        CHECK(here < 35);
+      }
+    }
+    WHEN("nobody waits for its end any more") {
+      client.turn([&] { client.role.on_abandon({.token = 5}, client.now(), client.out); });
+      THEN("it weighs nothing") {
+        CHECK(client.role.in_flight() == 0);
+        CHECK(further_to(client, holder, other) > 5);
+      }
+    }
+  }
+  GIVEN("a task that waits for its time at one of two idle workers") {
+    ClientBench client;
+    const auto one = client.join(1);
+    const auto two = client.join(2);
+    SubmitTask later = client.task(1, 5);
+    later.terms = proto::Terms{.delay_ms = 3'600'000};
+    client.submit(std::move(later));
+    const bool at_one = client.sent<Submit>(one).size() == 1;
+    const FakeWorker& holder = at_one ? one : two;
+    const FakeWorker& other = at_one ? two : one;
+    client.accept(holder, 1);
+    THEN("it is no load") { CHECK(further_to(client, holder, other) > 5); }
+  }
+}
+
+}  // namespace
+}  // namespace taskmesh::core
