@@ -458,6 +458,7 @@ std::vector<WorkerInfo> Client::workers(Duration wait) {
                     .stuck = view.load.stuck,
                     .queued = view.load.queued,
                     .scheduled = view.load.scheduled,
+                    .short_of_memory = (view.load.flags & proto::Load::memory_flag) != 0,
                     .silence = view.silence});
   }
   return list;

@@ -11,6 +11,7 @@
 #include "taskmesh/io/address.hpp"
 #include "taskmesh/io/clock.hpp"
 #include "taskmesh/io/host_directory.hpp"
+#include "taskmesh/io/memory_watch.hpp"
 #include "taskmesh/io/random_seed.hpp"
 #include "taskmesh/io/reactor.hpp"
 #include "taskmesh/io/seeds.hpp"
@@ -116,6 +117,10 @@ Result<std::unique_ptr<NodeHost>> NodeHost::start(HostOptions options, HostHooks
   parts.config.self.endpoints = parts.transport->endpoints();
   auto joined = join(options, impl->log, parts.config, parts.discovery);
   if (!joined) return fail(std::move(joined.error()));
+  if (parts.config.memory_max != 0) {
+    parts.discovery.push_back(
+        std::make_unique<io::MemoryWatch>(parts.config.memory_low(), parts.config.memory_high()));
+  }
   impl->node = parts.config.self.node;
   impl->endpoint = parts.transport->bound();
   if (options.make_executor) impl->executor = options.make_executor(impl->reactor.mailbox());

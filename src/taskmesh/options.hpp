@@ -83,6 +83,9 @@ struct WorkerOptions {
   std::size_t queue_tasks_max = limits::queue_tasks_max;
   std::size_t results_max = limits::results_max;
   std::uint64_t results_bytes_max = limits::results_bytes_max;
+  /// What the process may use. At nine tenths of it nothing new is taken (BUSY) and kept results go, until it is below
+  /// eight tenths. Unset: memory.max of the process's control group, if it has one.
+  std::optional<std::uint64_t> memory_max{};
   Duration result_ttl = limits::result_ttl;
   Duration callback_ttl = limits::callback_ttl;  ///< An event that nobody acknowledges is given up then...
   std::uint32_t callback_attempts = 0;           ///< ...or after so many deliveries. 0: as many as it takes.

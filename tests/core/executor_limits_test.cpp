@@ -221,6 +221,83 @@ SCENARIO("beyond its bounds a worker says BUSY, and nothing is remembered of it"
   }
 }
 
+SCENARIO("near the memory that it may use a worker lets go of results and says BUSY", "[core][executor]") {
+  GIVEN("a worker that may use 100 octets, and keeps the results of three tasks") {
+    NodeConfig config = Desk::plain(4);
+    config.memory_max = 100;
+    Desk desk{config};
+    for (std::uint32_t i = 1; i <= 3; ++i) {
+      desk.turn_with(desk.submit(i));
+      Finished finished{.id = id(i), .attempt = 1, .result = {Codec::cereal, Bytes{std::string(50, 'x')}}};
+      finished.started_at = desk.now.wall;
+      desk.role.on_finished(std::move(finished), desk.now, desk.out);
+      desk.turn();
+    }
+    REQUIRE(desk.role.results().size() == 3);
+    const std::uint64_t of_one = desk.role.results().bytes() / 3;
+    const auto notes = [](const Effects& out) {
+      return std::count_if(out.notify.begin(), out.notify.end(),
+                           [](const Notice& notice) { return std::holds_alternative<Noted>(notice); });
+    };
+    WHEN("it uses a little less than nine tenths of it") {
+      desk.role.on_memory(89, desk.out);
+      const Effects out = desk.turn_with(desk.submit(4));
+      THEN("nothing changes") {
+        CHECK(accepted(out, Desk::a).size() == 1);
+        CHECK(notes(out) == 0);
+        CHECK(desk.role.results().size() == 3);
+        CHECK_FALSE(desk.role.short_of_memory());
+      }
+    }
+    WHEN("it uses nine tenths of it") {
+      desk.turn_with(desk.submit(4));
+      desk.role.on_memory(90, desk.out);
+      const Effects out = desk.turn_with(desk.submit(5));
+      THEN("what is new is busy for a second, the log has one line, and what was taken goes on") {
+        CHECK(busy(out).seqs.size() == 1);
+        CHECK(busy(out).retry_after_ms == 1'000);
+        CHECK(notes(out) == 1);
+        CHECK(desk.role.short_of_memory());
+        CHECK(desk.counters.busy == 1);
+        desk.finish(4);
+        desk.turn();
+        CHECK(desk.role.idle());
+      }
+      THEN("results go, the oldest first, but not their states") {
+        CHECK(desk.role.results().size() == 2);
+        CHECK(desk.role.results().remembered(id(1))->state == TaskState::success);
+      }
+      THEN("it stays so until it uses less than eight tenths, without a further line") {
+        desk.role.on_memory(80, desk.out);
+        const Effects still = desk.turn_with(desk.submit(6));
+        CHECK(busy(still).seqs.size() == 1);
+        CHECK(notes(still) == 0);
+        desk.role.on_memory(79, desk.out);
+        proto::Submit again = desk.submit(5);
+        again.flags = proto::Submit::again_flag;
+        const Effects after = desk.turn_with(std::move(again));
+        CHECK(accepted(after, Desk::a).size() == 1);
+        CHECK(notes(after) == 1);
+      }
+    }
+    WHEN("it uses far more") {
+      desk.role.on_memory(80 + 2 * of_one, desk.out);
+      THEN("as many results go as make up for it") {
+        CHECK(desk.role.results().size() == 1);
+        desk.role.on_memory(1'000'000, desk.out);
+        CHECK(desk.role.results().size() == 0);
+        CHECK(desk.role.results().bytes() == 0);
+      }
+    }
+  }
+}
+
+TEST_CASE("without a memory limit it does not matter what a worker uses", "[core][executor]") {
+  Desk desk;
+  desk.role.on_memory(1ULL << 60, desk.out);
+  CHECK(accepted(desk.turn_with(desk.submit(1)), Desk::a).size() == 1);
+}
+
 SCENARIO("beyond its octets a worker says BUSY", "[core][executor]") {
   GIVEN("room for a thousand octets") {
     NodeConfig config = Desk::plain();

@@ -64,6 +64,7 @@ WorkerOptions worker_options(const Arguments& arguments) {
   options.queue_tasks_max = arguments.count("--queue-tasks-max");
   options.results_max = arguments.count("--results-max");
   options.results_bytes_max = arguments.size("--results-bytes-max");
+  if (arguments.given("--memory-max")) options.memory_max = arguments.size("--memory-max");
   options.result_ttl = arguments.duration("--result-ttl");
   options.callback_ttl = arguments.duration("--callback-ttl");
   options.callback_attempts = static_cast<std::uint32_t>(arguments.count("--callback-attempts"));
@@ -168,6 +169,7 @@ std::vector<Flag> limit_flags() {
           setting_flag("worker.queue_tasks_max"),
           setting_flag("worker.results_max"),
           setting_flag("worker.results_bytes_max"),
+          setting_flag("worker.memory_max"),
           setting_flag("worker.result_ttl"),
           setting_flag("worker.callback_ttl"),
           setting_flag("worker.callback_attempts"),

@@ -13,7 +13,7 @@ namespace {
 
 Row row_of(const WorkerInfo& worker) {
   return {harmless(worker.name),
-          worker.state,
+          worker.short_of_memory && worker.state == "alive" ? "alive, memory full" : worker.state,
           std::to_string(worker.slots),
           std::to_string(worker.running),
           std::to_string(worker.stuck),
@@ -55,6 +55,8 @@ void write_worker(JsonWriter& writer, const WorkerInfo& worker) {
   write_number(writer, "stuck", worker.stuck);
   write_number(writer, "queued", worker.queued);
   write_number(writer, "scheduled", worker.scheduled);
+  writer.key("short_of_memory");
+  writer.boolean(worker.short_of_memory);
   writer.key("host");
   writer.string(worker.host);
   write_number(writer, "pid", worker.pid);

@@ -73,6 +73,10 @@ inline constexpr std::size_t in_flight_max = 100'000;             ///< Unfinishe
 inline constexpr std::size_t results_max = 100'000;               ///< Results kept by one worker...
 inline constexpr std::uint64_t results_bytes_max = 256ULL << 20;  ///< ...and their size.
 inline constexpr std::size_t remembered_max = 100'000;            ///< Ended tasks known by state alone.
+inline constexpr std::uint64_t memory_high_percent =
+    90;  ///< Of memory_max: from here on a worker says BUSY...
+inline constexpr std::uint64_t memory_low_percent = 80;  ///< ...until it uses less than this.
+inline constexpr Duration memory_look_every = 1s;  ///< How often it looks; also the pause after such a BUSY.
 inline constexpr Duration result_ttl = 1h;
 inline constexpr Duration dedup_window = 10min;    ///< A repeated SUBMIT is recognised at least this long.
 inline constexpr Duration resend_after = 1s;       ///< SUBMIT or QUERY without an answer is said again.
@@ -134,6 +138,7 @@ static_assert(window_bytes >= frame_bytes, "a window holds at least one frame");
 static_assert(list_bytes + name_bytes + address_bytes + error_text_bytes < frame_bytes,
               "a page fits a frame");
 static_assert(heard_events_for >= 2 * event_ack_timeout, "a repeat comes while its id is remembered");
+static_assert(memory_low_percent < memory_high_percent && memory_high_percent <= 100);
 static_assert(busy_retry <= busy_retry_max && listener_retry <= listener_retry_max);
 
 }  // namespace taskmesh::limits

@@ -24,6 +24,7 @@ struct NodeConfig {
   std::uint64_t queue_bytes_max = limits::queue_bytes_max;
   std::size_t results_max = limits::results_max;
   std::uint64_t results_bytes_max = limits::results_bytes_max;
+  std::uint64_t memory_max = 0;  ///< Of the process, as MemoryUsed tells it. 0: no limit.
   Duration result_ttl = limits::result_ttl;
   Duration callback_ttl = limits::callback_ttl;
   std::uint32_t callback_attempts =
@@ -31,6 +32,9 @@ struct NodeConfig {
   std::size_t in_flight_max = limits::in_flight_max;
   std::uint64_t payload_max = limits::payload_bytes;
   bool takes_cereal = true;  ///< Listener: results may come as cereal bytes.
+
+  std::uint64_t memory_high() const { return memory_max / 100 * limits::memory_high_percent; }
+  std::uint64_t memory_low() const { return memory_max / 100 * limits::memory_low_percent; }
 };
 
 /// Counters for people and tests; they only grow, and nothing is decided by them.

@@ -236,6 +236,11 @@ void Node::on_event(Returned&& returned, Now now, Effects& out) {
   executor_->on_returned(returned, now, out);
 }
 
+void Node::on_event(MemoryUsed&& used, Now, Effects& out) {
+  TASKMESH_CHECK(executor_ != nullptr);
+  executor_->on_memory(used.bytes, out);
+}
+
 void Node::on_event(Drain&& drain, Now now, Effects& out) {
   if (listener_) {
     out.stopped = true;  // It owes nothing to anybody.
@@ -411,7 +416,8 @@ proto::Load Node::load(TimePoint now) const {
           .slots = config_.self.slots,
           .clients = greeting_.clients(now),
           .oldest_ms = executor_->oldest_ms(now),
-          .flags = executor_->draining() ? proto::Load::draining_flag : 0,
+          .flags = (executor_->draining() ? proto::Load::draining_flag : 0) |
+                   (executor_->short_of_memory() ? proto::Load::memory_flag : 0),
           .stuck = executor_->stuck(),
           .scheduled = executor_->scheduled()};
 }

@@ -35,6 +35,7 @@ class Node {
   const ExecutorRole* executor() const { return executor_.get(); }
   const SubmitterRole* submitter() const { return submitter_.get(); }
   const CallbackOutbox& outbox() const { return outbox_; }
+  const ListenerRole* listener() const { return listener_.get(); }
 
  private:
   void on_event(Received&& received, Now now, Effects& out);
@@ -55,6 +56,7 @@ class Node {
   void on_event(Drain&& drain, Now now, Effects& out);
   void on_event(CancelTask&& cancel, Now now, Effects& out);
   void on_event(AskWorker&& ask, Now now, Effects& out);
+  void on_event(MemoryUsed&& used, Now now, Effects& out);
 
   void on_message(LinkId link, proto::Hello&& hello, Now now, Effects& out);
   void on_message(LinkId link, proto::Welcome&& welcome, Now now, Effects& out);

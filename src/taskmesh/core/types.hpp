@@ -142,6 +142,10 @@ struct Finished {
 struct Returned {
   std::vector<TaskId> ids;
 };
+/// What memory this process has in use, in octets. Told again and again.
+struct MemoryUsed {
+  std::uint64_t bytes = 0;
+};
 /// Finish what is there, take nothing new, leave. Draining ends with Effects::stopped.
 struct Drain {
   Duration timeout{};
@@ -149,7 +153,7 @@ struct Drain {
 
 using Event = std::variant<Received, BadInput, LinkUp, LinkDown, Found, Gone, Tick, SubmitTask, QueryTasks,
                            AwaitAccepted, Abandon, ListMembers, EventHandled, Finished, Returned, Drain,
-                           CancelTask, AskWorker>;
+                           CancelTask, AskWorker, MemoryUsed>;
 
 // ---- Effects ------------------------------------------------------------------------------------------
 

@@ -31,6 +31,8 @@ class ListenerRole {
   void on_turn_end(Now now, Effects& out);
   /// Events given to the face and not handled yet.
   std::size_t waiting() const;
+  /// Ids of events that were handled, remembered to drop repeats.
+  std::size_t remembered() const { return heard_.size(); }
 
  private:
   /// Where an event was heard: whoever told it must be answered there.

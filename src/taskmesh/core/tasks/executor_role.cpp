@@ -13,6 +13,8 @@ namespace {
 
 bool waits(const proto::Submit& submit) { return (submit.flags & proto::Submit::wait_flag) != 0; }
 
+std::string mebibytes(std::uint64_t bytes) { return std::to_string(bytes >> 20); }
+
 }  // namespace
 
 ExecutorRole::ExecutorRole(const NodeConfig& config, NodeCounters& counters, CallbackOutbox& outbox)
@@ -97,6 +99,8 @@ bool ExecutorRole::answer_known(LinkId link, const proto::Submit& submit, SeenId
 bool ExecutorRole::refuse_for_now(LinkId link, const proto::Submit& submit) {
   if (draining()) {
     answers_.busy(link, submit.seq, proto::Code::draining, limits::busy_retry_max);
+  } else if (short_of_memory_) {
+    answers_.busy(link, submit.seq, proto::Code::busy, limits::memory_look_every);
   } else if (full(submit)) {
     answers_.busy(link, submit.seq, proto::Code::busy, room_expected_in());
   } else if (!submit.callback_address.empty() && !outbox_.reserve(submit.callback_address)) {
@@ -114,6 +118,21 @@ bool ExecutorRole::full(const proto::Submit& submit) const {
   if (queue >= config_.queue_tasks_max + slots_.free()) return true;
   // One that is larger than the limit must get through when nothing waits.
   return queue > slots_.free() && live_bytes_ + held_bytes(submit) > config_.queue_bytes_max;
+}
+
+void ExecutorRole::on_memory(std::uint64_t used, Effects& out) {
+  if (config_.memory_max == 0) return;
+  const std::uint64_t low = config_.memory_low();
+  const bool before = short_of_memory_;
+  short_of_memory_ = used >= (before ? low : config_.memory_high());
+  if (short_of_memory_) cache_.shed(used - low);
+  if (short_of_memory_ == before) return;
+  const std::string of =
+      mebibytes(used) + " of " + mebibytes(config_.memory_max) + " MiB of memory are in use";
+  out.notify.emplace_back(
+      short_of_memory_ ? Noted{true, of + ": kept results go and nothing new is taken until less than " +
+                                         mebibytes(low) + " are"}
+                       : Noted{false, of + ": new tasks are taken again"});
 }
 
 /// Half of the queue's expected time: by then there is room, and still work.

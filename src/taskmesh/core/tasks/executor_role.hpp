@@ -54,6 +54,10 @@ class ExecutorRole {
   /// Nothing new is taken (BUSY draining); what is queued still runs; at
   /// `until` the rest ends as lost.
   void on_drain(TimePoint until, Now now, Effects& out);
+  /// What the process uses. From memory_high() on nothing new is taken and kept
+  /// results are let go, least recently used first, until it is below
+  /// memory_low().
+  void on_memory(std::uint64_t used, Effects& out);
   void on_tick(Now now, Effects& out);
   /// Once at the end of every turn: hands over runs, sends coalesced ACCEPTED
   /// and BUSY with `load`, learns from the outbox what was delivered, sets
@@ -71,6 +75,7 @@ class ExecutorRole {
   std::uint32_t running() const;
   std::uint32_t oldest_ms(TimePoint now) const;
   bool draining() const { return drain_until_.has_value(); }
+  bool short_of_memory() const { return short_of_memory_; }
   /// Nothing that was accepted is open.
   bool idle() const { return live_ == 0; }
   /// What queue and timers hold, entries of tasks that have ended included:
@@ -79,6 +84,9 @@ class ExecutorRole {
   /// Records of tasks and given-up attempts, and who waits by key: nothing,
   /// when nothing is open.
   std::size_t records() const { return records_.size() + strays_.size() + keys_.waiting(); }
+  /// What is known of tasks that have ended.
+  const ResultCache& results() const { return cache_; }
+  const SeenIds& seen() const { return seen_; }
 
  private:
   struct Outcome {
@@ -175,6 +183,7 @@ class ExecutorRole {
   std::size_t live_ = 0;          // Accepted, end not told.
   std::uint64_t live_bytes_ = 0;  // Their arguments, keys and headers.
   std::optional<TimePoint> drain_until_;
+  bool short_of_memory_ = false;
 };
 
 }  // namespace taskmesh::core

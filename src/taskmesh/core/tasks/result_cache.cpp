@@ -70,6 +70,11 @@ void ResultCache::make_room() {
   while (size_ > 1 && bytes_ > bytes_max_) drop_value(used_.oldest);
 }
 
+void ResultCache::shed(std::uint64_t bytes) {
+  const std::uint64_t target = bytes_ - std::min(bytes, bytes_);
+  while (size_ > 0 && bytes_ > target) drop_value(used_.oldest);
+}
+
 void ResultCache::fetch_ahead() const {
   Index index = used_.oldest;
   for (std::size_t i = 0; i < batch_; ++i) {

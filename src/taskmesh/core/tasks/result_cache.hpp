@@ -58,6 +58,8 @@ class ResultCache {
   }
   /// Drops what is past its ttl. Returns when to call again.
   std::optional<TimePoint> expire(TimePoint now);
+  /// Lets go of values, least recently used first, until at least `bytes` of them are gone or none is left.
+  void shed(std::uint64_t bytes);
   /// Results that can be read, and their size.
   std::size_t size() const { return size_; }
   std::uint64_t bytes() const { return bytes_; }

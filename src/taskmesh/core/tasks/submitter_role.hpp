@@ -84,6 +84,8 @@ class SubmitterRole {
   std::size_t pending() const { return pending_; }
   /// Questions and wishes to cancel that are not answered yet.
   std::size_t open_questions() const { return questions_.size() + cancels_.size(); }
+  /// What is remembered of tasks that have ended, beside who held them (a ring).
+  std::size_t remembered() const { return ends_.size() + recent_.size(); }
 
  private:
   struct Flush {
