@@ -287,8 +287,8 @@ void ExecutorRole::release_stray(const TaskId& id, std::uint32_t attempt, Now no
 
 void ExecutorRole::on_returned(const Returned& returned, Now now, Effects&) {
   // From the last to the first, so that each goes in front of its successor.
-  // NOLINTNEXTLINE(modernize-loop-convert): clang 14 cannot read
-  // std::views::reverse of libstdc++ 12
+  // clang 14 cannot read std::views::reverse of libstdc++ 12.
+  // NOLINTNEXTLINE(modernize-loop-convert)
   for (auto id = returned.ids.rbegin(); id != returned.ids.rend(); ++id) {
     TaskRecord* task = find(*id);
     if (!task || (task->place != Place::slot && task->place != Place::ahead)) {
