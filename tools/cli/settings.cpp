@@ -129,7 +129,11 @@ std::vector<Setting> worker_limits() {
                 .setting = "worker.memory_max"},
        .example = "\"2GiB\"",
        .note =
-           "At nine tenths of it results go and new tasks are told busy, until it is below eight tenths."},
+           "At nine tenths of it results go and new tasks are told busy, until it is below eight tenths."}};
+}
+
+std::vector<Setting> worker_times() {
+  return {
       {.flag = {.name = "--result-ttl",
                 .value = "DURATION",
                 .help = "how long results are kept",
@@ -267,8 +271,8 @@ std::vector<Setting> retry_settings() {
 
 std::vector<Setting> settings() {
   std::vector<Setting> all;
-  for (const auto& part : {common_settings(), worker_settings(), worker_limits(), client_settings(),
-                           submit_settings(), retry_settings()}) {
+  for (const auto& part : {common_settings(), worker_settings(), worker_limits(), worker_times(),
+                           client_settings(), submit_settings(), retry_settings()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;
