@@ -18,12 +18,6 @@ void put_big_endian(std::uint8_t* out, std::uint64_t value, int bytes) {
   for (int i = 0; i < bytes; ++i) out[i] = static_cast<std::uint8_t>(value >> (8 * (bytes - 1 - i)));
 }
 
-std::uint64_t get_big_endian(const std::uint8_t* in, int bytes) {
-  std::uint64_t value = 0;
-  for (int i = 0; i < bytes; ++i) value = value << 8 | in[i];
-  return value;
-}
-
 }  // namespace
 
 namespace detail {
@@ -65,12 +59,8 @@ TaskId make_task_id(std::uint64_t unix_ms, std::uint16_t flags, std::uint32_t in
   return id;
 }
 
-std::uint64_t created_unix_ms(const TaskId& id) { return get_big_endian(id.bytes.data(), 6); }
-std::uint32_t instance_of(const TaskId& id) {
-  return static_cast<std::uint32_t>(get_big_endian(id.bytes.data() + 8, 4));
+std::uint64_t created_unix_ms(const TaskId& id) {
+  return std::uint64_t{detail::big_endian_32(id.bytes.data())} << 16 |
+         detail::big_endian_32(id.bytes.data() + 2) % 65'536;
 }
-std::uint32_t counter_of(const TaskId& id) {
-  return static_cast<std::uint32_t>(get_big_endian(id.bytes.data() + 12, 4));
-}
-
 }  // namespace taskmesh

@@ -18,6 +18,23 @@ namespace taskmesh {
 namespace detail {
 std::string id_to_hex(const std::array<std::uint8_t, 16>& bytes);
 Result<std::array<std::uint8_t, 16>> id_from_hex(std::string_view text, std::string_view what);
+
+/// The halves of an id as this machine loads them.
+struct IdWords {
+  std::uint64_t high = 0;
+  std::uint64_t low = 0;
+};
+inline IdWords words_of(const std::array<std::uint8_t, 16>& bytes) {
+  IdWords words;
+  std::memcpy(&words.high, bytes.data(), 8);
+  std::memcpy(&words.low, bytes.data() + 8, 8);
+  return words;
+}
+
+/// Written out octet by octet: compilers make one load of this, and not of a loop.
+inline std::uint32_t big_endian_32(const std::uint8_t* in) {
+  return std::uint32_t{in[0]} << 24 | std::uint32_t{in[1]} << 16 | std::uint32_t{in[2]} << 8 | in[3];
+}
 }  // namespace detail
 
 /// Common shape of both kinds; the tag keeps them from being mixed up.
@@ -26,8 +43,14 @@ struct Id {
   std::array<std::uint8_t, 16> bytes{};
 
   auto operator<=>(const Id&) const = default;
+  /// Two words, not octets: a task's way compares ids dozens of times.
+  bool operator==(const Id& other) const {
+    const auto a = detail::words_of(bytes);
+    const auto b = detail::words_of(other.bytes);
+    return ((a.high ^ b.high) | (a.low ^ b.low)) == 0;
+  }
   /// Nil (all zero) means "none".
-  explicit operator bool() const { return *this != Id{}; }
+  explicit operator bool() const { return !(*this == Id{}); }
 
   /// Reads 32 hexadecimal digits of either case. Error: invalid.
   static Result<Id> parse(std::string_view text) {
@@ -61,18 +84,15 @@ TaskId make_task_id(std::uint64_t unix_ms, std::uint16_t flags, std::uint32_t in
 std::uint64_t created_unix_ms(const TaskId& id);
 
 /// The client instance and its counter, as make_task_id put them in.
-std::uint32_t instance_of(const TaskId& id);
-std::uint32_t counter_of(const TaskId& id);
+inline std::uint32_t instance_of(const TaskId& id) { return detail::big_endian_32(id.bytes.data() + 8); }
+inline std::uint32_t counter_of(const TaskId& id) { return detail::big_endian_32(id.bytes.data() + 12); }
 
 }  // namespace taskmesh
 
 template <class Tag>
 struct std::hash<taskmesh::Id<Tag>> {
   std::size_t operator()(const taskmesh::Id<Tag>& id) const noexcept {
-    std::uint64_t high = 0;
-    std::uint64_t low = 0;
-    std::memcpy(&high, id.bytes.data(), 8);
-    std::memcpy(&low, id.bytes.data() + 8, 8);
+    const auto [high, low] = taskmesh::detail::words_of(id.bytes);
     // Ids of one client differ in their last bytes only: spread them over the whole word.
     std::uint64_t mixed = (high ^ (low * 0x9E3779B97F4A7C15ULL));
     mixed ^= mixed >> 32;

@@ -25,7 +25,10 @@ void read_frame(core::LinkId link, const wire::Frame& frame, std::uint32_t expec
       return;
     }
     if (auto* message = std::get_if<proto::Message>(&*next)) {
-      out.emplace_back(core::Received{link, std::move(*message)});
+      auto& received =
+          out.emplace_back(std::in_place_type<core::Received>);  // Messages are large: moved once.
+      std::get<core::Received>(received).link = link;
+      std::get<core::Received>(received).message = std::move(*message);
       continue;
     }
     auto& record = std::get<wire::BadRecord>(*next);

@@ -168,7 +168,7 @@ class ExecutorRole {
   std::uint32_t last_name_ = 0;
   std::deque<TaskRecord> pool_;  // Records stay where they are; free ones are used again.
   std::vector<TaskRecord*> free_;
-  tsl::robin_map<TaskId, TaskRecord*, TaskIdHash, TaskIdEqual> records_;
+  tsl::robin_map<TaskId, TaskRecord*, TaskIdHash> records_;
   RunQueue queue_;
   Slots slots_;
   Timers timers_;

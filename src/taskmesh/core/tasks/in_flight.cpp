@@ -19,8 +19,7 @@ constexpr std::size_t sweep_slack = 4'096;
 /// rest is for renew().
 void FlyingTask::release() {
   submit.args = {};
-  submit.callback_address = {};
-  submit.callback_data = {};
+  if (!submit.callback_address.empty()) submit.callback_address = submit.callback_data = std::string{};
   submit.terms.reset();
   more.clear();
   stage = Stage::free;

@@ -129,7 +129,7 @@ class InFlight {
   std::uint32_t instance_;
   std::deque<FlyingTask> slab_;
   std::vector<std::uint32_t> free_;
-  tsl::robin_map<TaskId, std::uint32_t, TaskIdHash, TaskIdEqual> index_;
+  tsl::robin_map<TaskId, std::uint32_t, TaskIdHash> index_;
   std::uint64_t next_serial_ = 1;
   // Both hold an entry per task at first; what has become stale is dropped at the front, and wholesale when
   // it outgrows the living.

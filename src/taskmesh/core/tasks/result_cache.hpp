@@ -109,7 +109,7 @@ class ResultCache {
   std::size_t remembered_max_;
   std::vector<Entry> entries_;
   std::vector<Index> free_;
-  tsl::robin_map<TaskId, Index, TaskIdHash, TaskIdEqual> by_id_;
+  tsl::robin_map<TaskId, Index, TaskIdHash> by_id_;
   List used_;
   List remembered_;
   std::array<List, ttl_classes> by_ttl_;

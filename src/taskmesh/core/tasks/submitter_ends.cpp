@@ -58,7 +58,9 @@ void SubmitterRole::complete(std::uint32_t slot, proto::TaskReport&& report, Eff
   }
   if (task.submit.token != 0) {
     tokens_.erase(task.submit.token);
-    out.notify.emplace_back(Completed{task.submit.token, std::move(report)});
+    auto& completed = std::get<Completed>(out.notify.emplace_back(std::in_place_type<Completed>));
+    completed.token = task.submit.token;
+    completed.report = std::move(report);
   }
   tasks_.erase(slot);
 }

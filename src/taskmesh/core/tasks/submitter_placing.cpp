@@ -90,8 +90,9 @@ void SubmitterRole::say(std::uint32_t slot, Now now, Effects& out) {
   FlyingTask& task = tasks_.at(slot);
   WorkerLink& worker = *task.worker;
   const SubmitTask& wish = task.submit;
-  out.send.push_back({worker.link, proto::Submit{}});
-  auto& submit = std::get<proto::Submit>(out.send.back().message);
+  Send& sent = out.send.emplace_back();
+  sent.link = worker.link;
+  auto& submit = sent.message.emplace<proto::Submit>();  // Written in place: messages are large.
   task.seq = worker.next_seq();
   worker.by_seq.push_back(slot);
   submit.seq = task.seq;
@@ -108,8 +109,10 @@ void SubmitterRole::say(std::uint32_t slot, Now now, Effects& out) {
   if (wish.result_ttl) submit.result_ttl_ms = ms_of_span(*wish.result_ttl);
   submit.age_ms = task.sent_before ? ms_of_span(now.at - task.first_sent_at) : 0;
   submit.name = wish.name;
-  submit.callback_address = wish.callback_address;
-  submit.callback_data = wish.callback_data;
+  if (!wish.callback_address.empty()) [[unlikely]] {
+    submit.callback_address = wish.callback_address;
+    submit.callback_data = wish.callback_data;
+  }
   submit.args = wish.args.bytes;
   if (wish.terms.has_value()) [[unlikely]] {
     submit.terms = wish.terms;

@@ -3,7 +3,6 @@
 
 #include <array>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -108,20 +107,10 @@ inline std::uint64_t held_bytes(const proto::Submit& submit) {
 /// moved out of each other's way, entry by entry.
 struct TaskIdHash {
   std::size_t operator()(const TaskId& id) const noexcept {
-    std::uint64_t number = 0;  // Instance and counter; written so that it compiles to one load.
-    for (std::size_t i = 8; i < 16; ++i) number = number << 8 | id.bytes[i];
+    const std::uint64_t number = std::uint64_t{instance_of(id)} << 32 | counter_of(id);
     std::uint64_t mixed = (number >> 2) * 0x9E3779B97F4A7C15ULL;
     mixed = (mixed ^ mixed >> 32) * 0xD6E8FEB86659FD93ULL;
     return static_cast<std::size_t>((mixed >> 16 << 2) | (number & 3));
-  }
-};
-struct TaskIdEqual {
-  bool operator()(const TaskId& a, const TaskId& b) const noexcept {
-    std::array<std::uint64_t, 2> x{};
-    std::array<std::uint64_t, 2> y{};
-    std::memcpy(x.data(), a.bytes.data(), 16);
-    std::memcpy(y.data(), b.bytes.data(), 16);
-    return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
   }
 };
 
