@@ -145,6 +145,7 @@ detail::HostOptions Worker::Impl::host_options() {
   host.node.memory_max = options_.memory_max ? *options_.memory_max : io::cgroup_memory_max().value_or(0);
   host.node.result_ttl = options_.result_ttl;
   host.node.callback_ttl = options_.callback_ttl;
+  host.node.first_start_after = limits::first_start_after;
   host.node.callback_attempts = options_.callback_attempts;
   host.mesh = mesh_;
   host.bind = detail::option_or_env(options_.bind, "TASKMESH_BIND", "tcp://127.0.0.1:*");

@@ -420,6 +420,38 @@ SCENARIO("callbacks are told every end, after it can be read", "[core][executor]
   }
 }
 
+SCENARIO("a name's first tasks start when their acceptance is out", "[core][executor]") {
+  GIVEN("a worker that was never asked for a name") {
+    NodeConfig config = Desk::plain();
+    config.first_start_after = 5ms;
+    Desk desk(config);
+    const Effects first = desk.turn_with(desk.waiting(1));
+    THEN("the first one is accepted at once, and not started in that turn") {
+      CHECK(accepted(first, Desk::a) == Ranges{{1, 1}});
+      CHECK(first.run.empty());
+      CHECK(first.wake_at == desk.now.at + 5ms);
+    }
+    WHEN("it was started and has ended") {
+      CHECK(desk.turn_after(4ms).run.empty());
+      REQUIRE(desk.turn_after(1ms).run.size() == 1);
+      desk.finish(1);
+      desk.turn();
+      THEN("the next one starts at once") { CHECK(desk.turn_with(desk.waiting(2)).run.size() == 1); }
+    }
+    WHEN("another name comes after its end") {
+      desk.turn_after(5ms);
+      proto::Submit urgent = desk.submit(2);
+      urgent.name = "echo";
+      urgent.priority = Priority::critical;
+      desk.finish(1);
+      THEN("that has a first time of its own") {
+        CHECK(desk.turn_with(urgent).run.empty());
+        CHECK(desk.turn_after(5ms).run.size() == 1);
+      }
+    }
+  }
+}
+
 SCENARIO("a callback is told ends of all kinds", "[core][executor]") {
   GIVEN("a task with a callback that runs") {
     Desk desk;

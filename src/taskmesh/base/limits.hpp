@@ -87,9 +87,11 @@ inline constexpr Duration first_welcomes = 20ms;   ///< A new client hears all w
 inline constexpr Duration wait_budget = 30s;       ///< Default of every blocking call.
 inline constexpr Duration short_task = 200us;      ///< Work handed over ahead to free slots, in all.
 inline constexpr Duration accepted_within = 10ms;  ///< A short task may end before it is said to be accepted.
-inline constexpr std::size_t hand_over_max = 256;  ///< Tasks handed over ahead, per slot.
-inline constexpr std::uint32_t slots_max = 4'096;  ///< Tasks that one worker runs at once.
-inline constexpr std::size_t waiters_max = 64;     ///< Links waiting for one task.
+inline constexpr Duration first_start_after =
+    5ms;  ///< ACCEPTED leaves so long before a name's first start here.
+inline constexpr std::size_t hand_over_max = 256;       ///< Tasks handed over ahead, per slot.
+inline constexpr std::uint32_t slots_max = 4'096;       ///< Tasks that one worker runs at once.
+inline constexpr std::size_t waiters_max = 64;          ///< Links waiting for one task.
 inline constexpr std::size_t query_ids_max = 1'000;     ///< Ids in one QUERY or CANCEL.
 inline constexpr std::size_t list_rows_max = 1'000;     ///< Rows of one TASK_LIST or CALLBACK_LIST...
 inline constexpr std::size_t list_bytes = 32 * 1024;    ///< ...which is closed at this size...

@@ -27,6 +27,7 @@ struct NodeConfig {
   std::uint64_t memory_max = 0;  ///< Of the process, as MemoryUsed tells it. 0: no limit.
   Duration result_ttl = limits::result_ttl;
   Duration callback_ttl = limits::callback_ttl;
+  Duration first_start_after{};  ///< Of a name that never ended here: not before so long after ACCEPTED.
   std::uint32_t callback_attempts =
       0;  ///< Deliveries of one event before it is given up; 0: until callback_ttl.
   std::size_t in_flight_max = limits::in_flight_max;

@@ -147,6 +147,7 @@ void ExecutorRole::accept(LinkId link, proto::Submit&& submit, std::uint32_t nam
   task.submit = std::move(submit);
   task.name = name;
   task.asked_on = link;
+  task.accepted_at = now.at;
   if (waits(task.submit)) task.waiters.push_back({link, task.submit.reply_codec});
   if (task.submit.deadline_ms != 0) {
     task.deadline = now.at + span_of_ms(task.submit.deadline_ms);
@@ -212,7 +213,9 @@ void ExecutorRole::hand_over(Now now, Effects& out) {
     TaskRecord* task = find(*id);
     if (!task || task->place != Place::waiting) continue;  // Its end was told while it waited.
     const auto room = slots_.room_for(*task, now.at);
-    if (room == Slots::Room::none) {
+    const TimePoint start = may_start_at(*task);
+    if (start > now.at) out.wake_by(start);
+    if (room == Slots::Room::none || start > now.at) {
       queue_.push_front(*id, task->submit.priority);
       return;
     }
@@ -224,6 +227,12 @@ void ExecutorRole::hand_over(Now now, Effects& out) {
       timers_.add({now.at + span_of_ms(limit), *id, Timers::What::limit});
     }
   }
+}
+
+/// What ends its process at once should not do so before its submitter knows who has it: it would be sent to the next
+/// worker. Whoever has ended here before is trusted.
+TimePoint ExecutorRole::may_start_at(const TaskRecord& task) const {
+  return slots_.has_ended(task.name) ? TimePoint::min() : task.accepted_at + config_.first_start_after;
 }
 
 Run ExecutorRole::make_run(const TaskRecord& task) const {

@@ -123,6 +123,7 @@ class ExecutorRole {
 
   // Running.
   void hand_over(Now now, Effects& out);
+  TimePoint may_start_at(const TaskRecord& task) const;
   Run make_run(const TaskRecord& task) const;
   void recall(Now now, Effects& out);
   void never_started(TaskRecord& task);

@@ -62,6 +62,8 @@ class Slots {
   /// What an attempt of that name takes; zero: unknown, or too long to be
   /// handed over ahead.
   Duration expected(std::uint32_t name) const;
+  /// An attempt of that name has ended in this process.
+  bool has_ended(std::uint32_t name) const { return estimates_[name] != Duration::zero(); }
   /// What an attempt took lately, over all names.
   Duration usual() const { return usual_; }
 

@@ -74,6 +74,7 @@ struct TaskRecord {
   Place place = Place::nowhere;
   std::uint32_t attempt = 0;
   std::uint32_t name = 0;  ///< Number of the task name at this worker.
+  TimePoint accepted_at{};
   std::optional<TimePoint> deadline;
   Duration expected{};  ///< While handed over: its expected time; zero: long or unknown.
   TimePoint handed_over{};
