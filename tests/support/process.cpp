@@ -108,7 +108,13 @@ Process::~Process() {
 }
 
 void Process::signal(int number) const {
-  if (!ended_) ::kill(pid_, number);
+  if (ended_) return;
+  ::kill(pid_, number);
+  if (number != SIGSTOP) return;
+  siginfo_t stopped{};
+  while (::waitid(P_PID, static_cast<id_t>(pid_), &stopped, WSTOPPED | WEXITED | WNOWAIT) < 0 &&
+         errno == EINTR) {
+  }
 }
 
 void Process::reap(bool kill_first) {

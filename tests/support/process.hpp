@@ -48,6 +48,7 @@ class Process {
   ~Process();
 
   pid_t pid() const { return pid_; }
+  /// SIGSTOP: returns when all of it stands still.
   void signal(int number) const;
   /// Reads until standard output (or error) contains `text`. False: it ended, or `budget` passed first.
   bool wait_for_out(std::string_view text, milliseconds budget = patience);
