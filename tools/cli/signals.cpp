@@ -37,8 +37,7 @@ void Signals::wake() const {
 }
 
 void Signals::wait(Duration budget) const {
-  const timespec time{.tv_sec = static_cast<time_t>(budget / 1s),
-                      .tv_nsec = static_cast<long>((budget % 1s).count())};
+  const timespec time = to_timespec(budget);
   std::array<pollfd, 2> watched{
       {{.fd = signal_fd_, .events = POLLIN, .revents = 0}, {.fd = wake_fd_, .events = POLLIN, .revents = 0}}};
   while (::ppoll(watched.data(), watched.size(), budget < Duration::zero() ? nullptr : &time, nullptr) < 0) {

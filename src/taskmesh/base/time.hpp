@@ -3,6 +3,9 @@
 // Nothing below io/ reads a clock; io/clock.hpp is the only place that does.
 #pragma once
 
+#include <time.h>
+
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -38,6 +41,12 @@ struct Now {
   TimePoint at{};
   WallTime wall{};
 };
+
+/// As ppoll() takes it; never negative.
+inline timespec to_timespec(Duration duration) {
+  const Duration left = std::max(duration, Duration::zero());
+  return {.tv_sec = static_cast<time_t>(left / 1s), .tv_nsec = static_cast<long>((left % 1s).count())};
+}
 
 /// RFC 3339 in UTC with milliseconds: "2026-11-21T20:39:00.123Z". Empty for "not yet".
 std::string to_rfc3339(WallTime time);
