@@ -1,0 +1,334 @@
+// Fields: how each kind of field lies in a record.  Spec: proto/01-frames.md section 4.
+//
+// Three visitors for a message's serialize(): Sizer measures, Putter stores without looking (Sizer has counted), Getter
+// reads and believes nothing. Only codec.cpp includes this.
+// Threads: none of its own, no state.  Errors: Getter throws ArchiveError for whatever a peer may send.
+#pragma once
+
+#include <array>
+#include <cstring>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "taskmesh/base/limits.hpp"
+#include "taskmesh/wire/archive.hpp"
+#include "taskmesh/wire/codec.hpp"
+
+namespace taskmesh::wire {
+
+using proto::Code;
+
+// ---- What a field looks like on the wire ----------------------------------------------------------------
+
+template <class T>
+concept Enum = std::is_enum_v<T>;
+
+/// Octets of a field whose size never changes; 0 for all others.
+template <class T>
+inline constexpr std::size_t fixed_bytes = 0;
+template <Number T>
+inline constexpr std::size_t fixed_bytes<T> = sizeof(T);
+template <Enum T>
+inline constexpr std::size_t fixed_bytes<T> = sizeof(T);
+template <class Tag>
+inline constexpr std::size_t fixed_bytes<Id<Tag>> = 16;
+template <>
+inline constexpr std::size_t fixed_bytes<WallTime> = 8;
+template <>
+inline constexpr std::size_t fixed_bytes<proto::Range> = 16;
+
+template <class T>
+concept Fixed = fixed_bytes<T>
+!= 0;
+
+/// The fewest octets of one element; all that is not fixed begins with a length.
+template <class T>
+inline constexpr std::size_t element_bytes = Fixed<T> ? fixed_bytes<T> : sizeof(std::uint32_t);
+
+template <class T>
+inline constexpr std::size_t elements_max = limits::elements_max;
+template <>
+inline constexpr std::size_t elements_max<proto::Member> = limits::members_in_welcome_max;
+template <>
+inline constexpr std::size_t elements_max<proto::Brief> = limits::members_in_digest_max;
+template <>
+inline constexpr std::size_t elements_max<proto::Introduction> = limits::members_in_welcome_max;
+template <>
+inline constexpr std::size_t elements_max<NodeId> = limits::members_in_welcome_max;
+template <>
+inline constexpr std::size_t elements_max<TaskId> = limits::query_ids_max;
+template <>
+inline constexpr std::size_t elements_max<Header> = limits::headers_max;
+template <>
+inline constexpr std::size_t elements_max<proto::TaskRow> = limits::list_rows_max;
+template <>
+inline constexpr std::size_t elements_max<proto::ListenerRow> = limits::list_rows_max;
+template <>
+inline constexpr std::size_t elements_max<proto::CallbackRow> = limits::list_rows_max;
+
+/// How many fields at the front are fixed, and their octets.
+template <class... Ts>
+constexpr std::pair<std::size_t, std::size_t> leading_fixed() {
+  std::pair<std::size_t, std::size_t> lead{0, 0};
+  bool open = true;
+  ((open = open && Fixed<Ts>, lead.first += open ? 1 : 0, lead.second += open ? fixed_bytes<Ts> : 0), ...);
+  return lead;
+}
+
+constexpr bool is_known(Priority value) { return value <= Priority::low; }
+constexpr bool is_known(TaskState value) { return value <= TaskState::unknown; }
+constexpr bool is_known(Codec value) { return value <= Codec::json; }
+constexpr bool is_known(CallbackState value) { return value <= CallbackState::undelivered; }
+constexpr bool is_known(ListenerState value) { return value <= ListenerState::broken; }
+constexpr bool is_known(EventStage value) { return value <= EventStage::dead; }
+constexpr bool is_known(proto::Role value) {
+  return value == proto::Role::worker || value == proto::Role::client;
+}
+constexpr bool is_known(proto::Standing value) {
+  return value >= proto::Standing::living && value <= proto::Standing::ended;
+}
+
+/// The one field of a message that may travel as a part of its own.
+template <class T>
+const Bytes* payload_of(const T& /*message*/) {
+  return nullptr;
+}
+inline const Bytes* payload_of(const proto::Submit& message) { return &message.args; }
+inline const Bytes* payload_of(const proto::Notify& message) { return &message.report.result; }
+inline const Bytes* payload_of(const proto::Status& message) { return &message.report.result; }
+
+/// serialize() names the fields for readers and writers alike, so it is not const; writers do not write.
+template <class T, class Archive>
+void each_field(const T& message, Archive& archive) {
+  const_cast<T&>(message).serialize(archive);
+}
+
+// ---- Writing: measure, reserve once, store --------------------------------------------------------------
+
+class Sizer {
+ public:
+  template <class... Ts>
+  void operator()(const Ts&... fields) {
+    total_ += (std::size_t{0} + ... + of(fields));
+  }
+  std::size_t total() const { return total_; }
+
+ private:
+  template <Fixed T>
+  static constexpr std::size_t of(const T& /*field*/) {
+    return fixed_bytes<T>;
+  }
+  static std::size_t of(const std::string& text) { return sizeof(std::uint32_t) + text.size(); }
+  static std::size_t of(const Bytes& bytes) { return sizeof(std::uint32_t) + bytes.size(); }
+  template <class T>
+  static std::size_t of(const std::vector<T>& elements) {
+    if constexpr (Fixed<T>) {
+      return sizeof(std::uint32_t) + elements.size() * fixed_bytes<T>;
+    } else {
+      std::size_t total = sizeof(std::uint32_t);
+      for (const T& element : elements) total += of(element);
+      return total;
+    }
+  }
+  template <class T>
+  static std::size_t of(const Boxed<T>& rare) {
+    return rare.has_value() ? of(*rare) : sizeof(std::uint32_t);
+  }
+  template <class T>
+  requires(!Fixed<T>) static std::size_t of(const T& nested) {
+    Sizer sizer;
+    each_field(nested, sizer);
+    return sizeof(std::uint32_t) + sizer.total();
+  }
+
+  std::size_t total_ = 0;
+};
+
+/// Stores without looking: Sizer has counted.
+class Putter {
+ public:
+  Putter(char* to, bool attached) : to_(to), attached_(attached) {}
+
+  template <class... Ts>
+  void operator()(const Ts&... fields) {
+    (put(fields), ...);
+  }
+  char* position() const { return to_; }
+
+ private:
+  template <Number T>
+  void put(T value) {
+    to_ = put_number(to_, value);
+  }
+  template <Enum T>
+  void put(T value) {
+    put(static_cast<std::underlying_type_t<T>>(value));
+  }
+  template <class Tag>
+  void put(const Id<Tag>& id) {
+    std::memcpy(to_, id.bytes.data(), id.bytes.size());
+    to_ += id.bytes.size();
+  }
+  void put(WallTime time) { put(time.unix_us); }
+  void put(const proto::Range& range) {
+    put(range.first);
+    put(range.last);
+  }
+  void put(std::string_view octets) {
+    put(static_cast<std::uint32_t>(octets.size()));
+    if (octets.empty()) return;
+    std::memcpy(to_, octets.data(), octets.size());
+    to_ += octets.size();
+  }
+  void put(const std::string& text) { put(std::string_view(text)); }
+  void put(const Bytes& bytes) {
+    if (!attached_) return put(bytes.view());
+    put(static_cast<std::uint32_t>(bytes.size()));
+  }
+  template <class T>
+  void put(const std::vector<T>& elements) {
+    put(static_cast<std::uint32_t>(elements.size()));
+    for (const T& element : elements) put(element);
+  }
+  /// Nothing there: a nested struct without fields, which reads as the default.
+  template <class T>
+  void put(const Boxed<T>& rare) {
+    if (rare.has_value()) return put(*rare);
+    put(std::uint32_t{0});
+  }
+  template <class T>
+  requires(!Fixed<T>) void put(const T& nested) {
+    Putter inner(to_ + sizeof(std::uint32_t), attached_);
+    each_field(nested, inner);
+    const auto bytes = static_cast<std::uint32_t>(inner.position() - to_) - sizeof(std::uint32_t);
+    put(static_cast<std::uint32_t>(bytes));
+    to_ = inner.position();
+  }
+
+  char* to_;
+  bool attached_;
+};
+
+// ---- Reading --------------------------------------------------------------------------------------------
+
+class Getter {
+ public:
+  Getter(std::string_view octets, const RecordView& record, bool& payload_seen)
+      : in_(octets), record_(record), payload_seen_(payload_seen) {}
+
+  template <class... Ts>
+  void operator()(Ts&... fields) {
+    constexpr auto lead = leading_fixed<Ts...>();
+    const auto all = std::index_sequence_for<Ts...>{};
+    if (in_.remaining() >= lead.second) [[likely]] {  // NOLINT(bugprone-branch-clone): differs by lead
+      get_all<lead.first>(all, fields...);            // One comparison for the whole fixed front.
+    } else {
+      get_all<0>(all, fields...);
+    }
+  }
+
+ private:
+  template <std::size_t unchecked, std::size_t... I, class... Ts>
+  void get_all(std::index_sequence<I...> /*positions*/, Ts&... fields) {
+    (get_one<(I < unchecked)>(fields), ...);
+  }
+  /// A field that is not there at all keeps its default: its writer is older than it.
+  template <bool unchecked, class T>
+  void get_one(T& field) {
+    if constexpr (unchecked) {
+      get_fixed(field, in_.take_unchecked(fixed_bytes<T>).data());
+    } else {
+      if (in_.remaining() != 0) get(field);
+    }
+  }
+
+  template <Number T>
+  static void get_fixed(T& value, const char* from) {
+    value = get_number<T>(from);
+  }
+  template <Enum T>
+  static void get_fixed(T& value, const char* from) {
+    value = static_cast<T>(get_number<std::underlying_type_t<T>>(from));
+    if (!is_known(value)) [[unlikely]]
+      refuse_value();
+  }
+  template <class Tag>
+  static void get_fixed(Id<Tag>& id, const char* from) {
+    std::memcpy(id.bytes.data(), from, id.bytes.size());
+  }
+  static void get_fixed(WallTime& time, const char* from) { time.unix_us = get_number<std::int64_t>(from); }
+  static void get_fixed(proto::Range& range, const char* from) {
+    range.first = get_number<std::uint64_t>(from);
+    range.last = get_number<std::uint64_t>(from + sizeof range.first);
+    if (range.first > range.last) [[unlikely]]
+      refuse_value();
+  }
+
+  template <Fixed T>
+  void get(T& value) {
+    get_fixed(value, in_.take(fixed_bytes<T>).data());
+  }
+  void get(std::string& text) {
+    const std::string_view octets = in_.take(in_.length());
+    if (octets.empty()) {  // Most texts are, and assigning nothing costs as much as assigning something.
+      text.clear();
+    } else {
+      text = octets;
+    }
+  }
+  void get(Bytes& bytes);
+  template <class T>
+  void get(std::vector<T>& elements) {
+    const std::size_t count = in_.count(element_bytes<T>);
+    if (count > elements_max<T>) refuse_elements(count, elements_max<T>);
+    elements.resize(count);
+    for (T& element : elements) get(element);
+  }
+  template <class T>
+  void get(Boxed<T>& rare) {
+    const std::string_view octets = in_.take(in_.length());
+    if (octets.empty()) return rare.reset();
+    Getter inner(octets, record_, payload_seen_);
+    rare.edit().serialize(inner);
+  }
+  template <class T>
+  requires(!Fixed<T>) void get(T& nested) {
+    Getter inner(in_.take(in_.length()), record_, payload_seen_);
+    nested.serialize(inner);
+  }
+
+  [[noreturn]] static void refuse_value() {
+    throw ArchiveError(Code::malformed, "a field has a value that does not exist");
+  }
+  [[noreturn]] static void refuse_elements(std::size_t count, std::size_t limit) {
+    throw ArchiveError(Code::too_large,
+                       std::to_string(count) + " elements; the limit is " + std::to_string(limit));
+  }
+
+  Cursor in_;
+  const RecordView& record_;
+  bool& payload_seen_;
+};
+
+inline void Getter::get(Bytes& bytes) {
+  payload_seen_ = true;
+  if (record_.attached) {
+    const std::size_t size = in_.number<std::uint32_t>();
+    if (record_.part == nullptr) throw ArchiveError(Code::malformed, "its payload part is missing");
+    if (record_.part->size() != size) {
+      throw ArchiveError(Code::malformed, "its payload part has " + std::to_string(record_.part->size()) +
+                                              " octets, it names " + std::to_string(size));
+    }
+    bytes = *record_.part;
+  } else {
+    bytes = slice_or_copy(record_.frame->owner(), record_.frame->size(), in_.take(in_.length()));
+  }
+  if (bytes.size() > limits::payload_bytes) {
+    throw ArchiveError(Code::too_large, "a payload of " + std::to_string(bytes.size()) +
+                                            " octets; the limit is " + std::to_string(limits::payload_bytes));
+  }
+}
+}  // namespace taskmesh::wire

@@ -1,0 +1,60 @@
+#include "taskmesh/wire/codec.hpp"
+
+namespace taskmesh::wire {
+
+std::string type_name(std::uint16_t type) {
+  switch (static_cast<proto::Type>(type)) {
+    case proto::Type::hello:
+      return "HELLO";
+    case proto::Type::welcome:
+      return "WELCOME";
+    case proto::Type::heartbeat:
+      return "HEARTBEAT";
+    case proto::Type::bye:
+      return "BYE";
+    case proto::Type::digest:
+      return "DIGEST";
+    case proto::Type::members:
+      return "MEMBERS";
+    case proto::Type::submit:
+      return "SUBMIT";
+    case proto::Type::accepted:
+      return "ACCEPTED";
+    case proto::Type::busy:
+      return "BUSY";
+    case proto::Type::reject:
+      return "REJECT";
+    case proto::Type::cancel:
+      return "CANCEL";
+    case proto::Type::query:
+      return "QUERY";
+    case proto::Type::status:
+      return "STATUS";
+    case proto::Type::list_tasks:
+      return "LIST_TASKS";
+    case proto::Type::task_list:
+      return "TASK_LIST";
+    case proto::Type::cb_hello:
+      return "CB_HELLO";
+    case proto::Type::cb_welcome:
+      return "CB_WELCOME";
+    case proto::Type::notify:
+      return "NOTIFY";
+    case proto::Type::notify_ack:
+      return "NOTIFY_ACK";
+    case proto::Type::notify_nack:
+      return "NOTIFY_NACK";
+    case proto::Type::list_callbacks:
+      return "LIST_CALLBACKS";
+    case proto::Type::callback_list:
+      return "CALLBACK_LIST";
+    case proto::Type::retry_callbacks:
+      return "RETRY_CALLBACKS";
+    case proto::Type::callbacks_retried:
+      return "CALLBACKS_RETRIED";
+    case proto::Type::error:
+      return "ERROR";
+  }
+  return "record " + std::to_string(type);
+}
+}  // namespace taskmesh::wire
