@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "taskmesh/end_watch.hpp"
+#include "taskmesh/io/address.hpp"
 #include "taskmesh/io/clock.hpp"
 #include "taskmesh/io/random_seed.hpp"
 #include "taskmesh/lister.hpp"
@@ -49,6 +50,11 @@ Error in_flight_error(std::size_t limit) {
 Error nil_id() {
   return {
       .kind = ErrorKind::invalid, .what = "a nil id names no task", .fix = "use the id that delay returned"};
+}
+
+/// As workers know it: they get numbers only.
+Result<std::string> numeric_address(const std::string& address) {
+  return address.empty() ? Result<std::string>{} : io::callback_address(address, false);
 }
 
 }  // namespace
@@ -471,17 +477,21 @@ Result<TaskListing> Client::try_tasks(const TaskFilter& filter, Duration wait) {
 }
 
 Result<CallbackListing> Client::try_callbacks(const CallbackFilter& filter, Duration wait) {
+  auto address = numeric_address(filter.address);
+  if (!address) return fail(std::move(address.error()));
   auto lister = impl_->lister(wait);
   if (!lister) return fail(std::move(lister.error()));
-  return lister->callbacks(filter);
+  return lister->callbacks({.task_id = filter.task_id, .address = *address, .limit = filter.limit});
 }
 
 Result<RetryAnswer> Client::try_retry_callbacks(const CallbackChoice& which, Duration wait) {
+  auto address = numeric_address(which.address);
+  if (!address) return fail(std::move(address.error()));
   auto lister = impl_->lister(wait);
   if (!lister) return fail(std::move(lister.error()));
   const std::string what = "no callback was tried again";
   if (!lister->has_workers()) return fail(impl_->out_of_time(what, wait));
-  auto answer = lister->retry(which);
+  auto answer = lister->retry({.task_id = which.task_id, .address = *address});
   if (answer) return answer;
   return fail(answer.error().kind == ErrorKind::timed_out ? impl_->out_of_time(what, wait) : answer.error());
 }

@@ -119,7 +119,9 @@ Result<std::unique_ptr<NodeHost>> NodeHost::start(HostOptions options, HostHooks
   if (!joined) return fail(std::move(joined.error()));
   if (parts.config.memory_max != 0) {
     parts.discovery.push_back(
-        std::make_unique<io::MemoryWatch>(parts.config.memory_low(), parts.config.memory_high()));
+        std::make_unique<io::MemoryWatch>(io::MemoryWatch::Marks{.low = parts.config.memory_low(),
+                                                                 .high = parts.config.memory_high(),
+                                                                 .step = parts.config.memory_step()}));
   }
   impl->node = parts.config.self.node;
   impl->endpoint = parts.transport->bound();

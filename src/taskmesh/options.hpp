@@ -45,6 +45,11 @@ struct SubmitOptions {
   std::string key{};
   /// How long the worker keeps the result; unset: the worker's own result_ttl.
   std::optional<Duration> result_ttl{};
+  /// How long, from the task's end on, whoever holds its callback waits for a listener that does not acknowledge;
+  /// unset: the worker's own callback_ttl. Nothing without a callback.
+  std::optional<Duration> callback_ttl{};
+  /// Deliveries before the event is given up; unset: the worker's own callback_attempts.
+  std::optional<std::uint32_t> callback_attempts{};
   /// For the task's own code (TaskContext::headers): trace ids, tenants. At most limits::headers_max.
   std::vector<Header> headers{};
   /// How long the call itself may block: submit_task for the end, the others for room at the in-flight limit.

@@ -73,6 +73,8 @@ Result<void> check_times(const SubmitOptions& options) {
   if (!limit) return limit;
   auto ttl = check_above_zero(options.result_ttl, "result_ttl");
   if (!ttl) return ttl;
+  auto callback_ttl = check_above_zero(options.callback_ttl, "callback_ttl");
+  if (!callback_ttl) return callback_ttl;
   if (options.countdown && options.eta) {
     return fail(not_submitted("countdown and eta are both given", "say when it may start in one way"));
   }
@@ -120,11 +122,20 @@ Result<void> check_marks(const SubmitOptions& options) {
                             "pass large values as arguments"));
 }
 
+Result<void> check_callback_attempts(const std::optional<std::uint32_t>& attempts) {
+  if (!attempts || (*attempts >= 1 && *attempts <= limits::callback_attempts_max)) return {};
+  return fail(not_submitted(
+      "its callback_attempts are not between 1 and " + std::to_string(limits::callback_attempts_max),
+      "give a number of deliveries, or leave it out for as many as the worker makes"));
+}
+
 Result<void> check_options(const SubmitOptions& options) {
   auto times = check_times(options);
   if (!times) return times;
   auto retries = check_retries(options.retries);
   if (!retries) return retries;
+  auto attempts = check_callback_attempts(options.callback_attempts);
+  if (!attempts) return attempts;
   return check_marks(options);
 }
 
@@ -150,6 +161,13 @@ void fill_terms(Boxed<proto::Terms>& terms, const SubmitOptions& options) {
   }
   if (!options.key.empty()) terms.edit().key = options.key;
   if (!options.headers.empty()) terms.edit().headers = options.headers;
+}
+
+void fill_callback_terms(Boxed<proto::Terms>& terms, const SubmitOptions& options) {
+  if (options.callback_ttl) {
+    terms.edit().callback_ttl_ms = whole_ms(std::min(*options.callback_ttl, longest));
+  }
+  if (options.callback_attempts) terms.edit().callback_attempts = *options.callback_attempts;
 }
 
 std::optional<Duration> bounded(const std::optional<Duration>& duration) {
@@ -181,6 +199,7 @@ Result<SubmitPlan> plan_submit(CallParts call, const Callback& callback, const S
                            .result_ttl = bounded(options.result_ttl)},
                   .not_before = not_before};
   fill_terms(plan.task.terms, options);
+  if (!plan.task.callback_address.empty()) fill_callback_terms(plan.task.terms, options);
   return plan;
 }
 

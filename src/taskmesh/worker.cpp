@@ -7,6 +7,7 @@
 #include <charconv>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -43,6 +44,41 @@ Error serve_error(std::string_view name, std::string why, std::string fix) {
           .what = "task '" + std::string(name.substr(0, 64)) + "' cannot be served",
           .why = std::move(why),
           .fix = std::move(fix)};
+}
+
+Error option_error(std::string_view option, std::string why, std::string fix) {
+  return {.kind = ErrorKind::invalid,
+          .what = "the worker's option " + std::string(option) + " cannot be used",
+          .why = std::move(why),
+          .fix = std::move(fix)};
+}
+
+void check_options(const WorkerOptions& options) {
+  if (options.slots > limits::slots_max) {
+    throw Failure(option_error(
+        "slots",
+        "it is " + std::to_string(options.slots) + ", the most is " + std::to_string(limits::slots_max),
+        "give it about as many as there are cores, and start more workers"));
+  }
+  if (options.name.size() > limits::name_bytes) {
+    throw Failure(option_error("name", "it is longer than " + std::to_string(limits::name_bytes) + " bytes",
+                               "give it a shorter one"));
+  }
+  if (options.callback_attempts > limits::callback_attempts_max) {
+    throw Failure(option_error("callback_attempts",
+                               "it is above " + std::to_string(limits::callback_attempts_max),
+                               "use 0 for as many as it takes"));
+  }
+  const auto check = [](std::string_view option, Duration value, Duration least) {
+    constexpr Duration most = 24h * 36'500;  // What is added to a point in time must not overflow.
+    if (value >= least && value <= most) return;
+    throw Failure(option_error(option,
+                               value < least ? "it is too short" : "it is longer than a hundred years",
+                               "give it a duration such as 1h"));
+  };
+  check("result_ttl", options.result_ttl, Duration{1});
+  check("callback_ttl", options.callback_ttl, Duration{1});
+  check("drain_timeout", options.drain_timeout, Duration::zero());
 }
 
 /// One attempt: the user's function between decoding and encoding. Exceptions that are not ours pass through:
@@ -95,6 +131,7 @@ class Worker::Impl {
 };
 
 Worker::Impl::Impl(WorkerOptions options) : options_(std::move(options)) {
+  check_options(options_);
   options_.slots = slots_or_env(options_.slots);
   mesh_ = detail::option_or_env(options_.mesh, "TASKMESH_MESH", "default");
   name_ = detail::option_or_env(options_.name, "TASKMESH_NAME",
@@ -154,7 +191,15 @@ detail::HostOptions Worker::Impl::host_options() {
   host.insecure = options_.insecure;
   host.log = options_.log;
   host.make_executor = [this](io::Mailbox& mailbox) {
-    return std::make_unique<io::ThreadExecutor>(options_.slots, functions_, mailbox);
+    try {
+      return std::make_unique<io::ThreadExecutor>(options_.slots, functions_, mailbox);
+    } catch (const std::system_error& error) {
+      throw Failure({.kind = ErrorKind::unavailable,
+                     .what = "the worker cannot start",
+                     .why = "there are no threads for its " + std::to_string(options_.slots) +
+                            " slots: " + error.what(),
+                     .fix = "give it fewer slots, or raise the limits of processes and memory (ulimit -u)"});
+    }
   };
   return host;
 }

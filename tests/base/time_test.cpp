@@ -27,6 +27,15 @@ SCENARIO("what is not a duration is refused", "[base][time]") {
   }
 }
 
+SCENARIO("a duration that is too long is told so", "[base][time]") {
+  for (const char* text : {"99999999999999999999h", "1e300ns", "1e999s", "infm"}) {
+    INFO(text);
+    const auto read = parse_duration(text);
+    REQUIRE_FALSE(read);
+    CHECK(read.error().why == "the longest is 285 years");
+  }
+}
+
 SCENARIO("wall time is told as RFC 3339 in UTC", "[base][time]") {
   CHECK(to_rfc3339(WallTime{1'763'757'540'123'456}) == "2025-11-21T20:39:00.123Z");
   CHECK(to_rfc3339(WallTime{}).empty());

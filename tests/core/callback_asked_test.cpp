@@ -111,6 +111,44 @@ SCENARIO("a page of callbacks is bounded in size and in work, whatever is asked"
   }
 }
 
+SCENARIO("a submit may say how long and how often its event is tried", "[core][callbacks][listing]") {
+  Desk desk{config_with(4, 1h)};
+  desk.tell(1, here);
+  const LinkId link = desk.dialled();
+  desk.tell(2, here, {.callback_ttl_ms = 60'000});
+  desk.tell(3, here, {.callback_ttl_ms = 7'200'000, .callback_attempts = 1});
+  WHEN("nobody is there") {
+    desk.pass(1min);
+    THEN("the one with little time ends first, and each says its own time") {
+      CHECK(numbers(listed(desk)) == Numbers{1, 3, 2});
+      CHECK_THAT(listed(desk)[1].trouble, Catch::Matchers::StartsWith("callback_ttl (1m) has passed"));
+      desk.pass(59min);
+      CHECK(numbers(listed(desk)) == Numbers{3, 2, 1});
+      desk.pass(1h);
+      CHECK(desk.outbox.parked() == 0);
+    }
+  }
+  WHEN("the listener acknowledges nothing") {
+    desk.link_up(link);
+    desk.welcome(link);
+    desk.pass(limits::event_ack_timeout);
+    THEN("the one with a single attempt is given up, the others are said again") {
+      const Listeners rows = listed(desk);
+      CHECK(numbers(rows) == Numbers{1, 2, 3});
+      CHECK(rows.back().events.back().stage == EventStage::dead);
+      CHECK_THAT(rows.back().trouble, Catch::Matchers::StartsWith("1 attempt"));
+    }
+  }
+  WHEN("one that was given up is tried again") {
+    desk.pass(1min);
+    REQUIRE(retry(desk, {.id = task_id(2)}).revived == 1);
+    THEN("it has its own time again") {
+      desk.pass(1min);
+      CHECK(numbers(listed(desk)) == Numbers{1, 3, 2});
+    }
+  }
+}
+
 SCENARIO("an event that was given up can be seen and tried again", "[core][callbacks][listing]") {
   Desk desk{config_with(0, 1h)};
   desk.tell(1, 2, here);

@@ -143,6 +143,15 @@ class Desk {
       for (std::uint32_t number = from; number <= to; ++number) outbox.to_link(link, make_end(number), now());
     });
   }
+  /// The same, for a task with terms of its own.
+  const Effects& tell(std::uint32_t number, const std::string& address, const proto::Terms& terms) {
+    return turn([&] {
+      const auto ended = make_end(number, address);
+      set_callback_terms(*ended, terms);
+      outbox.reserve(address);
+      outbox.to_address(ended, now());
+    });
+  }
   /// The link that the last turn dialled.
   LinkId dialled() const {
     REQUIRE(out.dial.size() == 1);

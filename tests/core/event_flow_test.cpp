@@ -93,6 +93,54 @@ SCENARIO("a flow repeats what is not acknowledged, and only that", "[core][callb
   }
 }
 
+SCENARIO("each event has its own time to live, whatever waits before it", "[core][callbacks]") {
+  EventFlow flow;
+  flow.set_window(1, 1'000);
+  const auto expire = [&](TimePoint now) {
+    std::vector<std::uint32_t> numbers;
+    flow.expire(now,
+                [&](const EndedPtr& one, std::uint32_t) { numbers.push_back(counter_of(one->report.id)); });
+    return numbers;
+  };
+  GIVEN("four events of which the first lives longest, one of them sent") {
+    flow.push(make_end(1), 1, at(10s));
+    flow.push(make_end(2), 1, at(3s));
+    flow.push(make_end(3), 1, at(2s));
+    flow.push(make_end(4), 1, at(3s));
+    CHECK(send(flow, at(0s)) == std::vector<Sent>{{1, 1, 1}});
+    CHECK(flow.next_expiry() == at(2s));
+    CHECK(expire(at(1s)).empty());
+    THEN("they end when it is their time, the older one first, and the rest goes on") {
+      CHECK(expire(at(2s)) == std::vector<std::uint32_t>{3});
+      acknowledge(flow, {{1, 1}});
+      CHECK(flow.next_expiry() == at(3s));
+      CHECK(send(flow, at(2s)) == std::vector<Sent>{{2, 1, 2}});
+      CHECK(expire(at(3s)) == std::vector<std::uint32_t>{2, 4});
+      CHECK(flow.empty());
+      CHECK(flow.next_expiry() == EventFlow::never);
+    }
+    THEN("one that ended where it waited leaves a number unsaid, and a rewind forgets it") {
+      CHECK(expire(at(2s)) == std::vector<std::uint32_t>{3});
+      flow.set_window(9, 1'000);
+      CHECK(send(flow, at(2s)) == std::vector<Sent>{{2, 1, 2}, {4, 1, 4}});
+      CHECK(acknowledge(flow, {{1, 9}}) == std::vector<std::uint32_t>{1, 2, 4});
+      flow.rewind();
+      CHECK(flow.next_expiry() == EventFlow::never);
+      CHECK(flow.entries() == 0);
+    }
+  }
+  GIVEN("one that nobody takes, and a hundred thousand of short life behind it") {
+    flow.push(make_end(1), 1, at(24h));
+    for (std::uint32_t number = 2; number <= 100'000; ++number) {
+      const TimePoint now = at(number * 1ms);
+      flow.push(make_end(number), 1, now + 5ms);
+      expire(now);
+      REQUIRE(flow.size() <= 7);
+      REQUIRE(flow.entries() <= 300);
+    }
+  }
+}
+
 TEST_CASE("whatever is said, a flow tells each event until it is acknowledged, and ends it once",
           "[core][callbacks]") {
   const auto seed = GENERATE(range<std::uint64_t>(1, 51));
@@ -103,6 +151,7 @@ TEST_CASE("whatever is said, a flow tells each event until it is acknowledged, a
   std::map<std::uint32_t, std::uint32_t> deliveries;  // Open events, and how often each was sent.
   std::map<std::uint64_t, std::uint32_t> on_link;     // Number -> event, on this connection.
   std::set<std::uint32_t> ended;
+  std::map<std::uint32_t, TimePoint> expires;
   std::uint32_t pushed = 0;
   TimePoint now{};
   const auto done = [&](const Ended& event) {
@@ -123,7 +172,9 @@ TEST_CASE("whatever is said, a flow tells each event until it is acknowledged, a
       case 1:
       case 2:
         deliveries[++pushed] = 0;
-        return flow.push(make_end(pushed), random.below(60), now + 30s);
+        // One with a long time to live holds no shorter one back.
+        expires[pushed] = now + (random.below(2) == 0 ? 30s : std::chrono::seconds(random.below(90)));
+        return flow.push(make_end(pushed), random.below(60), expires[pushed]);
       case 3:
         return flow.acknowledge({{seq, seq + random.below(3)}}, done);
       case 4:
@@ -144,6 +195,9 @@ TEST_CASE("whatever is said, a flow tells each event until it is acknowledged, a
     CHECK(flow.size() == deliveries.size());
     CHECK(flow.in_flight() <= 10);
     CHECK((flow.next_repeat() > now || flow.next_expiry() <= now));
+    CHECK(std::all_of(expires.begin(), expires.end(), [&](const auto& each) {
+      return !deliveries.contains(each.first) || each.second >= flow.next_expiry();
+    }));
   }
   flow.set_window(100'000, 1ULL << 40);
   for (int i = 0; i < 3; ++i) flow.send(now += 10s, emit);

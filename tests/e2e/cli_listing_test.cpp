@@ -107,13 +107,37 @@ SCENARIO("S38 callbacks that nobody takes are seen and tried again", "[e2e][cli]
   }
 }
 
+SCENARIO("S38 a submit says itself how long its callback is tried", "[e2e][cli]") {
+  const Host host = make_host();
+  const Process worker = host.worker();
+  const std::string address = nowhere();
+  const auto submit = [&](const support::Words& more) {
+    support::Words words{"submit", "add", "1", "2", "--callback", address, "--no-wait"};
+    words.insert(words.end(), more.begin(), more.end());
+    return line(host.run(words));
+  };
+  submit({});  // Waits for a day, and before the other one.
+  const std::string id = submit({"--callback-ttl", "300ms", "--callback-attempts", "3"});
+  json all;
+  for (int i = 0; i < 100 && (all.size() != 2 || all[1]["stage"] != "dead"); ++i) {
+    all = document(
+        host.run({"callbacks", "list", "--address", "tcp://localhost" + address.substr(15), "--json"}));
+  }
+  REQUIRE(all.size() == 2);
+  CHECK(all[0]["stage"] == "waiting");
+  CHECK(all[1]["task_id"] == id);
+  CHECK(all[1]["trouble"] == "callback_ttl (300ms) has passed");
+}
+
 SCENARIO("S38 wrong usage of callbacks, and nobody to ask", "[e2e][cli]") {
   const Host host = make_host();
   for (const support::Words& words :
        {support::Words{"callbacks"}, support::Words{"callbacks", "remove"},
         support::Words{"callbacks", "retry"}, support::Words{"callbacks", "list", "--all"},
         support::Words{"callbacks", "retry", "--all", "--address", "tcp://127.0.0.1:1"},
-        support::Words{"callbacks", "retry", "no-id"}}) {
+        support::Words{"callbacks", "retry", "no-id"},
+        support::Words{"callbacks", "retry", "--address", "nowhere"},
+        support::Words{"callbacks", "list", "--address", "127.0.0.1:6000"}}) {
     const Outcome wrong = host.run(words);
     check(wrong, 2, "");
     CHECK_THAT(wrong.err, StartsWith("error: "));

@@ -37,6 +37,29 @@ SCENARIO("a worker near its memory limit lets go of results, says so, and goes o
   CHECK(client.submit_task(add(2, 3)).value() == 5);
 }
 
+SCENARIO("a flood of large tasks goes above a worker's memory limit by no more than is on the way to it",
+         "[e2e]") {
+  constexpr long clients = 3;
+  constexpr long window_mib = taskmesh::limits::window_bytes >> 20;
+  Mesh mesh(0);
+  Process worker = mesh.host().worker({"--builtin", "--memory-max", "128MiB", "--results-bytes-max", "4GiB"});
+  const auto call = taskmesh::call_json("echo", "[\"" + std::string(1 << 20, 'x') + "\"]");  // Shared by all.
+  std::vector<std::unique_ptr<Client>> flood;
+  for (long i = 0; i < clients; ++i) {
+    flood.push_back(std::make_unique<Client>(taskmesh::ClientOptions{.flush_timeout = 0s}));
+  }
+  std::vector<TaskId> ids;
+  for (int i = 0; i < 100; ++i) {
+    for (const auto& client : flood) ids.push_back(client->delay(call));
+  }
+  REQUIRE(worker.wait_for_err("kept results go", 30s));
+  // All go through in the end: BUSY is a pause.
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    REQUIRE(flood[i % clients]->wait_for<Json>(ids[i], 60s).state == TaskState::success);
+  }
+  CHECK(most_resident_mib(worker.pid()) < 128 + clients * window_mib);
+}
+
 #endif
 
 SCENARIO("a worker whose limit is below what it needs says busy, and nothing worse", "[e2e]") {

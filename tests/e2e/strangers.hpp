@@ -35,14 +35,17 @@ inline constexpr long memory_factor = 10;
 inline constexpr long memory_factor = 1;
 #endif
 
-/// Resident memory of a process, in MiB.
-inline long resident_mib(pid_t process) {
+/// A line of /proc/PID/status that is in kB, in MiB.
+inline long status_mib(pid_t process, std::string_view name) {
   std::ifstream status("/proc/" + std::to_string(process) + "/status");
   for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmRSS:")) return std::stol(line.substr(6)) / 1024;
+    if (line.starts_with(name)) return std::stol(line.substr(name.size())) / 1024;
   }
   return -1;
 }
+/// Resident memory of a process, and the most that it ever was.
+inline long resident_mib(pid_t process) { return status_mib(process, "VmRSS:"); }
+inline long most_resident_mib(pid_t process) { return status_mib(process, "VmHWM:"); }
 
 inline std::size_t open_files(pid_t process) {
   const std::filesystem::directory_iterator files("/proc/" + std::to_string(process) + "/fd");

@@ -36,6 +36,10 @@ SCENARIO("options that make no sense are refused with the reason, before anythin
   CHECK(refusal({.countdown = 5s, .deadline = 4s}) == "it may not start before its deadline has passed");
   CHECK(refusal({.time_limit = 0s}) == "its time_limit is not above zero");
   CHECK(refusal({.result_ttl = -1s}) == "its result_ttl is not above zero");
+  CHECK(refusal({.callback_ttl = 0s}) == "its callback_ttl is not above zero");
+  for (const std::uint32_t attempts : {0U, limits::callback_attempts_max + 1}) {
+    CHECK(refusal({.callback_attempts = attempts}) == "its callback_attempts are not between 1 and 1000000");
+  }
   CHECK(refusal({.retries = {.count = 1, .delay = -1s}}) == "a pause of its retries is below zero");
   CHECK(refusal({.retries = {.count = 1, .max_delay = -1s}}) == "a pause of its retries is below zero");
   for (const double backoff : {0.5, 101.0, -1.0, nan}) {
@@ -83,6 +87,8 @@ SCENARIO("what is asked for reaches the core, and what is not takes no room", "[
         .retries = {.count = 4, .delay = 250ms, .backoff = 1.5, .max_delay = 9s, .jitter = 0.25},
         .key = "order-7",
         .result_ttl = 5min,
+        .callback_ttl = 90min,
+        .callback_attempts = 7,
         .headers = {{"trace", "a1"}, {"tenant", "x"}}};
     auto plan = plan_submit(parts(), {"tcp://127.0.0.1:6000", "1"}, options, false);
     REQUIRE(plan);
@@ -99,8 +105,15 @@ SCENARIO("what is asked for reaches the core, and what is not takes no room", "[
     CHECK(task.terms->jitter_percent == 25);
     CHECK(task.terms->key == "order-7");
     CHECK(task.terms->headers == options.headers);
+    CHECK(task.terms->callback_ttl_ms == 5'400'000);
+    CHECK(task.terms->callback_attempts == 7);
     CHECK(task.terms->delay_ms > 80'000);
     CHECK(task.terms->delay_ms <= 90'000);
+  }
+  GIVEN("terms of a callback, and none") {
+    const auto plan = plan_submit(parts(), {}, {.callback_ttl = 5s, .callback_attempts = 2}, false);
+    REQUIRE(plan);
+    CHECK_FALSE(plan->task.terms.has_value());
   }
   GIVEN("points in time") {
     using Clock = std::chrono::system_clock;

@@ -92,7 +92,7 @@ TEST_CASE("the limit of a control group is the least on the way to the root", "[
 
 TEST_CASE("a watch looks once a second, and tells nothing where nothing can be known", "[io][memory]") {
   std::optional<std::uint64_t> used = 5;
-  io::MemoryWatch watch(80, 90, [&] { return used; });
+  io::MemoryWatch watch({.low = 80, .high = 90, .step = 1}, [&] { return used; });
   CHECK_FALSE(watch.wake_at());
   Looks looks(watch);
   CHECK(looks.next() == 5U);
@@ -104,13 +104,54 @@ TEST_CASE("a watch looks once a second, and tells nothing where nothing can be k
   CHECK_FALSE(watch.wake_at());
 }
 
+TEST_CASE("a watch looks before what came in is taken, whenever that is much", "[io][memory]") {
+  std::uint64_t used = 10;
+  io::MemoryWatch watch({.low = 80, .high = 90, .step = 3 * mebibyte}, [&] { return used; });
+  io::Poller poller;
+  io::Mailbox mailbox;
+  watch.start(poller, mailbox);
+  TimePoint now = TimePoint{} + 1h;
+  /// One turn in which a payload of so many octets comes in; what is told before it.
+  const auto come_in = [&](std::size_t bytes, bool as_result) -> std::optional<std::uint64_t> {
+    std::vector<core::Event> events;
+    if (as_result) {
+      core::Finished finished;
+      finished.result.bytes = Bytes(std::string(bytes, 'x'));
+      events.emplace_back(std::move(finished));
+    } else {
+      proto::Submit submit;
+      submit.args = Bytes(std::string(bytes, 'x'));
+      events.emplace_back(core::Received{core::LinkId{1}, std::move(submit)});
+    }
+    watch.collect(now += 1ms, events);
+    const auto* told = std::get_if<core::MemoryUsed>(&events.front());
+    CHECK(events.size() == (told == nullptr ? 1 : 2));
+    return told == nullptr ? std::nullopt : std::optional(told->bytes);
+  };
+  CHECK(come_in(0, false) == 10U);  // The first look of all.
+  for (const bool as_result : {false, true}) {
+    CHECK_FALSE(come_in(mebibyte, as_result));
+    CHECK_FALSE(come_in(mebibyte, as_result));
+    CHECK(come_in(mebibyte, as_result) == 10U);
+  }
+  WHEN("it is full") {
+    used = 95;
+    CHECK(come_in(3 * mebibyte, false) == 95U);
+    THEN("it looks less often, since giving memory back takes time") {
+      CHECK_FALSE(come_in(9 * mebibyte, false));
+      now += 100ms;
+      CHECK(come_in(0, false) == 95U);
+    }
+  }
+}
+
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // These have allocators of their own.
 TEST_CASE("what was freed is given back to the system before it is measured again", "[io][memory]") {
   std::vector<std::string> blocks;
   for (int i = 0; i < 64 * 1024; ++i) blocks.emplace_back(1024, 'x');
   const auto full = io::resident_bytes();
   REQUIRE(full);
-  io::MemoryWatch watch(*full - 20 * mebibyte, *full - 10 * mebibyte);
+  io::MemoryWatch watch({.low = *full - 20 * mebibyte, .high = *full - 10 * mebibyte, .step = mebibyte});
   Looks looks(watch);
   REQUIRE(looks.next() >= *full - 10 * mebibyte);
   const std::string last = std::move(blocks.back());  // Keeps the allocator from giving all back by itself.

@@ -82,7 +82,9 @@ proto::Submit submit() {
                                 .retry_delay_max_ms = 60'000,
                                 .jitter_percent = 10,
                                 .key = "invoice-42",
-                                .headers = {{"trace", "00-4bf9"}, {"tenant", ""}}}};
+                                .headers = {{"trace", "00-4bf9"}, {"tenant", ""}},
+                                .callback_ttl_ms = 90'000,
+                                .callback_attempts = 9}};
 }
 
 proto::TaskRow task_row() {

@@ -128,33 +128,31 @@ Exit run_callbacks(const Arguments& arguments) {
 }  // namespace
 
 Verb callbacks_verb() {
-  return {.name = "callbacks",
-          .summary = "list callbacks that nobody has acknowledged, or have them tried again",
-          .examples = {"taskmesh callbacks list", "taskmesh callbacks retry --address tcp://127.0.0.1:6000",
-                       "taskmesh callbacks retry --all"},
-          .positionals = {{.name = "ACTION",
-                           .help = "list, or retry: send them now, also those that were given up",
-                           .choices = {"list", "retry"}},
-                          {.name = "ID", .help = "the callback of this task alone", .required = false}},
-          .flags = joined(
-              joined({{.name = "--address",
-                       .value = "ADDRESS",
-                       .help = "those for this address, as list shows it",
-                       .unset = "any"},
-                      {.name = "--all", .value = {}, .help = "retry: all of them", .kind = Kind::toggle},
-                      {.name = "--limit",
-                       .value = "N",
-                       .help = "list: at most so many",
-                       .kind = Kind::count,
-                       .fallback = std::to_string(limit_default),
-                       .most = limit_most},
-                      question_flag()},
-                     mesh_flags()),
-              {json_flag()}),
-          .exits =
-              "0 done, 1 nothing of that task or address is undelivered, 2 usage, 3 mesh unreachable, 4 "
-              "deadline passed",
-          .run = run_callbacks};
+  return {
+      .name = "callbacks",
+      .summary = "list callbacks that nobody has acknowledged, or have them tried again",
+      .examples = {"taskmesh callbacks list", "taskmesh callbacks retry --address tcp://127.0.0.1:6000",
+                   "taskmesh callbacks retry --all"},
+      .positionals = {{.name = "ACTION",
+                       .help = "list, or retry: send them now, also those that were given up",
+                       .choices = {"list", "retry"}},
+                      {.name = "ID", .help = "the callback of this task alone", .required = false}},
+      .flags = joined(
+          joined({{.name = "--address", .value = "ADDRESS", .help = "those for this address", .unset = "any"},
+                  {.name = "--all", .value = {}, .help = "retry: all of them", .kind = Kind::toggle},
+                  {.name = "--limit",
+                   .value = "N",
+                   .help = "list: at most so many",
+                   .kind = Kind::count,
+                   .fallback = std::to_string(limit_default),
+                   .most = limit_most},
+                  question_flag()},
+                 mesh_flags()),
+          {json_flag()}),
+      .exits =
+          "0 done, 1 nothing of that task or address is undelivered, 2 usage, 3 mesh unreachable, 4 "
+          "deadline passed",
+      .run = run_callbacks};
 }
 
 }  // namespace taskmesh::cli

@@ -94,10 +94,21 @@ Result<SubmitOptions> read_options(const Arguments& arguments) {
                      .max_delay = arguments.duration("--retry-delay-max")};
   options.key = arguments.text("--key");
   options.result_ttl = duration_if_given(arguments, "--result-ttl");
+  options.callback_ttl = duration_if_given(arguments, "--callback-ttl");
+  if (arguments.given("--callback-attempts")) {
+    options.callback_attempts = static_cast<std::uint32_t>(arguments.count("--callback-attempts"));
+  }
   auto headers = read_headers(arguments);
   if (!headers) return fail(std::move(headers.error()));
   options.headers = std::move(*headers);
   return options;
+}
+
+Error no_callback(std::string what) {
+  return {.kind = ErrorKind::invalid,
+          .what = std::move(what),
+          .why = "without --callback nobody is told",
+          .fix = "say --callback ADDRESS, the one that `taskmesh listen` prints"};
 }
 
 Result<Order> read_order(const Arguments& arguments) {
@@ -110,9 +121,12 @@ Result<Order> read_order(const Arguments& arguments) {
   if (arguments.given("--callback")) {
     order.callback = Callback{arguments.text("--callback"), arguments.text("--callback-data")};
   } else if (arguments.given("--callback-data")) {
-    return fail({.kind = ErrorKind::invalid,
-                 .what = "--callback-data is given, but no address to send it to",
-                 .fix = "say --callback ADDRESS, the one that `taskmesh listen` prints"});
+    return fail(no_callback("--callback-data is given, but no address to send it to"));
+  } else {
+    for (const char* flag : {"--callback-ttl", "--callback-attempts"}) {
+      if (arguments.origin(flag).source != Source::flag) continue;  // A setting is for those that have one.
+      return fail(no_callback(std::string(flag) + " is given, but no address to call back"));
+    }
   }
   return order;
 }
@@ -219,6 +233,8 @@ std::vector<Flag> submit_flags() {
        .help = "comes back with the callback",
        .kind = Kind::json,
        .unset = "null"},
+      setting_flag("submit.callback_ttl"),
+      setting_flag("submit.callback_attempts"),
       setting_flag("insecure")};
 }
 

@@ -234,6 +234,28 @@ std::vector<Setting> submit_settings() {
        .note = {}}};
 }
 
+std::vector<Setting> submit_callback_settings() {
+  return {{.flag = {.name = "--callback-ttl",
+                    .value = "DURATION",
+                    .help = "how long its listener is waited for",
+                    .kind = Kind::period,
+                    .unset = "worker's",
+                    .variable = "TASKMESH_SUBMIT_CALLBACK_TTL",
+                    .setting = "submit.callback_ttl"},
+           .example = "\"10m\"",
+           .note = "From the task's end on. Nothing without a callback."},
+          {.flag = {.name = "--callback-attempts",
+                    .value = "N",
+                    .help = "deliveries before its event is given up",
+                    .kind = Kind::count,
+                    .unset = "worker's",
+                    .variable = "TASKMESH_SUBMIT_CALLBACK_ATTEMPTS",
+                    .most = limits::callback_attempts_max,
+                    .setting = "submit.callback_attempts"},
+           .example = "10",
+           .note = {}}};
+}
+
 std::vector<Setting> retry_settings() {
   return {
       {.flag = {.name = "--retries",
@@ -271,8 +293,9 @@ std::vector<Setting> retry_settings() {
 
 std::vector<Setting> settings() {
   std::vector<Setting> all;
-  for (const auto& part : {common_settings(), worker_settings(), worker_limits(), worker_times(),
-                           client_settings(), submit_settings(), retry_settings()}) {
+  for (const auto& part :
+       {common_settings(), worker_settings(), worker_limits(), worker_times(), client_settings(),
+        submit_settings(), submit_callback_settings(), retry_settings()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;

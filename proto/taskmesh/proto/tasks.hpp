@@ -56,10 +56,13 @@ struct Terms {
   std::uint8_t jitter_percent = 100;           ///< So much of each pause is left to chance.
   std::string key;                             ///< Idempotency key; empty: none.
   std::vector<Header> headers;
+  std::uint64_t callback_ttl_ms = 0;  ///< How long an absent listener is waited for; 0: the worker's default.
+  std::uint32_t callback_attempts = 0;  ///< Deliveries of its event; 0: the worker's default.
   bool operator==(const Terms&) const = default;
   template <class Archive>
   void serialize(Archive& ar) {
-    ar(delay_ms, retries, backoff_percent, retry_delay_ms, retry_delay_max_ms, jitter_percent, key, headers);
+    ar(delay_ms, retries, backoff_percent, retry_delay_ms, retry_delay_max_ms, jitter_percent, key, headers,
+       callback_ttl_ms, callback_attempts);
   }
 };
 

@@ -77,6 +77,7 @@ inline constexpr std::uint64_t memory_high_percent =
     90;  ///< Of memory_max: from here on a worker says BUSY...
 inline constexpr std::uint64_t memory_low_percent = 80;  ///< ...until it uses less than this.
 inline constexpr Duration memory_look_every = 1s;  ///< How often it looks; also the pause after such a BUSY.
+inline constexpr std::uint64_t memory_steps = 32;  ///< It looks too when 1/32 of memory_max has come in.
 inline constexpr Duration result_ttl = 1h;
 inline constexpr Duration dedup_window = 10min;    ///< A repeated SUBMIT is recognised at least this long.
 inline constexpr Duration resend_after = 1s;       ///< SUBMIT or QUERY without an answer is said again.
@@ -128,7 +129,8 @@ inline constexpr std::size_t listener_queue_max =
 inline constexpr Duration drain_timeout = 30s;                ///< SIGTERM to the end of running work.
 inline constexpr Duration flush_timeout = 5s;                 ///< What a closing client waits for acceptance.
 inline constexpr std::size_t reactor_batch = 256;             ///< Frames per socket and turn...
-inline constexpr std::size_t reactor_events_max = 32 * 1024;  ///< ...unless they hold this many records.
+inline constexpr std::size_t reactor_events_max = 32 * 1024;  ///< ...unless they hold this many records...
+inline constexpr std::uint64_t reactor_bytes_max = 8 << 20;   ///< ...or so many octets.
 
 static_assert(message_bytes > payload_bytes, "a payload part must fit into one message");
 static_assert(attach_bytes < frame_bytes, "an inline payload must fit into a frame");

@@ -44,13 +44,21 @@ Result<Duration> parse_duration(std::string_view text) {
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   const std::string_view suffix(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  const std::string what = "'" + std::string(text.substr(0, 64)) + "' is not a duration";
   for (const Unit& unit : units) {
-    const bool fits = error == std::errc{} && suffix == unit.name && number >= 0 &&
-                      number * static_cast<double>(unit.ns) < longest_ns;
-    if (fits) return Duration(std::llround(number * static_cast<double>(unit.ns)));
+    if (suffix != unit.name || number < 0) continue;
+    const bool too_large = error == std::errc::result_out_of_range;
+    if (error != std::errc{} && !too_large) continue;
+    const double ns = number * static_cast<double>(unit.ns);
+    if (!too_large && ns < longest_ns) return Duration(std::llround(ns));
+    if (!too_large && std::isnan(ns)) continue;
+    return fail({.kind = ErrorKind::invalid,
+                 .what = what + " that can be kept",
+                 .why = "the longest is 285 years",
+                 .fix = "leave it out where there is no limit, or write for example 365d"});
   }
   return fail({.kind = ErrorKind::invalid,
-               .what = "'" + std::string(text.substr(0, 64)) + "' is not a duration",
+               .what = what,
                .why = "it takes a number and a unit: ns, us, ms, s, m, h or d",
                .fix = "write for example 500ms, 5s, 2m or 1h"});
 }

@@ -35,6 +35,7 @@ struct NodeConfig {
   bool takes_cereal = true;  ///< Listener: results may come as cereal bytes.
 
   std::uint64_t memory_high() const { return memory_max / 100 * limits::memory_high_percent; }
+  std::uint64_t memory_step() const { return memory_max / limits::memory_steps; }
   std::uint64_t memory_low() const { return memory_max / 100 * limits::memory_low_percent; }
 };
 

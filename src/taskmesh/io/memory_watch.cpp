@@ -18,6 +18,8 @@ namespace taskmesh::io {
 
 namespace {
 
+constexpr std::uint64_t task_bytes = 512;    // Of a task or a result besides its payload, about.
+constexpr Duration give_back_every = 100ms;  // Giving back walks through the allocator's memory.
 constexpr std::size_t file_bytes = 4096;  // What is read of a file of the system's; each of ours is shorter.
 
 std::string read_system_file(const std::string& path) {
@@ -47,6 +49,16 @@ std::optional<std::string> group_in(std::string_view text) {
   return std::nullopt;
 }
 
+/// What an event adds to what this process keeps.
+std::uint64_t bytes_of(const core::Event& event) {
+  if (const auto* received = std::get_if<core::Received>(&event)) {
+    const auto* submit = std::get_if<proto::Submit>(&received->message);
+    return submit != nullptr ? task_bytes + submit->args.size() : 0;
+  }
+  const auto* finished = std::get_if<core::Finished>(&event);
+  return finished != nullptr ? task_bytes + finished->result.bytes.size() + finished->json.size() : 0;
+}
+
 }  // namespace
 
 std::optional<std::uint64_t> resident_bytes() {
@@ -70,19 +82,31 @@ std::optional<std::uint64_t> cgroup_memory_max(const std::string& proc_cgroup, c
   }
 }
 
-MemoryWatch::MemoryWatch(std::uint64_t low, std::uint64_t high, Measure measure)
-    : low_(low), high_(high), measure_(std::move(measure)) {}
+MemoryWatch::MemoryWatch(Marks marks, Measure measure) : marks_(marks), measure_(std::move(measure)) {}
 
 void MemoryWatch::start(Poller&, Mailbox&) { next_look_ = TimePoint::min(); }
 
 void MemoryWatch::collect(TimePoint now, std::vector<core::Event>& out) {
-  if (!next_look_ || now < *next_look_) return;
+  if (!next_look_) return;
+  for (const core::Event& event : out) came_in_ += bytes_of(event);
+  const bool step = came_in_ >= marks_.step && now >= not_before_;
+  if (now < *next_look_ && !step) return;
   next_look_ = now + limits::memory_look_every;
+  came_in_ = 0;
+  if (const auto used = look(now)) out.emplace(out.begin(), core::MemoryUsed{*used});
+}
+
+std::optional<std::uint64_t> MemoryWatch::look(TimePoint now) {
   if (giving_back_) ::malloc_trim(0);
-  const auto used = measure_();
-  if (!used) return;
-  giving_back_ = *used >= (giving_back_ ? low_ : high_);
-  out.emplace_back(core::MemoryUsed{*used});
+  auto used = measure_();
+  if (!used) return used;
+  if (!giving_back_ && *used >= marks_.high) {
+    ::malloc_trim(0);  // Is it in use, or only kept by the allocator?
+    used = measure_();
+  }
+  giving_back_ = used && *used >= (giving_back_ ? marks_.low : marks_.high);
+  not_before_ = giving_back_ ? now + give_back_every : now;
+  return used;
 }
 
 }  // namespace taskmesh::io

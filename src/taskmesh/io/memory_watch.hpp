@@ -1,8 +1,9 @@
-// MemoryWatch: how much memory this process has in use, told to the core each second.
-// Spec: docs/limits.md, "Memory"; what follows from it is decided in core/tasks/executor_role.
+// MemoryWatch: how much memory this process has in use, told to the core each second, and whenever tasks and results
+// of `step` octets have come in: before them, so that what would be too much is refused and not seen a second later.
+// Spec: docs/limits.md, "Tasks"; what follows from it is decided in core/tasks/executor_role.
 //
-// Between the high and the low mark memory that was freed is given back to the system before it is measured (the
-// allocator would keep it, and a worker that let go of everything would still look full).
+// From the high mark on, until it is below the low one, memory that was freed is given back to the system before it is
+// measured (the allocator would keep it, and a worker that let go of everything would still look full).
 // Threads: the reactor's, after start(). Errors: none; where /proc cannot be read nothing is told.
 #pragma once
 
@@ -25,8 +26,12 @@ class MemoryWatch final : public Discovery {
  public:
   using Measure = std::function<std::optional<std::uint64_t>()>;
 
-  /// The marks at which freed memory begins and ceases to be given back.
-  MemoryWatch(std::uint64_t low, std::uint64_t high, Measure measure = resident_bytes);
+  struct Marks {
+    std::uint64_t low = 0;
+    std::uint64_t high = 0;
+    std::uint64_t step = 0;  ///< So much may come in between two looks.
+  };
+  explicit MemoryWatch(Marks marks, Measure measure = resident_bytes);
 
   void start(Poller& poller, Mailbox& mailbox) override;
   void collect(TimePoint now, std::vector<core::Event>& out) override;
@@ -34,10 +39,13 @@ class MemoryWatch final : public Discovery {
   void stop() override { next_look_.reset(); }
 
  private:
-  std::uint64_t low_;
-  std::uint64_t high_;
+  std::optional<std::uint64_t> look(TimePoint now);
+
+  Marks marks_;
   Measure measure_;
   bool giving_back_ = false;
+  std::uint64_t came_in_ = 0;  // Since the last look.
+  TimePoint not_before_{};     // While giving back: the next look because of what came in.
   std::optional<TimePoint> next_look_;
 };
 

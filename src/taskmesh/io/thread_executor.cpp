@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <exception>
+#include <system_error>
 #include <typeinfo>
 
 #include "taskmesh/base/check.hpp"
@@ -84,12 +85,21 @@ ThreadExecutor::ThreadExecutor(std::size_t slots, Handlers handlers, Mailbox& ma
   shared_->handlers = std::move(handlers);
   shared_->mailbox = &mailbox;
   shared_->threads = slots;
-  for (std::size_t i = 0; i < slots; ++i) {
-    Slot& slot = shared_->slots.emplace_back();
-    threads_.emplace_back([shared = shared_, &slot] {
-      ::pthread_setname_np(::pthread_self(), "taskmesh-slot");
-      serve(*shared, slot);
-    });
+  try {
+    for (std::size_t i = 0; i < slots; ++i) {
+      Slot& slot = shared_->slots.emplace_back();
+      threads_.emplace_back([shared = shared_, &slot] {
+        ::pthread_setname_np(::pthread_self(), "taskmesh-slot");
+        serve(*shared, slot);
+      });
+    }
+  } catch (const std::system_error&) {  // The system gives no more of them.
+    {
+      const std::lock_guard lock(shared_->mutex);
+      shared_->threads -= slots - threads_.size();
+    }
+    stop(last_wait);
+    throw;
   }
 }
 

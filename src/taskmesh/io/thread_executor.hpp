@@ -31,7 +31,7 @@ using Handlers = std::unordered_map<std::string, Handler>;
 
 class ThreadExecutor final : public Executor {
  public:
-  /// Starts the threads. `slots` is at least 1.
+  /// Starts the threads. `slots` is at least 1. Throws std::system_error where the system has no thread left.
   ThreadExecutor(std::size_t slots, Handlers handlers, Mailbox& mailbox);
   /// As stop(1s).
   ~ThreadExecutor() override;

@@ -158,6 +158,7 @@ struct ZmqTransport::Impl {
   TransportCounters counters;
   std::uint64_t monitors = 0;
   std::size_t turns = 0;
+  std::uint64_t read_bytes = 0;  // From one socket in this turn.
 };
 
 // ---- Sockets --------------------------------------------------------------------------------------------
@@ -265,7 +266,9 @@ void ZmqTransport::receive(std::vector<core::Event>& out) {
 /// True: the batch was used up and there may be more.
 bool ZmqTransport::Impl::read(Socket& socket, std::vector<core::Event>& out) {
   const std::size_t events_max = out.size() + limits::reactor_events_max;
+  read_bytes = 0;
   for (std::size_t i = 0; i < limits::reactor_batch && out.size() < events_max; ++i) {
+    if (read_bytes >= limits::reactor_bytes_max) return true;
     if (read_message(socket, out)) continue;
     // Only now: what came before a cut is read before the cut is told.
     if (std::exchange(socket.monitor_readable, false)) read_monitor(socket, out);
@@ -304,6 +307,7 @@ bool ZmqTransport::Impl::read_parts(Socket& socket, core::LinkId link, std::vect
       frame.parts.push_back(to_bytes(std::move(part)));
     }
   }
+  read_bytes += bytes;
   if (!link) return true;
   if (oversized) {
     ++counters.oversized;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "taskmesh/core/tasks/spans.hpp"
+
 namespace taskmesh::core {
 
 namespace {
@@ -84,14 +86,22 @@ void CallbackOutbox::to_address(EndedPtr ended, Now now) {
   queue(listener, std::move(ended), 0, now);
 }
 
+Duration CallbackOutbox::ttl_of(const Ended& ended) const {
+  return ended.callback_ttl_ms != 0 ? span_of_ms(ended.callback_ttl_ms) : config_.callback_ttl;
+}
+
+std::uint32_t CallbackOutbox::attempts_of(const Ended& ended) const {
+  return ended.callback_attempts != 0 ? ended.callback_attempts : config_.callback_attempts;
+}
+
 void CallbackOutbox::queue(Listener& listener, EndedPtr ended, std::uint32_t deliveries, Now now) {
   const std::size_t bytes =
       std::max(ended->report.result.size(), ended->json.size()) + ended->callback_data.size();
-  listener.flow.push(std::move(ended), bytes,
-                     {.expires = now.at + config_.callback_ttl,
-                      .since = now.at,
-                      .deliveries = deliveries,
-                      .attempts_max = config_.callback_attempts});
+  const TimePoint expires = now.at + ttl_of(*ended);
+  const std::uint32_t attempts = attempts_of(*ended);
+  listener.flow.push(
+      std::move(ended), bytes,
+      {.expires = expires, .since = now.at, .deliveries = deliveries, .attempts_max = attempts});
   ++parked_;
   note_use(listener, now);
   mark(listener, {true, listener.serial});
@@ -280,10 +290,12 @@ void CallbackOutbox::flush(Listener& listener, const proto::Load& load, Now now,
       listener.trouble = "it has not acknowledged an event in time";
     }
     std::size_t spent = 0;
+    std::string after;
     const auto give_up = [&](EndedPtr ended, std::uint32_t deliveries) {
       ++spent;
-      bury(listener, std::move(ended), deliveries, std::to_string(config_.callback_attempts) + " attempts",
-           now);
+      const std::uint32_t attempts = attempts_of(*ended);
+      after = std::to_string(attempts) + (attempts == 1 ? " attempt" : " attempts");
+      bury(listener, std::move(ended), deliveries, after, now);
     };
     const auto say = [&](std::uint64_t seq, std::uint32_t delivery, const Ended& ended) {
       proto::Notify& notify = add_notify(listener.link, seq, delivery, load, out);
@@ -296,7 +308,7 @@ void CallbackOutbox::flush(Listener& listener, const proto::Load& load, Now now,
       ++counters_.events_sent;
     };
     listener.flow.send(now.at, say, give_up);
-    note_undelivered(listener, spent, std::to_string(config_.callback_attempts) + " attempts", now, out);
+    note_undelivered(listener, spent, after, now, out);
   }
   listener.halved = false;
   arm(listener, {true, listener.serial}, due_of(listener));

@@ -35,7 +35,7 @@ class CallbackOutbox {
   void open_link(LinkId link, std::uint32_t window_records, std::uint64_t window_bytes);
   /// Tells the end on a client's link. Dropped when the link goes down: the client asks again.
   void to_link(LinkId link, EndedPtr ended, Now now);
-  /// Tells the end to ended->callback_address until acknowledged or callback_ttl has passed.
+  /// Tells the end to ended->callback_address until acknowledged, or its callback_ttl has passed, or its attempts are made.
   void to_address(EndedPtr ended, Now now);
 
   /// Addresses with accepted tasks hold room: reserve at acceptance, given back by the delivery's end.
@@ -142,6 +142,8 @@ class CallbackOutbox {
   void open_breaker(Listener& listener, std::string_view why, Now now, Effects& out);
   void halve(Listener& listener);
   void settle(const Ended& ended, CallbackState state);
+  Duration ttl_of(const Ended& ended) const;
+  std::uint32_t attempts_of(const Ended& ended) const;
   void queue(Listener& listener, EndedPtr ended, std::uint32_t deliveries, Now now);
   // What was given up, and what people ask (callback_outbox_asked.cpp).
   void expire(Listener& listener, Now now, Effects& out);

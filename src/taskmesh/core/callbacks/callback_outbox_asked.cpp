@@ -55,8 +55,9 @@ void CallbackOutbox::note_undelivered(Listener& listener, std::size_t count, std
 
 void CallbackOutbox::expire(Listener& listener, Now now, Effects& out) {
   const std::size_t before = listener.flow.size();
-  const std::string ttl = taskmesh::to_string(config_.callback_ttl);
+  std::string ttl;
   listener.flow.expire(now.at, [&](EndedPtr ended, std::uint32_t deliveries) {
+    ttl = taskmesh::to_string(ttl_of(*ended));
     bury(listener, std::move(ended), deliveries, "callback_ttl (" + ttl + ") has passed", now);
   });
   note_undelivered(listener, before - listener.flow.size(), ttl, now, out);

@@ -1,8 +1,15 @@
 #include "taskmesh/core/callbacks/event_flow.hpp"
 
+#include <functional>
 #include <limits>
 
 namespace taskmesh::core {
+
+namespace {
+
+constexpr std::size_t slack = 64;  // Below this, what has ended is not worth a sweep.
+
+}  // namespace
 
 void EventFlow::push(EndedPtr ended, std::size_t bytes, const Terms& terms) {
   constexpr std::size_t bytes_max = std::numeric_limits<std::uint32_t>::max();
@@ -15,6 +22,9 @@ void EventFlow::push(EndedPtr ended, std::size_t bytes, const Terms& terms) {
   item.delivery_max = terms.attempts_max == 0 ? 0 : terms.deliveries + terms.attempts_max;
   item.number = next_number_++;
   ++open_;
+  if (item.expires == never) return;
+  expiries_.push_back({item.expires, item.number});
+  std::push_heap(expiries_.begin(), expiries_.end(), std::greater<>{});
 }
 
 EndedPtr EventFlow::finish(std::uint64_t seq) {
@@ -30,13 +40,54 @@ EndedPtr EventFlow::finish(std::uint64_t seq) {
   return std::move(item.ended);
 }
 
+EndedPtr EventFlow::finish_at(std::size_t index) {
+  if (index < sent_) return finish(base_seq_ + index);
+  Item& item = items_[index];
+  item.state = State::done;
+  item.bytes = 1;
+  ++gaps_;
+  --open_;
+  return std::move(item.ended);
+}
+
 void EventFlow::drop_done() {
-  while (sent_ > 0 && items_.front().state == State::done) {
+  while (!items_.empty() && items_.front().state == State::done) {
     items_.pop_front();
-    ++base_seq_;
-    --sent_;
+    if (sent_ > 0) {
+      ++base_seq_;
+      --sent_;
+    } else {
+      --gaps_;
+    }
   }
   fresh_seq_ = std::max(fresh_seq_, base_seq_);
+  if (gaps_ <= open_ + slack) return;
+  const auto is_done = [](const Item& item) { return item.state == State::done; };
+  const auto waiting = items_.begin() + static_cast<std::ptrdiff_t>(sent_);
+  items_.erase(std::remove_if(waiting, items_.end(), is_done), items_.end());
+  gaps_ = 0;
+}
+
+std::size_t EventFlow::find(std::uint64_t number) const {
+  const auto before = [](const Item& item, std::uint64_t wanted) { return item.number < wanted; };
+  const auto found = std::lower_bound(items_.begin(), items_.end(), number, before);
+  const bool is_open = found != items_.end() && found->number == number && found->state != State::done;
+  return is_open ? static_cast<std::size_t>(found - items_.begin()) : items_.size();
+}
+
+void EventFlow::pop_expiry() {
+  std::pop_heap(expiries_.begin(), expiries_.end(), std::greater<>{});
+  expiries_.pop_back();
+}
+
+TimePoint EventFlow::next_expiry() {
+  const auto is_over = [this](const Expiry& expiry) { return find(expiry.number) == items_.size(); };
+  if (expiries_.size() > 2 * open_ + slack) {
+    std::erase_if(expiries_, is_over);
+    std::make_heap(expiries_.begin(), expiries_.end(), std::greater<>{});
+  }
+  while (!expiries_.empty() && is_over(expiries_.front())) pop_expiry();
+  return expiries_.empty() ? never : expiries_.front().at;
 }
 
 bool EventFlow::pause(std::uint64_t seq, TimePoint until) {
@@ -92,6 +143,7 @@ void EventFlow::rewind() {
     item.state = State::waiting;
   }
   sent_ = 0;
+  gaps_ = 0;
   base_seq_ = 1;
   fresh_seq_ = 1;
   late_.clear();

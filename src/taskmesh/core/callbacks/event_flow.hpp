@@ -2,9 +2,11 @@
 // them.  Spec: proto/04-callbacks.md sections 5 and 6.
 //
 // One queue in order of age. Its first part is in flight: numbered by the connection from 1, limited by a
-// window of records and bytes, repeated after event_ack_timeout with the same number. The rest waits. All
-// events have the same time to live, so the front of the queue is always the first to expire.
-// Cost: a push, a send and an acknowledgement are O(1) each; nothing is allocated but the queue itself.
+// window of records and bytes, repeated after event_ack_timeout with the same number. The rest waits. Each event has
+// a time to live of its own; who expires next is found by a heap, in which what has ended stays until it is on top or
+// makes up more than half.
+// Cost: a send and an acknowledgement are O(1) each, a push and an expiry O(log n); nothing is allocated but the queue
+// and the heap.
 // Pure; one thread; time never decreases. The templates call back once per event, never re-entrantly.
 #pragma once
 
@@ -39,7 +41,7 @@ class EventFlow {
 
   /// How one event is to be delivered.
   struct Terms {
-    TimePoint expires = never;       ///< Never decreases from push to push.
+    TimePoint expires = never;
     TimePoint since{};               ///< When it came.
     std::uint32_t deliveries = 0;    ///< Made before, by an earlier life of it.
     std::uint32_t attempts_max = 0;  ///< Further ones before it is given up; 0: no limit.
@@ -94,13 +96,15 @@ class EventFlow {
   bool overdue(TimePoint now) { return next_timeout() <= now; }
   /// When send() will have something to repeat; never, if only an acknowledgement can change that.
   TimePoint next_repeat();
-  TimePoint next_expiry() const { return items_.empty() ? never : items_.front().expires; }
+  TimePoint next_expiry();
 
   /// Events not acknowledged: in flight, paused and waiting.
   std::size_t size() const { return open_; }
   bool empty() const { return open_ == 0; }
   std::size_t in_flight() const { return in_flight_; }
   std::uint64_t in_flight_bytes() const { return in_flight_bytes_; }
+  /// Places in the queue and entries of timers, what has ended included: for tests of their bounds.
+  std::size_t entries() const { return items_.size() + expiries_.size(); }
 
  private:
   enum class State : std::uint8_t {
@@ -125,6 +129,13 @@ class EventFlow {
     TimePoint due{};
     std::uint64_t seq = 0;
   };
+  struct Expiry {
+    TimePoint at{};
+    std::uint64_t number = 0;
+    bool operator>(const Expiry& other) const {
+      return at != other.at ? at > other.at : number > other.number;
+    }
+  };
 
   Item& at(std::uint64_t seq) { return items_[static_cast<std::size_t>(seq - base_seq_)]; }
   static bool is_spent(const Item& item) {
@@ -144,6 +155,10 @@ class EventFlow {
     in_flight_bytes_ -= item.bytes;
   }
   EndedPtr finish(std::uint64_t seq);
+  EndedPtr finish_at(std::size_t index);
+  // The place of the event with this number if it is not done; else the end.
+  std::size_t find(std::uint64_t number) const;
+  void pop_expiry();
   void drop_done();
   TimePoint next_timeout();
   // Marks one more delivery of an event that was sent before.
@@ -155,6 +170,8 @@ class EventFlow {
   std::uint64_t fresh_seq_ = 1;  // No item before it is in State::first.
   std::deque<Timer> late_;       // By due; entries that no longer hold are dropped when they reach the front.
   std::set<std::pair<TimePoint, std::uint64_t>> paused_;
+  std::vector<Expiry> expiries_;  // A heap, the soonest in front; entries of what is done hold no more.
+  std::size_t gaps_ = 0;          // Done before they were sent, behind the first sent_.
   std::uint64_t next_number_ = 1;
   std::size_t open_ = 0;
   std::size_t in_flight_ = 0;
@@ -211,7 +228,12 @@ void EventFlow::send(TimePoint now, Emit&& emit, Spent&& spent) {
   }
   while (sent_ < items_.size() && sent_ < span_max) {
     Item& item = items_[sent_];
-    const bool is_over = is_spent(item);  // It was sent on connections before: its number stays unsaid.
+    if (item.state == State::done) {  // It expired while it waited: its number stays unsaid.
+      ++sent_;
+      --gaps_;
+      continue;
+    }
+    const bool is_over = is_spent(item);  // It was sent on connections before: as above.
     if (!is_over && !room_for(item)) break;
     item.state = State::first;
     enter_window(item);
@@ -230,16 +252,11 @@ void EventFlow::send(TimePoint now, Emit&& emit, Spent&& spent) {
 template <class Done>
 void EventFlow::expire(TimePoint now, Done&& done) {
   while (next_expiry() <= now) {
-    const std::uint32_t deliveries = items_.front().delivery;
-    if (sent_ > 0) {
-      done(finish(base_seq_), deliveries);
-      drop_done();
-    } else {
-      EndedPtr ended = std::move(items_.front().ended);
-      items_.pop_front();
-      --open_;
-      done(std::move(ended), deliveries);
-    }
+    const std::size_t index = find(expiries_.front().number);
+    pop_expiry();
+    const std::uint32_t deliveries = items_[index].delivery;
+    done(finish_at(index), deliveries);
+    drop_done();
   }
 }
 

@@ -193,6 +193,7 @@ void ExecutorRole::end(TaskRecord& task, Outcome&& outcome, Now now) {
   ended->json = std::move(outcome.json);
   ended->callback_address = std::move(submit.callback_address);
   ended->callback_data = std::move(submit.callback_data);
+  set_callback_terms(*ended, submit.terms);
 
   --live_;
   live_bytes_ -= held_bytes(submit);

@@ -113,9 +113,12 @@ void SubmitterRole::finish_here(std::uint32_t slot, proto::TaskReport&& report, 
 
 void SubmitterRole::tell_listener(const FlyingTask& task, const proto::TaskReport& report) {
   if (task.submit.callback_address.empty()) return;
-  ends_to_tell_.push_back(std::make_shared<Ended>(Ended{.report = report,
-                                                        .callback_address = task.submit.callback_address,
-                                                        .callback_data = task.submit.callback_data}));
+  auto ended = std::make_shared<Ended>();
+  ended->report = report;
+  ended->callback_address = task.submit.callback_address;
+  ended->callback_data = task.submit.callback_data;
+  set_callback_terms(*ended, task.submit.terms);
+  ends_to_tell_.push_back(std::move(ended));
 }
 
 std::vector<EndedPtr> SubmitterRole::take_ends() {

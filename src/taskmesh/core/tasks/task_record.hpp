@@ -22,6 +22,8 @@ struct Ended {
   Bytes json;                ///< The result as JSON, where the executor made that too.
   std::string callback_address;
   std::string callback_data;
+  std::uint64_t callback_ttl_ms = 0;    ///< 0: as whoever tells it does it.
+  std::uint32_t callback_attempts = 0;  ///< Likewise.
 };
 using EndedPtr = std::shared_ptr<const Ended>;
 
@@ -48,6 +50,13 @@ inline proto::Fault fault_of(ErrorKind kind, const TaskId& id, std::string_view 
                              std::string fix) {
   return {static_cast<std::uint8_t>(kind), "task " + to_string(id) + " " + std::string(what), std::move(why),
           std::move(fix)};
+}
+
+/// How long and how often it is tried to tell this end, where the task says so.
+inline void set_callback_terms(Ended& ended, const Boxed<proto::Terms>& terms) {
+  if (!terms.has_value()) return;
+  ended.callback_ttl_ms = terms->callback_ttl_ms;
+  ended.callback_attempts = terms->callback_attempts;
 }
 
 /// A link that asked to be told the end, and the form it wants the result in.
