@@ -219,15 +219,29 @@ CallbackListener::CallbackListener(std::string_view address, ListenerOptions opt
     : impl_(std::make_unique<Impl>(address, options)) {}
 CallbackListener::~CallbackListener() = default;
 
+static void check_handler(const CallbackListener::Handler& handler) {
+  if (handler) return;
+  throw Failure({.kind = ErrorKind::invalid,
+                 .what = "a handler is empty",
+                 .why = "its events would be acknowledged and lost",
+                 .fix = "give a function, or register none"});
+}
+
 void CallbackListener::on(std::string_view name, Handler handler) {
   if (name.empty()) {
-    throw Failure(
-        {.kind = ErrorKind::invalid, .what = "a handler needs a task name", .fix = "use on_any for all"});
+    throw Failure({.kind = ErrorKind::invalid,
+                   .what = "a handler needs a task name",
+                   .why = "the name is empty",
+                   .fix = "use on_any for all"});
   }
+  check_handler(handler);
   impl_->add_handler(name, std::move(handler));
 }
 
-void CallbackListener::on_any(Handler handler) { impl_->add_handler("", std::move(handler)); }
+void CallbackListener::on_any(Handler handler) {
+  check_handler(handler);
+  impl_->add_handler("", std::move(handler));
+}
 
 std::optional<CompletionEvent> CallbackListener::next(Duration wait) { return impl_->next(wait); }
 

@@ -48,8 +48,10 @@ Error in_flight_error(std::size_t limit) {
 }
 
 Error nil_id() {
-  return {
-      .kind = ErrorKind::invalid, .what = "a nil id names no task", .fix = "use the id that delay returned"};
+  return {.kind = ErrorKind::invalid,
+          .what = "a nil id names no task",
+          .why = "it is what an id is before a task was submitted",
+          .fix = "use the id that delay returned"};
 }
 
 /// As workers know it: they get numbers only.
@@ -399,6 +401,13 @@ Client::~Client() {
   if (impl_) impl_->close();
 }
 
+Error Client::no_callback_address() {
+  return {.kind = ErrorKind::invalid,
+          .what = "the task was not submitted",
+          .why = "its callback has no address",
+          .fix = "give the address of a listener, or use delay"};
+}
+
 proto::TaskReport Client::run(CallParts call, const SubmitOptions& options) {
   return impl_->run(std::move(call), options);
 }
@@ -471,6 +480,12 @@ std::vector<WorkerInfo> Client::workers(Duration wait) {
 }
 
 Result<TaskListing> Client::try_tasks(const TaskFilter& filter, Duration wait) {
+  if (filter.state == TaskState::pending || filter.state == TaskState::unknown) {
+    return fail({.kind = ErrorKind::invalid,
+                 .what = "no worker lists tasks that are " + std::string(to_string(*filter.state)),
+                 .why = "it is the state of a task that no worker knows",
+                 .fix = "ask for another state, or by the task's id"});
+  }
   auto lister = impl_->lister(wait);
   if (!lister) return fail(std::move(lister.error()));
   return lister->tasks(filter);

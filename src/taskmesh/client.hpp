@@ -111,6 +111,7 @@ class Client {
   template <class R>
   Result<TaskId> try_delay_with_callback(Call<R> call, const Callback& callback,
                                          const SubmitOptions& options = {}) {
+    if (callback.address.empty()) return fail(no_callback_address());
     return start(parts_of(std::move(call)), callback, options, nullptr);
   }
 
@@ -176,7 +177,8 @@ class Client {
   std::vector<WorkerInfo> workers(Duration wait = limits::own_stall);
 
   /// The tasks that the workers hold, or remember; `wait` bounds the question, and who has not answered by then is
-  /// named. Without workers the list is empty. Throws Failure on the client's own reactor thread (invalid).
+  /// named. Without workers the list is empty, after settle_for: a client that has just started cannot know whom it
+  /// will hear. What no worker ever held is not in it. Throws Failure on the client's own reactor thread (invalid).
   TaskListing tasks(const TaskFilter& filter = {}, Duration wait = limits::list_wait) {
     return value_or_throw(try_tasks(filter, wait));
   }
@@ -212,6 +214,7 @@ class Client {
   static detail::CallParts parts_of(Call<R>&& call) {
     return {std::move(call.name), std::move(call.args), call.reply_codec};
   }
+  static Error no_callback_address();
   proto::TaskReport run(detail::CallParts call, const SubmitOptions& options);
   Result<TaskId> start(detail::CallParts call, const Callback& callback, const SubmitOptions& options,
                        detail::TicketPtr ticket);

@@ -53,7 +53,11 @@ Result<void> check_callback_data(const std::string& data) {
 }
 
 Result<std::string> resolve_callback(const Callback& callback, bool insecure) {
-  if (callback.address.empty()) return std::string{};
+  if (callback.address.empty() && callback.data.empty()) return std::string{};
+  if (callback.address.empty()) {
+    return fail(not_submitted("its callback has data and no address",
+                              "give the address of a listener, or leave out both"));
+  }
   auto data = check_callback_data(callback.data);
   if (!data) return fail(std::move(data.error()));
   return io::callback_address(callback.address, !insecure);

@@ -30,6 +30,7 @@ Result<Priority> parse_priority(std::string_view text) {
   }
   return fail({.kind = ErrorKind::invalid,
                .what = "'" + std::string(text.substr(0, 64)) + "' is not a priority",
+               .why = "there are four",
                .fix = "use critical, high, normal or low"});
 }
 
@@ -45,9 +46,15 @@ Error error_of(const proto::TaskReport& report) {
               .why = "its time to live or the worker's bounds for results have passed",
               .fix = "fetch it sooner, or raise result_ttl and results_max"};
     case TaskState::cancelled:
-      return {.kind = ErrorKind::cancelled, .what = "task " + id + " was cancelled"};
+      return {.kind = ErrorKind::cancelled,
+              .what = "task " + id + " was cancelled",
+              .why = "somebody did not want it any more",
+              .fix = "submit it again if it is wanted after all"};
     case TaskState::expired:
-      return {.kind = ErrorKind::timed_out, .what = "task " + id + " passed its deadline"};
+      return {.kind = ErrorKind::timed_out,
+              .what = "task " + id + " expired",
+              .why = "its deadline passed",
+              .fix = "give it more time, or add workers"};
     case TaskState::lost:
       return {.kind = ErrorKind::lost,
               .what = "task " + id + " is lost",

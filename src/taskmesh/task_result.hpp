@@ -30,7 +30,10 @@ struct TaskResult {
   WallTime started_at;
   WallTime completed_at;
   /// The value where state is success, else why there is none.
-  Result<T> outcome = fail({.kind = ErrorKind::unavailable, .what = "the task has not ended"});
+  Result<T> outcome = fail({.kind = ErrorKind::unavailable,
+                            .what = "the task has not ended",
+                            .why = "nobody has told its end yet",
+                            .fix = "wait for it with wait_for"});
 
   /// The value; throws Failure with error() where there is none.
   std::add_lvalue_reference_t<const T> value() const& {

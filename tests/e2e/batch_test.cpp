@@ -93,9 +93,7 @@ SCENARIO("S26 a batch: an id and a result for each spec, options honoured, progr
   std::vector<TaskSpec> specs;
   for (int i = 0; i < 999; ++i) specs.push_back(tally(path, 5, i));
   specs.push_back({tally(path, 5, 999), {.countdown = 500ms}});
-  const auto begun = std::chrono::steady_clock::now();
   const auto ids = client.submit_batch(std::move(specs));
-  CHECK(std::chrono::steady_clock::now() - begun < 1s);  // 50 ms on a machine that is not busy.
   CHECK(std::set<TaskId>(ids.begin(), ids.end()).size() == 1000);
   CHECK(
       Mesh::eventually([&] { return client.get_task_result<void>(ids.back()).state != TaskState::pending; }));
@@ -116,6 +114,14 @@ SCENARIO("S26 a batch: an id and a result for each spec, options honoured, progr
   CHECK(std::is_sorted(told.begin(), told.end(),
                        [](const auto& a, const auto& b) { return a.ended < b.ended; }));
   CHECK(mesh.lines(path).size() == 1000);
+}
+
+SCENARIO("S26 a batch of a thousand is taken in less than 50 ms", "[e2e]") {
+  Mesh mesh(GENERATE(1, 3));
+  Client client;
+  const std::vector<TaskSpec> specs(1000, add(1, 2));
+  CHECK(middle_ms(9, [&] { CHECK(client.submit_batch(specs).size() == 1000); }) < 50 * time_factor);
+  REQUIRE(client.flush());
 }
 
 SCENARIO("S26 a batch has a callback for each of its tasks that wants one", "[e2e]") {

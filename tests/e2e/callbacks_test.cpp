@@ -167,7 +167,7 @@ SCENARIO("S17 every end calls back: success, failure, expired, refused by name, 
 SCENARIO("S17 a bad address or bad data is refused at submit", "[e2e]") {
   Mesh mesh(1);
   Client client;
-  for (const char* address : {"127.0.0.1:6000", "tcp://", "tcp://127.0.0.1", "tcp://127.0.0.1:99999",
+  for (const char* address : {"", "127.0.0.1:6000", "tcp://", "tcp://127.0.0.1", "tcp://127.0.0.1:99999",
                               "ftp://x:1", "tcp://10.255.255.1:6000", "tcp://127.0.0.1:*"}) {
     INFO(address);
     const auto refused = client.try_delay_with_callback(add(1, 1), {address});

@@ -86,16 +86,19 @@ SCENARIO("S24 a task that no worker has is cancelled at once, and nobody to ask 
 SCENARIO("S25 a running task that looks ends soon after the cancel", "[e2e]") {
   Mesh mesh(GENERATE(1, 3));
   Client client;
-  const TaskId id = client.delay(polite(30'000));
-  REQUIRE(Mesh::becomes(client, id, TaskState::running));
-  const auto before = std::chrono::steady_clock::now();
-  const auto answer = client.try_cancel(id);
-  REQUIRE(answer);
-  CHECK(answer->gone());
-  const auto result = client.wait_for<std::uint32_t>(id, 10s);
-  CHECK(result.state == TaskState::cancelled);
-  CHECK(result.error().kind == ErrorKind::cancelled);
-  CHECK(std::chrono::steady_clock::now() - before < 2s);  // 100 ms and a loaded machine.
+  std::vector<TaskId> ids;
+  for (int i = 0; i < 9; ++i) ids.push_back(client.delay(polite(30'000)));
+  auto next = ids.begin();
+  CHECK(middle_ms(9, [&] {
+          const TaskId id = *next++;
+          CHECK(Mesh::becomes(client, id, TaskState::running));
+          const auto answer = client.try_cancel(id);
+          REQUIRE(answer);
+          CHECK(answer->gone());
+          const auto result = client.wait_for<std::uint32_t>(id, 10s);
+          CHECK(result.state == TaskState::cancelled);
+          CHECK(result.error().kind == ErrorKind::cancelled);
+        }) < 100 * time_factor);
 }
 
 SCENARIO("S25 a running task that does not look is shown as stopping, and its slot is not given away",
@@ -104,18 +107,23 @@ SCENARIO("S25 a running task that does not look is shown as stopping, and its sl
   Mesh mesh(workers, 1);
   Client client;
   const std::string path = mesh.file("runs");
-  const TaskId deaf = block(client, workers, 4000);
+  const std::string begun = mesh.file("begun");
+  TaskId deaf;
+  for (int i = 1; i <= workers; ++i) {  // Its code runs: what is only handed over would be taken back.
+    deaf = client.delay(busy(begun, 4000));
+    REQUIRE(Mesh::eventually([&] { return mesh.lines(begun).size() == static_cast<std::size_t>(i); }));
+  }
   const TaskId next = client.delay(counter(path, "next"));
   const auto answer = client.try_cancel(deaf);
   REQUIRE(answer);
   CHECK(answer->state == TaskState::running);
   CHECK(answer->stopping);
-  const auto meanwhile = client.get_task_result<std::uint32_t>(deaf);
+  const auto meanwhile = client.get_task_result<void>(deaf);
   CHECK(meanwhile.state == TaskState::running);
   CHECK(meanwhile.stopping);
   CHECK(mesh.lines(path).empty());
   CHECK(client.get_task_result<void>(next).state == TaskState::queued);
-  CHECK(client.wait_for<std::uint32_t>(deaf, 10s).state == TaskState::cancelled);
+  CHECK(client.wait_for<void>(deaf, 10s).state == TaskState::cancelled);
   CHECK(client.wait_for<void>(next, 10s).state == TaskState::success);
 }
 

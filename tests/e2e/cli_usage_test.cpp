@@ -72,7 +72,7 @@ SCENARIO("wrong usage of every verb is exit 2, and nothing is started", "[e2e][c
                 "--callback-data: '{oops' is not valid JSON");
     check_usage(host, {"submit", "add", "--callback-data", "7"}, "no address to send it to");
     check_usage(host, {"submit", "add", "--callback-ttl", "5s"}, "no address to call back");
-    check_usage(host, {"submit", "add", "--callback-attempts", "0"}, "from 1 to 1000000");
+    check_usage(host, {"submit", "add", "--callback-attempts", "x"}, "from 0 to 1000000");
     check_usage(host, {"submit", "add", "--wait", "99999999999h"}, "the longest is 285 years");
     check_usage(host, {"submit", "add", "--callback", "somewhere"}, "somewhere");
     check_usage(host, {"submit", std::string(300, 'n')}, "longer than 255 bytes");

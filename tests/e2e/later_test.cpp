@@ -57,6 +57,26 @@ SCENARIO("S20 a countdown and a point in time: scheduled until then, run once, r
   CHECK(mesh.lines(path).size() == 3);
 }
 
+SCENARIO("S20 of many countdowns none starts early, and half of them less than 100 ms late", "[e2e]") {
+  Mesh mesh(GENERATE(1, 3));
+  Client client;
+  std::vector<std::pair<TaskId, std::int64_t>> planned;
+  for (int i = 1; i <= 101; ++i) {
+    const auto countdown = 10ms * i;
+    const std::int64_t called = now_ms();
+    planned.emplace_back(client.delay(sleep_ms(0), {.countdown = countdown}), called + countdown / 1ms);
+  }
+  std::vector<std::int64_t> late;
+  for (const auto& [id, at] : planned) {
+    const auto result = client.wait_for<int>(id);
+    REQUIRE(result);
+    late.push_back(result.started_at.unix_us / 1000 - at);
+  }
+  std::sort(late.begin(), late.end());
+  CHECK(late.front() >= 0);
+  CHECK(static_cast<double>(late[50]) < 100 * time_factor);
+}
+
 SCENARIO("S20 a countdown outlives the client that gave it", "[e2e]") {
   Mesh mesh(GENERATE(1, 3));
   const std::string path = mesh.file("runs");
@@ -146,6 +166,22 @@ SCENARIO("S27 what fails twice and is tried three times more succeeds, after gro
   CHECK(times[2] - times[1] < 400 + grace);
 }
 
+SCENARIO("S27 pauses are kept within a tenth", "[e2e]") {
+  Mesh mesh(1);
+  Client client;
+  std::vector<std::int64_t> pauses;
+  for (int i = 0; i < 7; ++i) {
+    const std::string path = mesh.file("runs" + std::to_string(i));
+    REQUIRE(client.submit_task(flaky(path, 1), {.retries = {.count = 1, .delay = 200ms, .jitter = 0}}));
+    const auto times = times_of(mesh.lines(path));
+    REQUIRE(times.size() == 2);
+    pauses.push_back(times[1] - times[0]);
+  }
+  std::sort(pauses.begin(), pauses.end());
+  CHECK(pauses.front() >= 199);  // Noted in whole ms.
+  CHECK(static_cast<double>(pauses[3]) < 200 + 20 * time_factor);
+}
+
 SCENARIO("S27 what always fails ends as failure after all its attempts, with one callback", "[e2e]") {
   Mesh mesh(GENERATE(1, 3));
   Client client;
@@ -203,6 +239,20 @@ SCENARIO("S28 an attempt that takes too long has failed in time, is told, and ot
     const auto again = client.submit_task(taskmesh::call_json("slow", "[]"), {.time_limit = 200ms});
     CHECK(again.error().kind == ErrorKind::timed_out);  // The slot is free: this one was started too.
   }
+}
+
+SCENARIO("S28 a time limit of half a second ends an attempt before six tenths", "[e2e]") {
+  Mesh mesh(1, 4);
+  Client client;
+  std::vector<double> ended;
+  for (int i = 0; i < 5; ++i) {
+    const auto result = client.submit_task(polite(30'000), {.time_limit = 500ms});
+    CHECK(result.error().kind == ErrorKind::timed_out);
+    ended.push_back(static_cast<double>(result.completed_at.unix_us - result.started_at.unix_us) / 1000);
+  }
+  std::sort(ended.begin(), ended.end());
+  CHECK(ended.front() >= 499);
+  CHECK(ended[2] < 500 + 100 * time_factor);
 }
 
 SCENARIO("S28 an attempt beyond its time is tried again where retries are asked for", "[e2e]") {

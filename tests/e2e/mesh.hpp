@@ -1,7 +1,9 @@
 // A mesh of real worker processes for one test, and clients of it in the test's own process.
 #pragma once
 
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <condition_variable>
 #include <csignal>
 #include <cstdlib>
@@ -93,6 +95,27 @@ class Collector {
  private:
   taskmesh::CallbackListener listener_;
 };
+
+/// How long each of `times` calls took, in ms; what must be quick is judged by the middle one: a machine that stumbles
+/// makes some late, not half of them.
+template <class What>
+double middle_ms(int times, What&& what) {
+  std::vector<double> took;
+  for (int i = 0; i < times; ++i) {
+    const auto begun = std::chrono::steady_clock::now();
+    what();
+    took.push_back(
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun).count());
+  }
+  std::nth_element(took.begin(), took.begin() + times / 2, took.end());
+  return took[static_cast<std::size_t>(times) / 2];
+}
+/// Sanitizers make all of it slower.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr double time_factor = 10;
+#else
+inline constexpr double time_factor = 1;
+#endif
 
 inline std::set<TaskId> ids_of(const std::vector<taskmesh::CompletionEvent>& events) {
   std::set<TaskId> ids;

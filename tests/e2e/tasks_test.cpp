@@ -61,6 +61,25 @@ SCENARIO("S03 delay returns first, the result comes later", "[e2e]") {
   CHECK(client.get_task_result<int>(id).value() == 500);  // Reading takes nothing away.
 }
 
+SCENARIO("S03 S11 delay takes less than 10 ms, a new client's first answer 50 ms, a command 150 ms",
+         "[e2e]") {
+  Mesh mesh(GENERATE(1, 3));
+  Client client;
+  REQUIRE(client.submit_task(add(1, 2)).value() == 3);
+  CHECK(middle_ms(101, [&] { client.delay(add(1, 2)); }) < 10 * time_factor);
+  REQUIRE(client.flush());
+  CHECK(middle_ms(11, [] {
+          Client fresh;
+          CHECK(fresh.submit_task(add(1, 2)).value() == 3);
+        }) < 50 * time_factor);
+  CHECK(middle_ms(11, [&] {
+          CHECK(mesh.host().run({"submit", "add", "2", "3"}).out == "5\n");
+        }) < 150 * time_factor);
+  CHECK(middle_ms(11, [&] {
+          CHECK(mesh.host().run({"submit", "add", "2", "3", "--no-wait"}).exit_code == 0);
+        }) < 100 * time_factor);
+}
+
 SCENARIO("S04 thousands submitted at once, then read by id, each with its own value", "[e2e]") {
   Mesh mesh(GENERATE(1, 3));
   Client client;

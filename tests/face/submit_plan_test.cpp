@@ -68,6 +68,7 @@ SCENARIO("a call that cannot be sent is refused where it is made", "[face][submi
         "invalid: its arguments have 67108865 bytes, the limit is 67108864");
   CHECK(why(parts(), {"tcp://127.0.0.1:6000", "{no json"}) ==
         "invalid: it is given back inside the event's JSON");
+  CHECK(why(parts(), {"", "7"}) == "invalid: its callback has data and no address");
   CHECK(why(parts(), {"tcp://10.255.255.1:6000"}).starts_with("refused: "));
 }
 

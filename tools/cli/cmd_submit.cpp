@@ -95,8 +95,8 @@ Result<SubmitOptions> read_options(const Arguments& arguments) {
   options.key = arguments.text("--key");
   options.result_ttl = duration_if_given(arguments, "--result-ttl");
   options.callback_ttl = duration_if_given(arguments, "--callback-ttl");
-  if (arguments.given("--callback-attempts")) {
-    options.callback_attempts = static_cast<std::uint32_t>(arguments.count("--callback-attempts"));
+  if (const auto attempts = arguments.count("--callback-attempts"); attempts != 0) {
+    options.callback_attempts = static_cast<std::uint32_t>(attempts);
   }
   auto headers = read_headers(arguments);
   if (!headers) return fail(std::move(headers.error()));

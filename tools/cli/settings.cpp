@@ -41,7 +41,7 @@ std::vector<Setting> common_settings() {
        .note = "A file of 32 octets, mode 0600, yours: a copy of the file `token` in the runtime directory."},
       {.flag = {.name = "--insecure",
                 .value = {},
-                .help = "allow addresses beyond this host, no keys",
+                .help = "addresses beyond this host, no keys",
                 .kind = Kind::toggle,
                 .unset = "no",
                 .variable = "TASKMESH_INSECURE",
@@ -237,7 +237,7 @@ std::vector<Setting> submit_settings() {
 std::vector<Setting> submit_callback_settings() {
   return {{.flag = {.name = "--callback-ttl",
                     .value = "DURATION",
-                    .help = "how long its listener is waited for",
+                    .help = "how long its callback is tried",
                     .kind = Kind::period,
                     .unset = "worker's",
                     .variable = "TASKMESH_SUBMIT_CALLBACK_TTL",
@@ -246,14 +246,14 @@ std::vector<Setting> submit_callback_settings() {
            .note = "From the task's end on. Nothing without a callback."},
           {.flag = {.name = "--callback-attempts",
                     .value = "N",
-                    .help = "deliveries before its event is given up",
-                    .kind = Kind::count,
-                    .unset = "worker's",
+                    .help = "how often it is delivered at most",
+                    .kind = Kind::amount,
+                    .fallback = "0",
                     .variable = "TASKMESH_SUBMIT_CALLBACK_ATTEMPTS",
                     .most = limits::callback_attempts_max,
                     .setting = "submit.callback_attempts"},
-           .example = "10",
-           .note = {}}};
+           .example = {},
+           .note = "0: as often as its worker does it."}};
 }
 
 std::vector<Setting> retry_settings() {
