@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -199,8 +198,9 @@ class World {
   }
 
   TaskId some_task() { return pools_.tasks[input_.pick(pools_.tasks.size())]; }
-  Token new_token() {
-    open_.insert(++last_token_);
+  /// `id`: of the task whose end it waits for.
+  Token new_token(TaskId id = {}) {
+    open_.emplace(++last_token_, id);
     return last_token_;
   }
 
@@ -212,7 +212,7 @@ class World {
     task.args = {Codec::cereal, Bytes::copy_of(input_.text(80))};
     task.priority = static_cast<Priority>(input_.pick(4));
     task.wait = input_.flag();
-    if (task.wait) task.token = new_token();
+    if (task.wait) task.token = new_token(task.id);
     if (input_.pick(4) == 0) task.callback_address = "tcp://127.0.0.1:6000";
     if (input_.flag()) task.deadline = std::chrono::milliseconds(input_.number() % 100'000);
     if (input_.flag()) fuzz::Filler(input_, pools_)(task.terms.edit());
@@ -220,18 +220,19 @@ class World {
   }
 
   void ask() {
-    QueryTasks query{.token = new_token(), .ids = {}, .wait = input_.flag()};
+    QueryTasks query{.token = 0, .ids = {}, .wait = input_.flag()};
     const std::size_t count = query.wait ? 1 : 1 + input_.pick(4);
     for (std::size_t i = 0; i < count; ++i) query.ids.push_back(some_task());
+    query.token = new_token(query.ids.front());
     give(std::move(query));
   }
 
   void abandon() {
     if (open_.empty()) return;
     const auto at = std::next(open_.begin(), static_cast<std::ptrdiff_t>(input_.pick(open_.size())));
-    const Token token = *at;
+    const auto [token, id] = *at;
     open_.erase(at);
-    give(Abandon{token, input_.flag()});
+    give(Abandon{token, input_.flag(), id});
   }
 
   void list() { give(ListMembers{new_token(), input_.flag()}); }
@@ -379,7 +380,7 @@ class World {
   std::map<TaskId, std::uint32_t> running_;
   std::set<TaskId> ahead_;
   std::vector<EventHandled> arrived_;
-  std::set<Token> open_;  // Asked, and not answered.
+  std::map<Token, TaskId> open_;  // Asked, and not answered.
   Token last_token_ = 0;
   std::uint32_t last_counter_ = 0;
   std::size_t events_ = 0;

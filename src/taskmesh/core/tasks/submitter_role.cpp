@@ -42,7 +42,6 @@ void SubmitterRole::on_submit(SubmitTask&& submit, Now now, Effects& out) {
   const std::uint32_t slot = tasks_.insert(std::move(submit), now);
   const FlyingTask& task = tasks_.at(slot);
   ++pending_;
-  if (task.submit.token != 0) tokens_[task.submit.token] = slot;
   if (tasks_.size() > in_flight_slack * config_.in_flight_max) {
     end_here(
         slot, TaskState::failure,
