@@ -421,7 +421,7 @@ Result<std::vector<TaskId>> Client::try_submit_batch(std::vector<TaskSpec> specs
   return impl_->start_batch(std::move(specs), wait);
 }
 
-TaskId Client::start_async(CallParts call, const SubmitOptions& options, TicketPtr ticket) {
+TaskId Client::start_async(CallParts call, const SubmitOptions& options, const TicketPtr& ticket) {
   auto id = impl_->start(std::move(call), {}, options, ticket);
   if (id) return *id;
   proto::TaskReport report;

@@ -256,13 +256,13 @@ class World {
     if (kind_ != NodeKind::worker) return;
     Returned returned;
     for (auto at = ahead_.begin(); at != ahead_.end();) {
-      if (running_.erase(*at) > 0 && input_.flag()) {
-        returned.ids.push_back(*at);
-        at = ahead_.erase(at);
-      } else {
-        running_.emplace(*at, 1);
-        ++at;
+      const bool is_there = running_.contains(*at);  // Else it has finished.
+      const bool started = is_there && input_.flag();
+      if (is_there && !started) {
+        returned.ids.push_back(at->first);
+        running_.erase(*at);
       }
+      at = started ? std::next(at) : ahead_.erase(at);
     }
     give(std::move(returned));
   }
@@ -308,10 +308,10 @@ class World {
     for (; checked_.run < out_.run.size(); ++checked_.run) {
       const Run& run = out_.run[checked_.run];
       TASKMESH_CHECK(running_.emplace(run.id, run.attempt).second);
-      if (run.ahead) ahead_.insert(run.id);
+      if (run.ahead) ahead_.emplace(run.id, run.attempt);
     }
     for (; checked_.stop < out_.stop.size(); ++checked_.stop) {
-      TASKMESH_CHECK(running_.contains(out_.stop[checked_.stop].id));
+      TASKMESH_CHECK(running_.contains({out_.stop[checked_.stop].id, out_.stop[checked_.stop].attempt}));
     }
     for (; checked_.notify < out_.notify.size(); ++checked_.notify) {
       std::visit([&](const auto& notice) { check_told(notice); }, out_.notify[checked_.notify]);
@@ -377,8 +377,9 @@ class World {
   fuzz::Pools pools_;
   std::map<LinkId, bool> dialled_;
   std::uint64_t next_closed_ = 999;
-  std::map<TaskId, std::uint32_t> running_;
-  std::set<TaskId> ahead_;
+  std::set<std::pair<TaskId, std::uint32_t>>
+      running_;  // Attempts: one that was given up may be beside the next.
+  std::set<std::pair<TaskId, std::uint32_t>> ahead_;
   std::vector<EventHandled> arrived_;
   std::map<Token, TaskId> open_;  // Asked, and not answered.
   Token last_token_ = 0;
