@@ -102,12 +102,19 @@ SCENARIO("a connection that breaks", "[core][membership]") {
         CHECK(node.view.alive() == 1);
       }
     }
-    WHEN("it is not") {
+    WHEN("it is not, and a new connection is refused") {
+      node.nobody_there(link);
       CHECK(node.run_to(2499ms).close.empty());
       const Effects dead = node.run_to(2500ms);
       THEN("it is dead") {
         CHECK(dead.close == std::vector{link});
         CHECK(node.changes == std::vector{change(What::cut, link), change(What::dead, link)});
+      }
+    }
+    WHEN("it is not, and nobody refuses a new one") {
+      CHECK(node.run_to(7999ms).close.empty());
+      THEN("it is dead when it was silent for long enough") {
+        CHECK(node.run_to(8s).close == std::vector{link});
       }
     }
     WHEN("its heartbeats still come on the link that it dialled") {
@@ -172,13 +179,14 @@ SCENARIO("our own stall is nobody's silence", "[core][membership]") {
     const LinkId link = node.join(1);
     node.run_to(1s);
     node.down(link);
+    node.nobody_there(link);
     node.stall_to(30s);
     node.tick();
-    THEN("it still has its 2 s to come back") {
-      CHECK(node.liveness(1) == Liveness::alive);
-      node.run_to(31'900ms);
+    THEN("it still has its 2 s to come back, and nobody is called dead within 3 s of the stall") {
+      CHECK(node.liveness(1) == Liveness::suspect);
+      node.run_to(32'999ms);
       CHECK(node.liveness(1) != Liveness::dead);
-      node.run_to(32s);
+      node.run_to(33s);
       CHECK(node.liveness(1) == Liveness::dead);
     }
   }

@@ -347,6 +347,11 @@ SCENARIO("clients hear that the worker lives", "[core][greeting]") {
       CHECK(door.greeting->find(inbound(3)) == nullptr);
       CHECK(door.greeting->find(inbound(1)) != nullptr);
     }
+    THEN("a stall of the node itself is nobody's silence") {
+      door.tick_at(1s);
+      door.tick_at(60s);
+      CHECK(door.greeting->find(inbound(3)) != nullptr);
+    }
     THEN("BYE goes to the clients") {
       Effects out;
       door.greeting->say_bye(out);

@@ -38,6 +38,7 @@ SCENARIO("a worker tells a random member whom it knows, about every 10 s", "[cor
     node.join(3);
     node.on(Gone{node_id(2), 1});
     node.down(node.view.by_node(node_id(3))->link);
+    node.nobody_there(node.view.by_node(node_id(3))->link);
     node.on(found(4));
     const auto [link, digest] = next_digest(node, {1});
     THEN("the living one is told of the first three and how they stand") {
@@ -157,7 +158,8 @@ SCENARIO("a rumour introduces, and decides nothing", "[core][membership]") {
   }
   WHEN("it names one that only fell silent") {
     node.down(node.view.by_node(node_id(2))->link);
-    node.run_to(3s);
+    node.nobody_there(node.view.by_node(node_id(2))->link);
+    node.run_to(1s);
     REQUIRE(node.liveness(2) == Liveness::dead);
     THEN("that one is dialled at once") { CHECK(node.on(1, link, told({rumour(2)})).dial.size() == 1); }
   }
@@ -238,7 +240,7 @@ SCENARIO("the address of one that fell silent is kept for a day", "[core][member
       CHECK(node.run_to(25h).dial.empty());
     }
     WHEN("it answers") {
-      const Effects out = node.run_to(12min);
+      const Effects out = node.run_to(11min + 55s);
       REQUIRE_FALSE(out.dial.empty());
       node.up(out.dial.back().link);
       node.on(out.dial.back().link, welcome(1));
@@ -248,7 +250,7 @@ SCENARIO("the address of one that fell silent is kept for a day", "[core][member
       }
     }
     WHEN("another mesh answers there") {
-      const Effects out = node.run_to(12min);
+      const Effects out = node.run_to(11min + 55s);
       REQUIRE_FALSE(out.dial.empty());
       node.up(out.dial.back().link);
       proto::ErrorReport refusal;

@@ -98,6 +98,16 @@ class Driver {
   Effects down(LinkId link) {
     return step([&](Membership& m, Now t, Effects& out) { m.on_link_down(link, t, out); });
   }
+  Effects nobody_there(LinkId link) {
+    return step([&](Membership& m, Now t, Effects& out) { m.on_nobody_there(link, t, out); });
+  }
+  /// Worker `number` asks on the link that it dialled.
+  Effects on(LinkId link, const proto::Doubt& record) {
+    return step([&](Membership& m, Now t, Effects& out) { m.on_doubt(link, record, t, out); });
+  }
+  Effects on(unsigned from, const proto::Witness& record) {
+    return step([&](Membership& m, Now t, Effects& out) { m.on_witness(node_id(from), record, t, out); });
+  }
   Effects on(LinkId link, const proto::Welcome& record) {
     return step([&](Membership& m, Now t, Effects& out) { m.on_welcome(link, record, t, out); });
   }
@@ -139,9 +149,22 @@ class Driver {
       all.send.insert(all.send.end(), out.send.begin(), out.send.end());
       all.close.insert(all.close.end(), out.close.begin(), out.close.end());
       all.notify.insert(all.notify.end(), out.notify.begin(), out.notify.end());
+      if (agreeing) agree(out);
     }
     now = until;
     return all;
+  }
+  /// All witnesses say that they hear nothing either.
+  void agree(const Effects& asked) {
+    for (const Send& send : asked.send) {
+      const auto* doubt = std::get_if<proto::Doubt>(&send.message);
+      const Peer* witness = doubt == nullptr ? nullptr : view.by_link(send.link);
+      if (witness == nullptr) continue;
+      const NodeId from = witness->member.node;
+      const proto::Witness said{doubt->request, doubt->node, doubt->incarnation, 60'000,
+                                proto::Testimony::cut};
+      step([&](Membership& m, Now t, Effects& out) { m.on_witness(from, said, t, out); });
+    }
   }
   /// Nobody runs: time passes and nothing is done.
   void stall_to(Duration since_start) { now = at(since_start); }
@@ -163,6 +186,7 @@ class Driver {
     return peer->liveness;
   }
 
+  bool agreeing = true;  ///< In run_to() witnesses agree.
   NodeConfig config;
   NodeCounters counters;
   std::uint64_t next_link = 1;

@@ -9,6 +9,12 @@ using core::LinkId;
 using core::LinkUp;
 using core::Received;
 
+void Network::listen(Host host, const std::string& endpoint) {
+  endpoints_[endpoint] = host;
+  last_at_[endpoint] = host;
+  dark_.erase(endpoint);
+}
+
 void Network::dial(Host host, const core::Dial& dial) {
   const Key key{host, dial.link};
   dialled_[key] = {.dial = dial};
@@ -26,7 +32,10 @@ void Network::attempt_after(const Key& key, Duration pause) {
 void Network::attempt(const Key& key) {
   Dialled& dialled = dialled_.at(key);
   const auto target = endpoints_.find(dialled.dial.endpoint);
-  if (target == endpoints_.end() || paused_.contains(target->second) || blocked(key.first, target->second)) {
+  if (target == endpoints_.end()) refuse(key, dialled.dial.endpoint);
+  const bool passes = target != endpoints_.end() && !blocked(key.first, target->second) &&
+                      !blocked(target->second, key.first);
+  if (!passes || paused_.contains(target->second)) {
     dialled.pause = std::min(dialled.pause * 2, dialled.dial.retry_max);
     return attempt_after(key, dialled.pause);
   }
@@ -42,6 +51,17 @@ void Network::attempt(const Key& key) {
   dialled.connection = id;
   inbound_[{connection.acceptor, connection.inbound}] = id;
   deliver_(key.first, LinkUp{key.second});
+}
+
+/// The system of a machine that is there says at once that nobody listens.
+void Network::refuse(const Key& key, const std::string& endpoint) {
+  const auto last = last_at_.find(endpoint);
+  const bool unheard =
+      last != last_at_.end() && (blocked(key.first, last->second) || blocked(last->second, key.first));
+  if (unheard || dark_.contains(endpoint)) return;
+  timeline_.after(delay(), [this, key] {
+    if (dialled_.contains(key)) deliver_(key.first, core::NobodyThere{key.second});
+  });
 }
 
 void Network::send(Host host, LinkId link, proto::Message&& message) {
@@ -75,7 +95,9 @@ void Network::transmit(Connection& connection, bool to_acceptor, proto::Message&
   if (to_acceptor && silent_.contains(connection.acceptor) && endpoints_.contains(connection.endpoint)) {
     return break_connection(connection, true);  // The machine is back, and does not know this connection.
   }
-  if (blocked(connection.dialler, connection.acceptor)) {
+  const bool blocks = to_acceptor ? blocked(connection.dialler, connection.acceptor)
+                                  : blocked(connection.acceptor, connection.dialler);
+  if (blocks) {
     connection.held[to_acceptor ? 0 : 1].push_back(std::move(message));
     return;
   }
@@ -130,6 +152,9 @@ void Network::close(Host host, LinkId link) {
 }
 
 void Network::vanish(Host host, bool silent) {
+  for (const auto& [endpoint, listener] : endpoints_) {
+    if (silent && listener == host) dark_.insert(endpoint);
+  }
   std::erase_if(endpoints_, [&](const auto& entry) { return entry.second == host; });
   std::erase_if(dialled_, [&](const auto& entry) { return entry.first.first == host; });
   std::erase_if(inbound_, [&](const auto& entry) { return entry.first.first == host; });
@@ -169,10 +194,20 @@ void Network::cut(Host a, Host b) {
   }
 }
 
-void Network::block(Host a, Host b) { blocks_.insert(std::minmax(a, b)); }
+void Network::block(Host a, Host b) {
+  block_one_way(a, b);
+  block_one_way(b, a);
+}
 
-void Network::unblock_all() {
-  blocks_.clear();
+void Network::block_one_way(Host from, Host to) { blocks_.emplace(from, to); }
+
+void Network::set_blocks(std::set<std::pair<Host, Host>> blocks) {
+  blocks_ = std::move(blocks);
+  release();
+}
+
+/// What is still blocked is held again.
+void Network::release() {
   for (auto& [id, connection] : connections_) {
     for (const bool to_acceptor : {true, false}) {
       std::vector<proto::Message> held;

@@ -2,6 +2,7 @@
 //
 // A dialled link connects to whoever listens at its endpoint, again and again until closed. Records of one
 // connection arrive in order and at most late, lost or twice; different connections overtake each other.
+// Where nobody listens a dial is refused (NobodyThere), where the machine is gone or cut off nothing comes back.
 // A broken connection gives LinkDown to the side that dialled; the other side learns it when it sends.
 #pragma once
 
@@ -35,7 +36,7 @@ class Network {
   Network(Timeline& timeline, Random& random, Deliver deliver)
       : timeline_(timeline), random_(random), deliver_(std::move(deliver)) {}
 
-  void listen(Host host, const std::string& endpoint) { endpoints_[endpoint] = host; }
+  void listen(Host host, const std::string& endpoint);
   void dial(Host host, const core::Dial& dial);
   void send(Host host, core::LinkId link, proto::Message&& message);
   void close(Host host, core::LinkId link);
@@ -51,7 +52,12 @@ class Network {
   void cut(Host a, Host b);
   /// Nothing passes between the two; what is sent meanwhile arrives after unblock_all() (as TCP does).
   void block(Host a, Host b);
-  void unblock_all();
+  /// The same one way: what `from` says does not reach `to`. Connections need both ways to be made.
+  void block_one_way(Host from, Host to);
+  /// These ways (from, to) are blocked from now on, and no others.
+  void set_blocks(std::set<std::pair<Host, Host>> blocks);
+  void unblock_all() { set_blocks({}); }
+  bool blocked(Host from, Host to) const { return blocks_.contains({from, to}); }
 
   /// Records that were sent, by their place in proto::Message.
   std::uint64_t sent(std::size_t type) const { return sent_.at(type); }
@@ -84,7 +90,8 @@ class Network {
     const auto span = static_cast<std::uint64_t>((weather_.delay_max - weather_.delay_min).count());
     return weather_.delay_min + Duration{static_cast<Duration::rep>(random_.below(span + 1))};
   }
-  bool blocked(Host a, Host b) const { return blocks_.contains(std::minmax(a, b)); }
+  void refuse(const Key& key, const std::string& endpoint);
+  void release();
   void attempt_after(const Key& key, Duration pause);
   void attempt(const Key& key);
   void transmit(Connection& connection, bool to_acceptor, proto::Message&& message);
@@ -97,10 +104,12 @@ class Network {
   Deliver deliver_;
   Weather weather_;
   std::map<std::string, Host> endpoints_;
+  std::map<std::string, Host> last_at_;  // Also of those that listen no more.
+  std::set<std::string> dark_;           // Of machines that have gone.
   std::map<Key, Dialled> dialled_;
   std::map<Key, std::uint64_t> inbound_;
   std::map<std::uint64_t, Connection> connections_;
-  std::set<std::pair<Host, Host>> blocks_;
+  std::set<std::pair<Host, Host>> blocks_;  // From, to.
   std::set<Host> paused_;
   std::set<Host> silent_;
   std::uint64_t next_ = 1;

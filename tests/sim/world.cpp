@@ -21,6 +21,7 @@ core::NodeConfig World::config_of(const Plan& plan, Host host) {
   config.kind = plan.kind;
   config.seed = random_.next();
   config.token = plan.token;
+  config.detector = plan.detector;
   config.queue_tasks_max = plan.queue_tasks_max;
   config.client_instance = 1'000 + host;
   proto::Member& self = config.self;
@@ -345,6 +346,12 @@ core::NodeCounters World::counters() const {
     sum.ungreeted += one.ungreeted;
     sum.refused_greetings += one.refused_greetings;
     sum.ignored_peers += one.ignored_peers;
+    sum.own_stalls += one.own_stalls;
+    sum.suspected += one.suspected;
+    sum.called_dead += one.called_dead;
+    sum.doubts += one.doubts;
+    sum.denials += one.denials;
+    sum.half_held += one.half_held;
     sum.submits += one.submits;
     sum.duplicates += one.duplicates;
     sum.busy += one.busy;

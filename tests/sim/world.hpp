@@ -26,7 +26,8 @@ struct Plan {
   std::vector<std::string> serves;
   std::string token;
   std::size_t queue_tasks_max = limits::queue_tasks_max;
-  int island = 0;          ///< The directory tells of those on the same island only.
+  int island = 0;  ///< The directory tells of those on the same island only.
+  core::DetectorRules detector;
   bool seed_only = false;  ///< Learns of the others by one endpoint, not from the directory.
 };
 

@@ -199,6 +199,9 @@ void add_bad_records(std::vector<Sample>& to) {
   to.push_back(bad("bad-standing", "DIGEST with a standing that does not exist.",
                    {"bad malformed 5", "message BYE"},
                    framed(record(5, 0, number(1) + brief + "\x04") + after), {bye}));
+  to.push_back(bad("bad-testimony", "WITNESS with a testimony that does not exist.",
+                   {"bad malformed 8", "message BYE"},
+                   framed(record(8, 0, std::string(36, '\x01') + "\x05") + after), {bye}));
   to.push_back(bad("bad-part-missing", "ATTACHED, and the message has no parts.",
                    {"bad malformed 16", "message BYE"}, framed(attached + after), {bye}));
   to.push_back(bad("bad-part-size", "ATTACHED names three octets, the part has four.",
@@ -283,6 +286,12 @@ std::vector<Message> one_of_each() {
                                   .incarnation = 4,
                                   .endpoints = {"ipc://@taskmesh-3", "tcp://127.0.0.1:24802"}}},
                      .wanted = {node(0x20)}},
+      proto::Doubt{.request = 7, .node = node(0x20), .incarnation = 3},
+      proto::Witness{.request = 7,
+                     .node = node(0x20),
+                     .incarnation = 3,
+                     .silence_ms = 5'500,
+                     .testimony = proto::Testimony::cut},
       submit(),
       proto::Accepted{.seqs = {{1, 4}, {6, 6}}, .load = load},
       proto::Busy{.seqs = {{5, 5}}, .retry_after_ms = 50, .code = 7, .load = load},

@@ -136,4 +136,38 @@ struct Members {
   }
 };
 
+/// DOUBT: "I hear nothing of this worker; do you?"; from a worker to one that it dialled.
+struct Doubt {
+  std::uint64_t request = 0;  ///< Comes back in WITNESS.
+  NodeId node;
+  std::uint64_t incarnation = 0;
+  bool operator==(const Doubt&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(request, node, incarnation);
+  }
+};
+
+/// How a witness stands to the worker that it is asked about. Numbers travel: append only.
+enum class Testimony : std::uint8_t {
+  linked = 1,  ///< Its connection to it is up.
+  cut = 2,     ///< It is not, or never was.
+  ended = 3,   ///< Here it is dead, has left, or runs anew.
+  unsure = 4,  ///< The witness has stood still itself, or does not know this life of it.
+};
+
+/// WITNESS: the answer to DOUBT. Facts; who asked decides.
+struct Witness {
+  std::uint64_t request = 0;
+  NodeId node;
+  std::uint64_t incarnation = 0;
+  std::uint32_t silence_ms = 0;  ///< Since it was heard last, in the witness's own running time.
+  Testimony testimony = Testimony::unsure;
+  bool operator==(const Witness&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(request, node, incarnation, silence_ms, testimony);
+  }
+};
+
 }  // namespace taskmesh::proto

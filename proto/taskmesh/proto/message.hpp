@@ -17,6 +17,8 @@ enum class Type : std::uint16_t {
   bye = 4,
   digest = 5,
   members = 6,
+  doubt = 7,
+  witness = 8,
   submit = 16,
   accepted = 17,
   busy = 18,
@@ -38,10 +40,10 @@ enum class Type : std::uint16_t {
   error = 255,
 };
 
-using Message =
-    std::variant<Hello, Welcome, Heartbeat, Bye, Submit, Accepted, Busy, Reject, Query, Status, CbHello,
-                 CbWelcome, Notify, NotifyAck, NotifyNack, ErrorReport, Cancel, ListTasks, TaskList,
-                 ListCallbacks, CallbackList, RetryCallbacks, CallbacksRetried, Digest, Members>;
+using Message = std::variant<Hello, Welcome, Heartbeat, Bye, Submit, Accepted, Busy, Reject, Query, Status,
+                             CbHello, CbWelcome, Notify, NotifyAck, NotifyNack, ErrorReport, Cancel,
+                             ListTasks, TaskList, ListCallbacks, CallbackList, RetryCallbacks,
+                             CallbacksRetried, Digest, Members, Doubt, Witness>;
 
 template <class T>
 inline constexpr Type type_of = Type::error;
@@ -57,6 +59,10 @@ template <>
 inline constexpr Type type_of<Digest> = Type::digest;
 template <>
 inline constexpr Type type_of<Members> = Type::members;
+template <>
+inline constexpr Type type_of<Doubt> = Type::doubt;
+template <>
+inline constexpr Type type_of<Witness> = Type::witness;
 template <>
 inline constexpr Type type_of<Submit> = Type::submit;
 template <>

@@ -45,15 +45,30 @@ inline constexpr std::size_t directory_entry_bytes =
 inline constexpr std::size_t entry_endpoints_max = 16;  ///< ...and the endpoints in it.
 inline constexpr Duration heartbeat_every = 1s;
 inline constexpr Duration suspect_after = 2s;          ///< Silence: no new work goes there.
-inline constexpr Duration dead_after = 8s;             ///< Silence: its tasks are lost.
-inline constexpr Duration dead_after_disconnect = 2s;  ///< A closed connection that does not come back.
-inline constexpr Duration last_words = 300ms;          ///< An ended process's connection is read this long.
-inline constexpr Duration hello_retry = 500ms;         ///< HELLO without WELCOME is said again.
-inline constexpr Duration client_counts_for = 10s;     ///< A client counts in `clients` this long.
-inline constexpr Duration answer_holds = 10s;          ///< What an answer told of a load stands this long.
+inline constexpr Duration dead_after = 6s;             ///< Silence: its tasks are lost, if witnesses agree.
+inline constexpr Duration client_dead_after = 8s;      ///< The same at a client, which has no witnesses.
+inline constexpr Duration dead_after_disconnect = 2s;  ///< At a client: a broken connection that is refused.
+inline constexpr std::size_t witnesses_asked = 3;      ///< Asked before a silent worker is called dead...
+inline constexpr std::size_t witnesses_agree = 2;      ///< ...and so many hear nothing either.
+inline constexpr Duration witness_margin = 1s;         ///< A witness agrees this much earlier.
+inline constexpr Duration witness_wait = 1s;           ///< For their answers; then others are asked.
+inline constexpr Duration ask_again = 250ms;           ///< Others are asked, while the worker is in doubt.
+inline constexpr Duration loop_stall = 750ms;          ///< Who was late by this much calls nobody dead...
+inline constexpr Duration loop_steady = 3s;            ///< ...for so long.
+inline constexpr std::size_t half_rule_members = 4;    ///< Others from which the half rule holds...
+inline constexpr int half_rule_times = 3;              ///< ...until a silence of so many dead_after.
+inline constexpr Duration drain_input = 250ms;         ///< Input is read so long before timers are judged.
+inline constexpr Duration link_patience =
+    8s;  ///< Dialled without WELCOME; a worker's inbound link in silence.
+inline constexpr Duration last_words = 300ms;       ///< An ended process's connection is read this long.
+inline constexpr Duration hello_retry = 500ms;      ///< HELLO without WELCOME is said again.
+inline constexpr Duration client_counts_for = 10s;  ///< A client counts in `clients` this long.
+inline constexpr Duration answer_holds = 10s;       ///< What an answer told of a load stands this long.
 inline constexpr Duration forget_dead_after =
-    10min;                                      ///< Dead members stay known, so old gossip revives nobody.
-inline constexpr Duration own_stall = 500ms;    ///< A later step means that we stood still, not they.
+    10min;                                    ///< Dead members stay known, so old gossip revives nobody.
+inline constexpr Duration own_stall = 500ms;  ///< A later step means that we stood still, not they.
+inline constexpr Duration own_pulse =
+    250ms;  ///< While a heartbeat is overdue a node looks at the time so often.
 inline constexpr Duration dial_timeout = 2s;    ///< Not connected: the peer's next endpoint is tried.
 inline constexpr Duration dead_retry = 10s;     ///< A peer that fell silent is dialled again this often.
 inline constexpr Duration lost_retry = 30s;     ///< A forgotten one's address is dialled this often...
@@ -126,11 +141,11 @@ inline constexpr std::size_t listener_queue_max =
     10'000;  ///< Events waiting for the handler; then NACK(busy).
 
 // The process.
-inline constexpr Duration drain_timeout = 30s;               ///< SIGTERM to the end of running work.
-inline constexpr Duration flush_timeout = 5s;                ///< What a closing client waits for acceptance.
-inline constexpr std::size_t reactor_batch = 256;            ///< Frames per socket and turn...
-inline constexpr std::size_t reactor_events_max = 1024;      ///< ...unless they hold this many records...
-inline constexpr std::uint64_t reactor_bytes_max = 8 << 20;  ///< ...or so many octets.
+inline constexpr Duration drain_timeout = 30s;                ///< SIGTERM to the end of running work.
+inline constexpr Duration flush_timeout = 5s;                 ///< What a closing client waits for acceptance.
+inline constexpr std::size_t reactor_batch = 256;             ///< Frames per socket and turn...
+inline constexpr std::size_t reactor_events_max = 32 * 1024;  ///< ...unless they hold this many records...
+inline constexpr std::uint64_t reactor_bytes_max = 8 << 20;   ///< ...or so many octets.
 
 static_assert(message_bytes > payload_bytes, "a payload part must fit into one message");
 static_assert(attach_bytes < frame_bytes, "an inline payload must fit into a frame");
@@ -138,6 +153,13 @@ static_assert(members_in_digest_max >= peers_max, "a digest names all that a nod
 static_assert(keep_lost_for > forget_dead_after && lost_retry >= dead_retry);
 static_assert(suspect_after >= 2 * heartbeat_every, "one lost heartbeat must not cause suspicion");
 static_assert(dead_after >= 2 * suspect_after, "a suspect has time to be heard again");
+static_assert(dead_after > 4s + heartbeat_every, "a process that was stopped for 4 s is not dead");
+static_assert(dead_after + 2 * heartbeat_every < 9s && client_dead_after < 9s,
+              "a cut link is noticed within 9 s");
+static_assert(witnesses_agree <= witnesses_asked && witness_margin < dead_after);
+static_assert(loop_stall >= own_stall && drain_input < own_stall);
+static_assert(heartbeat_every + own_pulse + own_stall < suspect_after,
+              "a stall that goes unnoticed suspects nobody");
 static_assert(window_bytes >= frame_bytes, "a window holds at least one frame");
 static_assert(list_bytes + name_bytes + address_bytes + error_text_bytes < frame_bytes,
               "a page fits a frame");

@@ -3,10 +3,11 @@
 // Nothing below io/ reads a clock; io/clock.hpp is the only place that does.
 #pragma once
 
+#include <time.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <ctime>
 #include <string>
 
 #include "taskmesh/base/result.hpp"

@@ -12,6 +12,21 @@ namespace taskmesh::core {
 
 enum class NodeKind : std::uint8_t { worker, client, listener };
 
+/// The rules by which a worker calls another one dead (proto/02-membership.md section 6). As they are here they are
+/// the protocol; the simulator sets each aside in turn to measure what it is worth, and to see the mesh fail without.
+struct DetectorRules {
+  Duration dead_after = limits::dead_after;
+  std::size_t witnesses = limits::witnesses_asked;
+  std::size_t agree = limits::witnesses_agree;
+  bool fewer_agree = true;    ///< Where fewer are left to be asked, all of those are enough.
+  bool credit_stalls = true;  ///< Own stalls are nobody's silence.
+  bool steady_loop = true;    ///< Nobody is called dead soon after an own stall.
+  std::size_t half_from = limits::half_rule_members;
+  std::int32_t half_times = limits::half_rule_times;
+  bool early = true;  ///< A refused connection counts.
+  bool operator==(const DetectorRules&) const = default;
+};
+
 struct NodeConfig {
   NodeKind kind = NodeKind::client;
   proto::Member self;                 ///< A worker: complete. A client: node, incarnation, pid, name, host.
@@ -32,6 +47,7 @@ struct NodeConfig {
       0;  ///< Deliveries of one event before it is given up; 0: until callback_ttl.
   std::size_t in_flight_max = limits::in_flight_max;
   std::uint64_t payload_max = limits::payload_bytes;
+  DetectorRules detector;
   bool takes_cereal = true;  ///< Listener: results may come as cereal bytes.
 
   std::uint64_t memory_high() const { return memory_max / 100 * limits::memory_high_percent; }
@@ -50,8 +66,14 @@ struct NodeCounters {
   std::uint64_t bad_addresses = 0;    ///< Endpoints that peers told of and that may not be dialled.
   std::uint64_t dropped_rumours = 0;  ///< Workers told of by one who has told of too many unreachable ones.
   std::uint64_t hasty_digests = 0;    ///< DIGESTs that came too soon after the last one of their sender.
-  std::uint64_t submits = 0;          ///< SUBMIT records that came in.
-  std::uint64_t duplicates = 0;       ///< ... of them repetitions of a known id.
+  std::uint64_t own_stalls = 0;       ///< Times this node stood still and blamed nobody for it.
+  std::uint64_t suspected = 0;    ///< Workers that fell silent, or whose connection broke and was refused.
+  std::uint64_t called_dead = 0;  ///< Workers called dead without proof, and only then.
+  std::uint64_t doubts = 0;       ///< Witnesses asked.
+  std::uint64_t denials = 0;      ///< Witnesses that heard whom this node did not.
+  std::uint64_t half_held = 0;    ///< Times so many were silent that nobody was called dead.
+  std::uint64_t submits = 0;      ///< SUBMIT records that came in.
+  std::uint64_t duplicates = 0;   ///< ... of them repetitions of a known id.
   std::uint64_t busy = 0;
   std::uint64_t rejected = 0;
   std::uint64_t started = 0;

@@ -48,10 +48,10 @@ void Node::step(Event&& event, Now now, Effects& out) {
   std::visit([&](auto&& body) { on_event(std::forward<decltype(body)>(body), now, out); }, std::move(event));
 }
 
-void Node::turn_end(Now now, Effects& out) {
+void Node::turn_end(Now now, Effects& out, bool drained) {
   TASKMESH_CHECK(now.at >= last_);
   last_ = now.at;
-  if (!wake_ || now.at >= *wake_) tick(now, out);
+  if (!wake_ || now.at >= *wake_) tick(now, out, drained);
   deliver_changes(now, out);
   if (submitter_) submitter_->on_turn_end(now, out);
   if (submitter_) tell_own_ends(now);
@@ -66,9 +66,9 @@ void Node::turn_end(Now now, Effects& out) {
 }
 
 /// Every role looks at its timers and announces the next one, so what was announced before is void.
-void Node::tick(Now now, Effects& out) {
+void Node::tick(Now now, Effects& out, bool drained) {
   wake_.reset();
-  membership_.on_tick(now, out);
+  membership_.on_tick(now, out, drained);
   greeting_.on_tick(now, out);
   forget_guests(now, out);
   if (submitter_) submitter_->on_tick(now, out);
@@ -167,6 +167,10 @@ void Node::on_event(LinkDown&& down, Now now, Effects& out) {
     membership_.on_link_down(down.link, now, out);
     deliver_changes(now, out);
   }
+}
+
+void Node::on_event(NobodyThere&& there, Now now, Effects& out) {
+  if (!outbox_.owns(there.link)) membership_.on_nobody_there(there.link, now, out);
 }
 
 void Node::on_event(Found&& found, Now now, Effects& out) {
@@ -309,6 +313,20 @@ void Node::on_message(LinkId link, proto::Members&& told, Now now, Effects& out)
   membership_.on_members(worker ? guest->node : peer->member.node, link, told, now, out);
 }
 
+void Node::on_message(LinkId link, proto::Doubt&& doubt, Now now, Effects& out) {
+  const Guest* guest = greeting_.find(link);
+  if (!executor_ || guest == nullptr || guest->role != proto::Role::worker) {
+    return refuse(link, proto::Type::doubt, now, out);
+  }
+  membership_.on_doubt(link, doubt, now, out);
+}
+
+void Node::on_message(LinkId link, proto::Witness&& witness, Now now, Effects& out) {
+  if (!executor_ || link.inbound()) return refuse(link, proto::Type::witness, now, out);
+  const Peer* peer = membership_.by_link(link);
+  if (peer != nullptr) membership_.on_witness(peer->member.node, witness, now, out);
+}
+
 void Node::on_message(LinkId link, proto::Submit&& submit, Now now, Effects& out) {
   if (!executor_) return refuse(link, proto::Type::submit, now, out);
   executor_->on_submit(link, std::move(submit), now, out);
@@ -385,19 +403,17 @@ void Node::on_message(LinkId link, proto::RetryCallbacks&& ask, Now now, Effects
 
 void Node::on_message(LinkId link, proto::TaskList&& list, Now now, Effects& out) {
   if (!asks_) return refuse(link, proto::Type::task_list, now, out);
-  const std::uint64_t request = list.request;
-  asks_->on_answer(link, request, std::move(list), out);
+  asks_->on_answer(link, list.request, std::move(list), out);
 }
 
 void Node::on_message(LinkId link, proto::CallbackList&& list, Now now, Effects& out) {
   if (!asks_) return refuse(link, proto::Type::callback_list, now, out);
-  const std::uint64_t request = list.request;
-  asks_->on_answer(link, request, std::move(list), out);
+  asks_->on_answer(link, list.request, std::move(list), out);
 }
 
 void Node::on_message(LinkId link, proto::CallbacksRetried&& done, Now now, Effects& out) {
   if (!asks_) return refuse(link, proto::Type::callbacks_retried, now, out);
-  asks_->on_answer(link, done.request, done, out);
+  asks_->on_answer(link, done.request, std::move(done), out);
 }
 
 void Node::on_message(LinkId link, proto::ErrorReport&& error, Now now, Effects& out) {

@@ -27,7 +27,8 @@ class Node {
   Node& operator=(const Node&) = delete;
 
   void step(Event&& event, Now now, Effects& out);
-  void turn_end(Now now, Effects& out);
+  /// `drained`: no more input is there. Nobody is called silent before what he said has been read.
+  void turn_end(Now now, Effects& out, bool drained = true);
 
   const NodeConfig& config() const { return config_; }
   const NodeCounters& counters() const { return counters_; }
@@ -57,6 +58,7 @@ class Node {
   void on_event(CancelTask&& cancel, Now now, Effects& out);
   void on_event(AskWorker&& ask, Now now, Effects& out);
   void on_event(MemoryUsed&& used, Now now, Effects& out);
+  void on_event(NobodyThere&& there, Now now, Effects& out);
 
   void on_message(LinkId link, proto::Hello&& hello, Now now, Effects& out);
   void on_message(LinkId link, proto::Welcome&& welcome, Now now, Effects& out);
@@ -64,6 +66,8 @@ class Node {
   void on_message(LinkId link, proto::Bye&& bye, Now now, Effects& out);
   void on_message(LinkId link, proto::Digest&& digest, Now now, Effects& out);
   void on_message(LinkId link, proto::Members&& told, Now now, Effects& out);
+  void on_message(LinkId link, proto::Doubt&& doubt, Now now, Effects& out);
+  void on_message(LinkId link, proto::Witness&& witness, Now now, Effects& out);
   void on_message(LinkId link, proto::Submit&& submit, Now now, Effects& out);
   void on_message(LinkId link, proto::Accepted&& accepted, Now now, Effects& out);
   void on_message(LinkId link, proto::Busy&& busy, Now now, Effects& out);
@@ -90,7 +94,7 @@ class Node {
   void forget_guests(Now now, Effects& out);
   void refuse(LinkId link, proto::Type type, Now now, Effects& out);
   proto::Load load(TimePoint now) const;
-  void tick(Now now, Effects& out);
+  void tick(Now now, Effects& out, bool drained);
   void deliver_changes(Now now, Effects& out);
   void continue_drain(Now now, Effects& out);
   void tell_own_ends(Now now);

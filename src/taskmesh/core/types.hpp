@@ -56,6 +56,10 @@ struct LinkUp {
 struct LinkDown {
   LinkId link;
 };
+/// An attempt to connect a dialled link failed at once: the system there says that nobody listens at its endpoint.
+struct NobodyThere {
+  LinkId link;
+};
 /// Discovery: a worker can be reached there. `incarnation` and `node` are nil where unknown (a seed).
 struct Found {
   NodeId node;
@@ -103,12 +107,10 @@ struct AwaitAccepted {
   Token token = 0;
   TaskId id;  ///< Nil: all that are pending now.
 };
-/// Nobody waits for this token any more; `id`: the task whose end it waits for, if it does. With `withdraw`, a task
-/// that was never sent is dropped as expired.
+/// Nobody waits for this token any more. With `withdraw`, a task that was never sent is dropped as expired.
 struct Abandon {
   Token token = 0;
   bool withdraw = false;
-  TaskId id = {};
 };
 /// The face asks one worker something. Answered by WorkerAnswer.
 struct AskWorker {
@@ -155,7 +157,7 @@ struct Drain {
 
 using Event = std::variant<Received, BadInput, LinkUp, LinkDown, Found, Gone, Tick, SubmitTask, QueryTasks,
                            AwaitAccepted, Abandon, ListMembers, EventHandled, Finished, Returned, Drain,
-                           CancelTask, AskWorker, MemoryUsed>;
+                           CancelTask, AskWorker, MemoryUsed, NobodyThere>;
 
 // ---- Effects ------------------------------------------------------------------------------------------
 

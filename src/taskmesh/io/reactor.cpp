@@ -78,7 +78,7 @@ void Reactor::turn() {
     effects_.clear();
     const std::size_t end = std::min(next + events_at_once, events_.size());
     for (; next < end; ++next) node_->step(std::move(events_[next]), at, effects_);
-    node_->turn_end(at, effects_);
+    node_->turn_end(at, effects_, next == events_.size() && !parts_.transport->ready());
     carry_out();
   } while (next < events_.size() && !effects_.stopped);
   events_.clear();

@@ -8,6 +8,7 @@
 
 #include "taskmesh/base/check.hpp"
 #include "taskmesh/io/address.hpp"
+#include "taskmesh/io/clock.hpp"
 #include "taskmesh/io/frame_intake.hpp"
 #include "taskmesh/io/link_outbox.hpp"
 
@@ -28,7 +29,9 @@ constexpr std::uint64_t zmq_message_bytes_max = 2 * limits::message_bytes;
 constexpr std::size_t sweep_every_turns = 100'000;
 constexpr int monitored = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED |
                           ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
-                          ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+                          ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_CONNECT_DELAYED | ZMQ_EVENT_CLOSED;
+// An attempt that failed within this was refused. A shorter one than connect_limit, at which nobody has answered.
+constexpr Duration refused_within = 2s;
 
 int to_ms(Duration duration) {
   return static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
@@ -43,7 +46,8 @@ struct Socket {
   bool up = false;               // A dialled link between LinkUp and LinkDown.
   bool readable = false;         // In Impl::readable.
   bool monitor_readable = true;  // Its monitor has something to tell, or was never asked.
-  bool sent = false;             // In this turn: a send may have eaten the edge of its descriptor.
+  TimePoint attempt_since{};  // Not later than the start of the attempt to connect; zero: none is under way.
+  bool sent = false;          // In this turn: a send may have eaten the edge of its descriptor.
 
   bool router() const { return !link; }
 };
@@ -130,6 +134,7 @@ struct ZmqTransport::Impl {
   bool read_message(Socket& socket, std::vector<core::Event>& out);
   bool read_parts(Socket& socket, core::LinkId link, std::vector<core::Event>& out);
   void read_monitor(Socket& socket, std::vector<core::Event>& out);
+  void on_attempt(Socket& socket, bool failed, std::vector<core::Event>& out);
   Socket* socket_of(core::LinkId link);
   LinkOutbox& outbox_of(core::LinkId link);
   void dial(const core::Dial& dial);
@@ -157,6 +162,8 @@ struct ZmqTransport::Impl {
   std::shared_ptr<wire::BufferPool> pool = wire::make_buffer_pool();
   TransportCounters counters;
   std::uint64_t monitors = 0;
+  TimePoint looked_at{};      // The present look at the sockets...
+  TimePoint looked_before{};  // ...and the one before.
   std::size_t turns = 0;
   std::uint64_t read_bytes = 0;  // From one socket in this turn.
 };
@@ -254,6 +261,7 @@ void ZmqTransport::close(core::LinkId link) {
 
 void ZmqTransport::receive(std::vector<core::Event>& out) {
   Impl& my = *impl_;
+  my.looked_before = std::exchange(my.looked_at, steady_now());
   std::move(my.pending.begin(), my.pending.end(), std::back_inserter(out));
   my.pending.clear();
   const std::vector<Socket*> now = std::exchange(my.readable, {});
@@ -326,6 +334,10 @@ void ZmqTransport::Impl::read_monitor(Socket& socket, std::vector<core::Event>& 
     std::uint16_t event = 0;
     if (part.size() >= sizeof event) std::memcpy(&event, part.data(), sizeof event);
     if (part.more()) zmq_msg_recv(part.handle(), socket.monitor.handle(), ZMQ_DONTWAIT);
+    if (event == ZMQ_EVENT_CONNECT_DELAYED || event == ZMQ_EVENT_CLOSED) {
+      on_attempt(socket, event == ZMQ_EVENT_CLOSED, out);
+      continue;
+    }
     const bool connected = event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
     const bool cut = event == ZMQ_EVENT_DISCONNECTED;
     if (!connected && !cut) ++counters.failed_handshakes;
@@ -340,6 +352,15 @@ void ZmqTransport::Impl::read_monitor(Socket& socket, std::vector<core::Event>& 
     blocked.erase(socket.link);
     if (connected) out.emplace_back(core::LinkUp{socket.link});
   }
+}
+
+/// libzmq does not say why an attempt failed; how soon it failed tells. One that was under way began after the look
+/// before it was seen, at the earliest: what is read late is taken for slow. One that was never under way failed at once.
+void ZmqTransport::Impl::on_attempt(Socket& socket, bool failed, std::vector<core::Event>& out) {
+  if (socket.router()) return;
+  const TimePoint since = std::exchange(socket.attempt_since, failed ? TimePoint{} : looked_before);
+  const bool refused = since == TimePoint{} || looked_at - since < refused_within;
+  if (failed && refused && !socket.up) out.emplace_back(core::NobodyThere{socket.link});
 }
 
 // ---- Sending --------------------------------------------------------------------------------------------

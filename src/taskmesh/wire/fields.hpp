@@ -90,6 +90,9 @@ constexpr bool is_known(proto::Role value) {
 constexpr bool is_known(proto::Standing value) {
   return value >= proto::Standing::living && value <= proto::Standing::ended;
 }
+constexpr bool is_known(proto::Testimony value) {
+  return value >= proto::Testimony::linked && value <= proto::Testimony::unsure;
+}
 
 /// The one field of a message that may travel as a part of its own.
 template <class T>

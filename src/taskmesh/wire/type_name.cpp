@@ -16,6 +16,10 @@ std::string type_name(std::uint16_t type) {
       return "DIGEST";
     case proto::Type::members:
       return "MEMBERS";
+    case proto::Type::doubt:
+      return "DOUBT";
+    case proto::Type::witness:
+      return "WITNESS";
     case proto::Type::submit:
       return "SUBMIT";
     case proto::Type::accepted:

@@ -12,7 +12,7 @@ namespace {
 
 /// How long one attempt to greet a peer may last, all its endpoints together.
 Duration attempt_for(std::size_t endpoints) {
-  return std::max<Duration>(limits::dead_after, limits::dial_timeout * static_cast<int>(endpoints));
+  return std::max<Duration>(limits::link_patience, limits::dial_timeout * static_cast<int>(endpoints));
 }
 
 }  // namespace
@@ -20,23 +20,35 @@ Duration attempt_for(std::size_t endpoints) {
 /// Every event enters here. Silence is counted in our own running time, so a stall is nobody's silence.
 void Membership::enter(Now now) {
   TASKMESH_CHECK(now.at >= last_step_);
+  if (started_ == TimePoint{}) started_ = now.at;
   if (due_ != TimePoint::max() && now.at > due_ + limits::own_stall) {
-    const Duration gap = now.at - last_step_;
-    for (auto& [number, entry] : peers_) {
-      for (TimePoint* since : {&entry->last_heard, &entry->cut_at, &entry->dialled_at, &entry->attempt_at}) {
-        *since = std::min(*since + gap, now.at);
-      }
+    if (now.at > due_ + limits::loop_stall && config_.detector.steady_loop) {
+      steady_at_ = now.at + limits::loop_steady;
     }
+    if (config_.detector.credit_stalls) credit(now.at - last_step_, now.at);
+    ++counters_.own_stalls;
     due_ = now.at;
   }
   last_step_ = now.at;
+}
+
+/// What others said before is old, too.
+void Membership::credit(Duration gap, TimePoint now) {
+  for (auto& [number, entry] : peers_) {
+    for (TimePoint* since : {&entry->last_heard, &entry->cut_at, &entry->dialled_at, &entry->attempt_at}) {
+      *since = std::min(*since + gap, now);
+    }
+    entry->round = {};
+    entry->ask_at = {};
+  }
 }
 
 void Membership::leave(Effects& out) const {
   if (due_ != TimePoint::max()) out.wake_by(due_);
 }
 
-void Membership::touch(const Entry& entry) { due_ = std::min(due_, due_of(entry)); }
+/// What is due at once is due now: an older time would look like a stall.
+void Membership::touch(const Entry& entry) { due_ = std::min(due_, std::max(due_of(entry), last_step_)); }
 
 /// The next time at which judge() has something to do for this peer. Mirrors judge().
 TimePoint Membership::due_of(const Entry& entry) const {
@@ -52,17 +64,32 @@ TimePoint Membership::due_of(const Entry& entry) const {
   if (entry.greeted && config_.kind == NodeKind::worker) by(next_beat_);
   if (entry.connected && !entry.greeted) by(entry.next_hello);
   if (entry.living()) {
-    by(entry.last_heard + (entry.liveness == Liveness::suspect ? limits::dead_after : limits::suspect_after));
-    if (!entry.connected) by(std::max(entry.cut_at, entry.last_heard) + limits::dead_after_disconnect);
+    if (entry.weigh) by(last_step_);
+    by(std::max(entry.last_heard + limits::heartbeat_every, last_step_) + limits::own_pulse);
+    if (entry.liveness != Liveness::suspect) by(entry.last_heard + limits::suspect_after);
+    by(verdict_due(entry));
     if (entry.gone) by(entry.gone_at + limits::last_words);
     return due;
   }
   if (entry.connected && entry.refused) return due;
   if (entry.seeds.empty()) by(entry.attempt_at + attempt_for(entry.endpoints.size()));
   if (entry.endpoints.size() > 1) {
-    by(entry.dialled_at + (entry.connected ? limits::dead_after : limits::dial_timeout));
+    by(entry.dialled_at + (entry.connected ? limits::link_patience : limits::dial_timeout));
   }
   return due;
+}
+
+/// Mirrors judge_as_client() and judge_suspect().
+TimePoint Membership::verdict_due(const Entry& entry) const {
+  if (config_.kind != NodeKind::worker) {
+    TimePoint due = entry.last_heard + limits::client_dead_after;
+    if (entry.deserted) {
+      due = std::min(due, std::max(entry.cut_at, entry.last_heard) + limits::dead_after_disconnect);
+    }
+    return std::max(due, steady_at_);
+  }
+  if (entry.deserted) return entry.ask_at;
+  return std::max({entry.last_heard + config_.detector.dead_after, steady_at_, entry.ask_at});
 }
 
 void Membership::tell_end(Entry& entry, Liveness how, std::string_view why, Effects& out) {
@@ -77,6 +104,7 @@ void Membership::bury(Entry& entry, Liveness how, bool proven, std::string_view 
   hang_up(entry, out);
   entry.proven = entry.proven || proven;
   entry.gone = false;
+  acquit(entry);
   if (entry.ended()) return;
   entry.liveness = how;
   entry.refused = false;
@@ -94,9 +122,9 @@ void Membership::bury(Entry& entry, Liveness how, bool proven, std::string_view 
   touch(*seed);
 }
 
-void Membership::on_tick(Now now, Effects& out) {
+void Membership::on_tick(Now now, Effects& out, bool drained) {
   enter(now);
-  if (now.at >= due_) {
+  if (now.at >= due_ && (drained || now.at >= due_ + limits::drain_input)) {
     send_heartbeats(now, out);
     exchange(now, out);
     for (auto at = peers_.begin(); at != peers_.end();) {
@@ -176,29 +204,45 @@ void Membership::judge_lost(Entry& entry, Now now, Effects& out) {
 }
 
 void Membership::judge_living(Entry& entry, Now now, Effects& out) {
+  entry.weigh = false;
   if (entry.gone && now.at - entry.gone_at >= limits::last_words) {
     return bury(entry, Liveness::dead, true, "its process has ended", now, out);
   }
   const Duration silence = now.at - entry.last_heard;
-  const TimePoint last_sign = std::max(entry.cut_at, entry.last_heard);
-  if (!entry.connected && now.at - last_sign >= limits::dead_after_disconnect) {
-    return bury(entry, Liveness::dead, false, "its connection broke and did not come back", now, out);
-  }
-  if (silence >= limits::dead_after) {
-    return bury(entry, Liveness::dead, false, "it has been silent for too long", now, out);
-  }
-  if (silence >= limits::suspect_after && entry.liveness != Liveness::suspect) {
+  if ((silence >= limits::suspect_after || entry.deserted) && entry.liveness != Liveness::suspect) {
     entry.liveness = Liveness::suspect;
     ++version_;
-    out.notify.emplace_back(notes::suspect(entry, silence));
+    ++counters_.suspected;
+    out.notify.emplace_back(notes::suspect(entry, silence, entry.deserted));
   }
   if (entry.connected && !entry.greeted && now.at >= entry.next_hello) say_hello(entry, now, out);
+  if (entry.liveness != Liveness::suspect) return;
+  config_.kind == NodeKind::worker ? judge_suspect(entry, now, out) : judge_as_client(entry, now, out);
+}
+
+/// Who is no member has nobody to ask: it waits longer.
+void Membership::judge_as_client(Entry& entry, Now now, Effects& out) {
+  if (now.at < steady_at_) return;
+  const bool silent = now.at - entry.last_heard >= limits::client_dead_after;
+  const TimePoint last_sign = std::max(entry.cut_at, entry.last_heard);
+  if (!silent && !(entry.deserted && now.at - last_sign >= limits::dead_after_disconnect)) return;
+  ++counters_.called_dead;
+  const std::string_view why =
+      silent ? "it has been silent for too long" : "nobody listens at its address any more";
+  bury(entry, Liveness::dead, false, why, now, out);
+}
+
+/// It is not in doubt (any more).
+void Membership::acquit(Entry& entry) {
+  entry.deserted = entry.weigh = entry.held = false;
+  entry.ask_at = {};
+  entry.round = {};
 }
 
 /// HELLO again; the next endpoint where the present one leads nowhere.
 void Membership::keep_calling(Entry& entry, Now now, Effects& out) {
   if (entry.connected && now.at >= entry.next_hello) say_hello(entry, now, out);
-  const Duration patience = entry.connected ? limits::dead_after : limits::dial_timeout;
+  const Duration patience = entry.connected ? limits::link_patience : limits::dial_timeout;
   const bool waiting = entry.endpoints.size() < 2 || (entry.connected && entry.refused);
   if (waiting || now.at - entry.dialled_at < patience) return;
   hang_up(entry, out);

@@ -230,10 +230,14 @@ void Greeting::arm(Now now, Effects& out) {
 
 void Greeting::on_tick(Now now, Effects& out) {
   if (!next_beat_ || now.at < *next_beat_) return arm(now, out);
+  const Duration late = now.at - *next_beat_;
+  if (late > limits::own_stall) {  // We stood still: that is nobody's silence.
+    for (auto& [link, guest] : guests_) guest.last_heard = std::min(guest.last_heard + late, now.at);
+  }
   next_beat_.reset();
   std::erase_if(guests_, [&](const auto& at) {  // A worker that is silent for so long is dead or will greet.
     const bool silent =
-        at.second.role == proto::Role::worker && now.at - at.second.last_heard >= limits::dead_after;
+        at.second.role == proto::Role::worker && now.at - at.second.last_heard >= limits::link_patience;
     if (silent) dropped_.push_back(at.first);
     return silent;
   });

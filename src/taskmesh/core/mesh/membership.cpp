@@ -227,7 +227,7 @@ void Membership::on_link_up(LinkId link, Now now, Effects& out) {
   if (Entry* entry = ours(link); entry != nullptr) {
     cut(*entry);  // A connection that we did not see break.
     entry->connected = true;
-    entry->failed = entry->refused = false;
+    entry->failed = entry->refused = entry->deserted = false;
     say_hello(*entry, now, out);
   }
   leave(out);
@@ -403,6 +403,8 @@ void Membership::take_welcome(Entry& entry, const proto::Welcome& welcome, Now n
 
 void Membership::heard(Entry& entry, Now now, Effects& out) {
   entry.last_heard = now.at;
+  if (entry.liveness != Liveness::suspect && !entry.deserted) return;
+  acquit(entry);
   if (entry.liveness != Liveness::suspect) return;
   entry.liveness = Liveness::alive;
   take_load(entry, entry.load);

@@ -3,7 +3,7 @@
 //
 // Pure state machine, used by workers and clients alike: it dials what discovery finds, greets on every new
 // connection, sends a worker's heartbeats to the other workers, suspects silent peers (routing only) and
-// declares them dead. Workers compare from time to time whom they know; what others tell of is dialled and no
+// declares them dead: a worker asks witnesses first, a client waits longer. Workers compare from time to time whom they know; what others tell of is dialled and no
 // more: only who was greeted on an own link counts. The caller owns it, calls it from one thread and carries out the Effects.
 // Time:   `now.at` never decreases (checked). After a stall of our own (own_stall) the gap is added to every
 //         peer's last-heard time before anything is judged.
@@ -78,6 +78,8 @@ class Membership {
   void on_gone(const Gone& gone, Now now, Effects& out);
   void on_link_up(LinkId link, Now now, Effects& out);
   void on_link_down(LinkId link, Now now, Effects& out);
+  /// The link could not be connected again: nobody listens there. With one witness that is a death.
+  void on_nobody_there(LinkId link, Now now, Effects& out);
   /// `welcome` of a different node than before on this endpoint: the old one is dead. Of myself: closed.
   /// Returns true if the link is one of ours. Members it names are found.
   bool on_welcome(LinkId link, const proto::Welcome& welcome, Now now, Effects& out);
@@ -88,6 +90,10 @@ class Membership {
   /// From the worker `from`: rumours. It is answered with what it wants to know, if that follows a DIGEST of
   /// ours.
   void on_members(NodeId from, LinkId link, const proto::Members& told, Now now, Effects& out);
+  /// From a worker, on the link that it dialled: it is told what this node hears of that one.
+  void on_doubt(LinkId link, const proto::Doubt& doubt, Now now, Effects& out);
+  /// From the worker `from`: what it hears of one that we are in doubt about.
+  void on_witness(NodeId from, const proto::Witness& witness, Now now, Effects& out);
   /// `link` is one of ours, or one that the sender dialled and greeted on.
   void on_heartbeat(LinkId link, const proto::Heartbeat& beat, Now now, Effects& out);
   void on_bye(LinkId link, const proto::Bye& bye, Now now, Effects& out);
@@ -95,7 +101,8 @@ class Membership {
   void on_error(LinkId link, const proto::ErrorReport& error, Now now, Effects& out);
   /// Any record on one of our links is a sign of life.
   void on_heard(LinkId link, Now now, Effects& out);
-  void on_tick(Now now, Effects& out);
+  /// `drained`: all input that was there has been handled. If not, timers wait, at most drain_input.
+  void on_tick(Now now, Effects& out, bool drained = true);
   /// A worker leaves: BYE on every greeted link.
   void say_bye(Effects& out);
 
@@ -117,6 +124,16 @@ class Membership {
   std::vector<MemberView> view(TimePoint now) const;
 
  private:
+  /// Witnesses that were asked about one suspect, and what they have said.
+  struct Round {
+    std::uint64_t request = 0;
+    std::size_t asked = 0;
+    std::vector<NodeId> waited_for;
+    std::size_t silent = 0;   ///< Hear nothing of it for as long.
+    std::size_t cut = 0;      ///< These, and those whose connection broke.
+    std::size_t denials = 0;  ///< Hear it.
+  };
+
   /// A peer with what only this class needs to know.
   struct Entry : Peer {
     std::uint64_t number = 0;
@@ -130,7 +147,12 @@ class Membership {
     TimePoint ended_at{};
     TimePoint gone_at{};      ///< While gone.
     TimePoint muted_until{};  ///< Speaks another version: no sign of it counts before.
-    bool told = false;        ///< The others were told `greeted` and not yet `dead` or `left`.
+    bool deserted = false;    ///< Its connection broke, a new one was refused, and it was not heard since.
+    bool weigh = false;       ///< There is news for the judge.
+    bool held = false;        ///< The half rule kept it from being called dead; counted once.
+    TimePoint ask_at{};       ///< Witnesses are not asked again before.
+    Round round;
+    bool told = false;  ///< The others were told `greeted` and not yet `dead` or `left`.
     bool proven =
         false;           ///< Ended by its own word or the operating system's: only a new incarnation revives.
     NodeId rumoured_by;  ///< Who told of it, until it is greeted.
@@ -197,6 +219,13 @@ class Membership {
   void send_heartbeats(Now now, Effects& out);
   void judge(Entry& entry, Now now, Effects& out);
   void judge_living(Entry& entry, Now now, Effects& out);
+  void judge_as_client(Entry& entry, Now now, Effects& out);
+  void judge_suspect(Entry& entry, Now now, Effects& out);
+  void ask_witnesses(Entry& entry, Now now, Effects& out);
+  bool perhaps_me(Duration silence) const;
+  TimePoint verdict_due(const Entry& entry) const;
+  void acquit(Entry& entry);
+  void credit(Duration gap, TimePoint now);
   void keep_calling(Entry& entry, Now now, Effects& out);
   bool gave_up(const Entry& entry, TimePoint now) const;
 
@@ -213,7 +242,10 @@ class Membership {
   std::unordered_set<std::string> own_endpoints_;
   std::vector<PeerChange> changes_;
   std::uint64_t next_number_ = 1;
+  TimePoint started_{};
   TimePoint last_step_{};
+  TimePoint steady_at_{};  // Nobody is called dead before: this node stood still.
+  std::uint64_t last_request_ = 0;
   TimePoint due_ = TimePoint::max();  // Not later than the next timer; made exact by on_tick.
   TimePoint next_beat_{};
   TimePoint next_exchange_{};

@@ -31,7 +31,8 @@ Noted joined(const Peer& peer) {
                      std::to_string(peer.member.slots) + " slots"};
 }
 
-Noted suspect(const Peer& peer, Duration silence) {
+Noted suspect(const Peer& peer, Duration silence, bool deserted) {
+  if (deserted) return {true, label(peer) + " is suspect: nobody listens there, no new work goes there"};
   return {true, label(peer) + " is suspect: silent for " +
                     taskmesh::to_string(Duration{std::chrono::floor<std::chrono::milliseconds>(silence)}) +
                     ", no new work goes there"};

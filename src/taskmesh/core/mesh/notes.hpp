@@ -11,7 +11,7 @@
 namespace taskmesh::core::notes {
 
 Noted joined(const Peer& peer);
-Noted suspect(const Peer& peer, Duration silence);
+Noted suspect(const Peer& peer, Duration silence, bool deserted);
 Noted heard_again(const Peer& peer);
 Noted ended(const Peer& peer, Liveness how, std::string_view why);
 /// More workers were found than one node may know.
