@@ -20,8 +20,8 @@ namespace taskmesh {
 
 namespace detail {
 
-/// Shared by a caller and the client's reactor: filled once, by the reactor. A flood of tasks pays one atomic
-/// exchange for each; the lock is for callers that sleep on it.
+/// Shared by a caller and the client's reactor: filled once, by the reactor. Thousands may be open at once, so it is
+/// small: a continuation reads the report where it lies, and what a caller sleeps on is made when one does.
 class Ticket {
  public:
   Ticket() = default;
@@ -32,25 +32,29 @@ class Ticket {
   /// The task has ended (or the client closes): once. Runs the continuation, if there is one.
   void finish(proto::TaskReport&& report);
   bool finished() const;
-  /// Waits until `budget` has passed; true if finished.
+  /// Waits until `budget` has passed; true if finished. One thread at a time.
   bool wait(Duration budget);
-  /// Only after finished.
-  const proto::TaskReport& report() const { return report_; }
-  /// Runs `continuation` when finished: at once, here, if it is. Throws Failure (invalid) for a second one.
+  /// Only after finished. Throws Failure (invalid) where a continuation has taken it.
+  const proto::TaskReport& report() const;
+  /// Runs `continuation` when finished: at once, here, if it is. The report is gone when it returns. Throws Failure
+  /// (invalid) for a second one.
   void then(std::function<void(const proto::TaskReport&)> continuation);
 
  private:
   enum class State : std::uint8_t {
     open,       // Nobody has asked.
     continued,  // continuation_ is there.
-    awaited,    // Callers sleep on ended_.
-    finished,   // report_ is there.
+    awaited,    // A caller sleeps on bed_.
+    finished,   // report_ is there, or a continuation has it.
+  };
+  struct Bed {
+    std::mutex mutex;
+    std::condition_variable ended;
   };
   std::atomic<State> state_{State::open};
-  proto::TaskReport report_;
   std::function<void(const proto::TaskReport&)> continuation_;
-  std::mutex mutex_;
-  std::condition_variable ended_;
+  std::unique_ptr<const proto::TaskReport> report_;
+  std::unique_ptr<Bed> bed_;
 };
 using TicketPtr = std::shared_ptr<Ticket>;
 
@@ -83,13 +87,17 @@ class AsyncResult {
   // co_await gives TaskResult<T>.
   bool await_ready() const { return ticket_->finished(); }
   void await_suspend(std::coroutine_handle<> handle) {
-    ticket_->then([handle](const proto::TaskReport&) { handle.resume(); });
+    ticket_->then([this, handle](const proto::TaskReport& report) {
+      report_ = &report;
+      handle.resume();
+    });
   }
-  TaskResult<T> await_resume() const { return detail::to_result<T>(ticket_->report()); }
+  TaskResult<T> await_resume() const { return detail::to_result<T>(report_ ? *report_ : ticket_->report()); }
 
  private:
   TaskId id_;
   detail::TicketPtr ticket_;
+  const proto::TaskReport* report_ = nullptr;  // While a coroutine that slept on it is resumed.
 };
 
 }  // namespace taskmesh

@@ -266,7 +266,7 @@ proto::TaskReport Client::Impl::run(CallParts call, const SubmitOptions& options
   report.id = *id;
   report.state = TaskState::pending;
   report.fault = proto::Fault::from(out_of_time("task '" + name + "' has no result", options.wait));
-  host_->post(core::Abandon{.token = token, .withdraw = true});
+  host_->post(core::Abandon{.token = token, .withdraw = true, .id = *id});
   return report;
 }
 
@@ -287,7 +287,7 @@ proto::TaskReport Client::Impl::ask(TaskId id, Duration wait, Codec codec, bool 
     if (until_end || ticket->reports.empty()) return ticket->report();
     return ticket->reports.front();
   }
-  host_->post(core::Abandon{.token = token});
+  host_->post(core::Abandon{.token = token, .id = id});
   const char* what = until_end ? " has not ended" : " could not be asked for";
   report.fault = proto::Fault::from(out_of_time("task " + to_string(id) + what, wait));
   return report;
@@ -421,7 +421,7 @@ Result<std::vector<TaskId>> Client::try_submit_batch(std::vector<TaskSpec> specs
   return impl_->start_batch(std::move(specs), wait);
 }
 
-TaskId Client::start_async(CallParts call, const SubmitOptions& options, TicketPtr ticket) {
+TaskId Client::start_async(CallParts call, const SubmitOptions& options, const TicketPtr& ticket) {
   auto id = impl_->start(std::move(call), {}, options, ticket);
   if (id) return *id;
   proto::TaskReport report;

@@ -218,7 +218,7 @@ class Client {
   proto::TaskReport run(detail::CallParts call, const SubmitOptions& options);
   Result<TaskId> start(detail::CallParts call, const Callback& callback, const SubmitOptions& options,
                        detail::TicketPtr ticket);
-  TaskId start_async(detail::CallParts call, const SubmitOptions& options, detail::TicketPtr ticket);
+  TaskId start_async(detail::CallParts call, const SubmitOptions& options, const detail::TicketPtr& ticket);
   proto::TaskReport query(TaskId id, Duration wait, Codec reply_codec);
   proto::TaskReport await_end(TaskId id, Duration wait, Codec reply_codec);
   std::vector<proto::TaskReport> await_all(const std::vector<TaskId>& ids, const WaitAllOptions& options,

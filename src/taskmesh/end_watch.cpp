@@ -32,8 +32,9 @@ EndWatch::EndWatch(NodeHost& host, TicketBook& tickets, const std::vector<TaskId
 }
 
 EndWatch::~EndWatch() {
-  for (const core::Token token : tokens_) {
-    if (token != 0 && tickets_.drop(token)) host_.post(core::Abandon{.token = token});
+  for (std::size_t place = 0; place < ids_.size(); ++place) {
+    const core::Token token = tokens_[place];
+    if (token != 0 && tickets_.drop(token)) host_.post(core::Abandon{.token = token, .id = ids_[place]});
   }
 }
 

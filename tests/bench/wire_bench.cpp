@@ -36,7 +36,9 @@ void measure(const char* name, const proto::Message& message) {
     const auto before_read = Clock::now();
     auto reader = wire::FrameReader::open(frame, tag);
     std::size_t seen = 0;
-    while (auto next = reader->next()) seen += std::holds_alternative<proto::Message>(*next) ? 1U : 0U;
+    proto::Message read;
+    wire::BadRecord bad;
+    while (reader->next(read, bad) == wire::FrameReader::Next::message) ++seen;
     decoded += ns_since(before_read, 1);
     if (seen != in_frame) std::printf("wire/%s lost records\n", name);
     records += static_cast<double>(in_frame);

@@ -199,6 +199,23 @@ SCENARIO("a worker that speaks of numbers and tasks nobody knows changes nothing
   CHECK(client.role.in_flight() == 0);
 }
 
+SCENARIO("a worker that tells an end which is none ends nothing", "[core][hostile]") {
+  ClientBench client;
+  const auto worker = client.join(1);
+  client.submit(client.task(1, 1));
+  client.accept(worker, 1);
+  for (const TaskState state : {TaskState::pending, TaskState::running, TaskState::unknown, TaskState{200}}) {
+    client.notify(worker, 1, 1, state);
+    CHECK(client.told<Completed>().empty());
+    CHECK(client.sent<proto::NotifyAck>(worker).empty());
+  }
+  client.notify(worker, 0, 1);
+  CHECK(client.role.in_flight() == 1);
+  CHECK(client.counters.bad_input == 5);
+  client.notify(worker, 1, 1);
+  CHECK(client.told<Completed>().size() == 1);
+}
+
 SCENARIO("a listener that many have greeted and left goes on welcoming", "[core][hostile]") {
   NodeConfig config = node_config(NodeKind::listener);
   NodeCounters counters;

@@ -115,7 +115,7 @@ SCENARIO("a question about an accepted task of our own goes to its holder", "[co
         CHECK(client.told<Completed>()[0].report.state == TaskState::lost);
       }
       THEN("a caller that gives up leaves nothing behind") {
-        client.turn([&] { client.role.on_abandon({9, false}, client.now(), client.out); });
+        client.turn([&] { client.role.on_abandon({9, false, client.id(1)}, client.now(), client.out); });
         CHECK(client.role.in_flight() == 0);
       }
     }
@@ -334,7 +334,7 @@ SCENARIO("an acceptance is told to whoever asked for it", "[core][submitter]") {
 SCENARIO("a caller that gives up can take back what was never sent", "[core][submitter]") {
   ClientBench client;
   const auto abandon = [&](Token token) {
-    client.turn([&] { client.role.on_abandon({token, true}, client.now(), client.out); });
+    client.turn([&] { client.role.on_abandon({token, true, client.id(1)}, client.now(), client.out); });
   };
   GIVEN("a task that waits for a first worker") {
     client.submit(client.task(1, 5));

@@ -51,7 +51,7 @@ SCENARIO("a task weighs where it was placed until its end is known", "[core][sub
       }
     }
     WHEN("nobody waits for its end any more") {
-      client.turn([&] { client.role.on_abandon({.token = 5}, client.now(), client.out); });
+      client.turn([&] { client.role.on_abandon({.token = 5, .id = client.id(1)}, client.now(), client.out); });
       THEN("it weighs nothing") {
         CHECK(client.role.in_flight() == 0);
         CHECK(further_to(client, holder, other) > 5);

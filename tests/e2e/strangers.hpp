@@ -19,6 +19,7 @@
 
 #include "e2e/mesh.hpp"
 #include "support/raw_peer.hpp"
+#include "support/records.hpp"
 #include "taskmesh/wire/frame.hpp"
 
 namespace e2e {
@@ -74,7 +75,7 @@ inline std::vector<proto::Message> messages_in(std::string_view frame) {
   std::vector<proto::Message> messages;
   auto reader = taskmesh::wire::FrameReader::open({taskmesh::Bytes::copy_of(frame), {}}, 0);
   if (!reader) return messages;
-  while (auto next = reader->next()) {
+  while (auto next = support::next_record(*reader)) {
     if (auto* message = std::get_if<proto::Message>(&*next)) messages.push_back(std::move(*message));
   }
   return messages;

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "support/records.hpp"
 #include "taskmesh/base/check.hpp"
 #include "taskmesh/wire/frame.hpp"
 
@@ -43,10 +44,10 @@ void check_round_trip(const proto::Message& message) {
   writer.add(message);
   auto reader = wire::FrameReader::open(writer.take(), 1);
   TASKMESH_CHECK(reader.has_value());
-  const auto again = reader->next();
+  const auto again = support::next_record(*reader);
   TASKMESH_CHECK(again.has_value() && std::holds_alternative<proto::Message>(*again));
   TASKMESH_CHECK(std::get<proto::Message>(*again) == message);
-  TASKMESH_CHECK(!reader->next());
+  TASKMESH_CHECK(!support::next_record(*reader));
 }
 
 }  // namespace
@@ -57,7 +58,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!reader) return 0;
   std::size_t answers = 0;
   bool fatal = false;
-  while (const auto next = reader->next()) {
+  while (const auto next = support::next_record(*reader)) {
     TASKMESH_CHECK(!fatal);
     if (const auto* message = std::get_if<proto::Message>(&*next)) {
       check_round_trip(*message);

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -200,8 +199,9 @@ class World {
   }
 
   TaskId some_task() { return pools_.tasks[input_.pick(pools_.tasks.size())]; }
-  Token new_token() {
-    open_.insert(++last_token_);
+  /// `id`: of the task whose end it waits for.
+  Token new_token(TaskId id = {}) {
+    open_.emplace(++last_token_, id);
     return last_token_;
   }
 
@@ -213,7 +213,7 @@ class World {
     task.args = {Codec::cereal, Bytes::copy_of(input_.text(80))};
     task.priority = static_cast<Priority>(input_.pick(4));
     task.wait = input_.flag();
-    if (task.wait) task.token = new_token();
+    if (task.wait) task.token = new_token(task.id);
     if (input_.pick(4) == 0) task.callback_address = "tcp://127.0.0.1:6000";
     if (input_.flag()) task.deadline = std::chrono::milliseconds(input_.number() % 100'000);
     if (input_.flag()) fuzz::Filler(input_, pools_)(task.terms.edit());
@@ -221,18 +221,19 @@ class World {
   }
 
   void ask() {
-    QueryTasks query{.token = new_token(), .ids = {}, .wait = input_.flag()};
+    QueryTasks query{.token = 0, .ids = {}, .wait = input_.flag()};
     const std::size_t count = query.wait ? 1 : 1 + input_.pick(4);
     for (std::size_t i = 0; i < count; ++i) query.ids.push_back(some_task());
+    query.token = new_token(query.ids.front());
     give(std::move(query));
   }
 
   void abandon() {
     if (open_.empty()) return;
     const auto at = std::next(open_.begin(), static_cast<std::ptrdiff_t>(input_.pick(open_.size())));
-    const Token token = *at;
+    const auto [token, id] = *at;
     open_.erase(at);
-    give(Abandon{token, input_.flag()});
+    give(Abandon{token, input_.flag(), id});
   }
 
   void list() { give(ListMembers{new_token(), input_.flag()}); }
@@ -256,13 +257,13 @@ class World {
     if (kind_ != NodeKind::worker) return;
     Returned returned;
     for (auto at = ahead_.begin(); at != ahead_.end();) {
-      if (running_.erase(*at) > 0 && input_.flag()) {
-        returned.ids.push_back(*at);
-        at = ahead_.erase(at);
-      } else {
-        running_.emplace(*at, 1);
-        ++at;
+      const bool is_there = running_.contains(*at);  // Else it has finished.
+      const bool started = is_there && input_.flag();
+      if (is_there && !started) {
+        returned.ids.push_back(at->first);
+        running_.erase(*at);
       }
+      at = started ? std::next(at) : ahead_.erase(at);
     }
     give(std::move(returned));
   }
@@ -308,10 +309,10 @@ class World {
     for (; checked_.run < out_.run.size(); ++checked_.run) {
       const Run& run = out_.run[checked_.run];
       TASKMESH_CHECK(running_.emplace(run.id, run.attempt).second);
-      if (run.ahead) ahead_.insert(run.id);
+      if (run.ahead) ahead_.emplace(run.id, run.attempt);
     }
     for (; checked_.stop < out_.stop.size(); ++checked_.stop) {
-      TASKMESH_CHECK(running_.contains(out_.stop[checked_.stop].id));
+      TASKMESH_CHECK(running_.contains({out_.stop[checked_.stop].id, out_.stop[checked_.stop].attempt}));
     }
     for (; checked_.notify < out_.notify.size(); ++checked_.notify) {
       std::visit([&](const auto& notice) { check_told(notice); }, out_.notify[checked_.notify]);
@@ -377,10 +378,11 @@ class World {
   fuzz::Pools pools_;
   std::map<LinkId, bool> dialled_;
   std::uint64_t next_closed_ = 999;
-  std::map<TaskId, std::uint32_t> running_;
-  std::set<TaskId> ahead_;
+  std::set<std::pair<TaskId, std::uint32_t>>
+      running_;  // Attempts: one that was given up may be beside the next.
+  std::set<std::pair<TaskId, std::uint32_t>> ahead_;
   std::vector<EventHandled> arrived_;
-  std::set<Token> open_;  // Asked, and not answered.
+  std::map<Token, TaskId> open_;  // Asked, and not answered.
   Token last_token_ = 0;
   std::uint32_t last_counter_ = 0;
   std::size_t events_ = 0;

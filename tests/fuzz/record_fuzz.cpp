@@ -6,6 +6,7 @@
 #include <string_view>
 #include <variant>
 
+#include "support/records.hpp"
 #include "taskmesh/base/check.hpp"
 #include "taskmesh/wire/codec.hpp"
 
@@ -26,9 +27,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                 .frame = &frame,
                                 .attached = (data[1] & wire::attached_flag) != 0,
                                 .part = &part};
-  std::optional<wire::Next> next;
-  if (!wire::decode(record, next)) return 0;
-  TASKMESH_CHECK(next.has_value());
+  const auto next = support::read_record(record);
+  if (!next) return 0;
   if (const auto* bad = std::get_if<wire::BadRecord>(&*next)) {
     TASKMESH_CHECK(bad->about == data[0] && !bad->text.empty() && !bad->fatal);
     return 0;
@@ -38,9 +38,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Bytes attached = wire::encode(message, out);
   TASKMESH_CHECK(attached.empty());  // A part of this input has at most 255 octets.
   const Bytes again(std::string(out.view()));
-  std::optional<wire::Next> second;
-  TASKMESH_CHECK(wire::decode(
-      {.type = data[0], .body = again.view().substr(wire::record_header_bytes), .frame = &again}, second));
+  const auto second = support::read_record(
+      {.type = data[0], .body = again.view().substr(wire::record_header_bytes), .frame = &again});
   TASKMESH_CHECK(second == next);
   return 0;
 }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "fuzz/input.hpp"
+#include "support/records.hpp"
 #include "taskmesh/base/boxed.hpp"
 #include "taskmesh/core/types.hpp"
 #include "taskmesh/wire/codec.hpp"
@@ -96,7 +97,7 @@ taskmesh::proto::Message empty_message(std::size_t index) {
 }
 
 /// `message` as the other end reads it.
-inline taskmesh::wire::Next over_the_wire(const taskmesh::proto::Message& message) {
+inline support::Record over_the_wire(const taskmesh::proto::Message& message) {
   namespace wire = taskmesh::wire;
   wire::Buffer out;
   const taskmesh::Bytes part = wire::encode(message, out);
@@ -106,14 +107,11 @@ inline taskmesh::wire::Next over_the_wire(const taskmesh::proto::Message& messag
         return static_cast<std::uint16_t>(taskmesh::proto::type_of<std::decay_t<decltype(body)>>);
       },
       message);
-  std::optional<wire::Next> next;
-  wire::decode({.type = type,
-                .body = frame.view().substr(wire::record_header_bytes),
-                .frame = &frame,
-                .attached = !part.empty(),
-                .part = &part},
-               next);
-  return *next;
+  return *support::read_record({.type = type,
+                                .body = frame.view().substr(wire::record_header_bytes),
+                                .frame = &frame,
+                                .attached = !part.empty(),
+                                .part = &part});
 }
 
 /// What a peer's record is to the node: a message, or bad input.

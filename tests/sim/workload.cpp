@@ -92,7 +92,7 @@ TaskId Workload::submit_one(Host client) {
       Story& told = ledger_.open(id);
       if (told.told) return;
       told.abandoned = true;
-      world_.give(client, core::Abandon{token, true});
+      world_.give(client, core::Abandon{token, true, id});
     });
   }
   add_terms(story, submit);

@@ -1,5 +1,6 @@
 // One record: growth, limits, and what a hostile peer may put into it.
 #include "taskmesh/wire/codec.hpp"
+#include "support/records.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -18,27 +19,26 @@ using wire::BadRecord;
 constexpr std::size_t header_bytes = wire::record_header_bytes;
 
 /// Decodes a record's header and body as if it were alone in a frame of these octets.
-wire::Next read(const std::string& record, const Bytes* part = nullptr) {
+support::Record read(const std::string& record, const Bytes* part = nullptr) {
   const Bytes frame(record);
   const auto flags = wire::get_number<std::uint16_t>(record.data() + 6);
-  std::optional<wire::Next> next;
-  REQUIRE(wire::decode({.type = wire::get_number<std::uint16_t>(record.data() + 4),
-                        .body = frame.view().substr(header_bytes),
-                        .frame = &frame,
-                        .attached = (flags & wire::attached_flag) != 0,
-                        .part = part},
-                       next));
+  const auto next = support::read_record({.type = wire::get_number<std::uint16_t>(record.data() + 4),
+                                          .body = frame.view().substr(header_bytes),
+                                          .frame = &frame,
+                                          .attached = (flags & wire::attached_flag) != 0,
+                                          .part = part});
+  REQUIRE(next);
   return *next;
 }
 
 Message read_back(const Message& message) {
-  const wire::Next next = read(samples::record_of(message));
+  const support::Record next = read(samples::record_of(message));
   if (const auto* bad = std::get_if<BadRecord>(&next)) FAIL(bad->text);
   return std::get<Message>(next);
 }
 
 proto::Code refusal_of(const Message& message) {
-  const wire::Next next = read(samples::record_of(message));
+  const support::Record next = read(samples::record_of(message));
   const auto* bad = std::get_if<BadRecord>(&next);
   return bad != nullptr ? bad->code : proto::Code{};
 }
@@ -52,11 +52,11 @@ SCENARIO("records are append-only, so versions understand each other", "[wire][c
     const std::string record = samples::record_of(message);
     INFO(wire::type_name(wire::get_number<std::uint16_t>(record.data() + 4)));
     GIVEN("a record with fields from the future, type " + std::to_string(message.index())) {
-      THEN("they are not seen") { CHECK(read(record + "from the future") == wire::Next(message)); }
+      THEN("they are not seen") { CHECK(read(record + "from the future") == support::Record(message)); }
     }
     GIVEN("a record without a field, type " + std::to_string(message.index())) {
       THEN("all of them have their defaults") {
-        const wire::Next next = read(record.substr(0, header_bytes));
+        const support::Record next = read(record.substr(0, header_bytes));
         const Message& empty = std::get<Message>(next);
         CHECK(empty.index() == message.index());
         CHECK(empty == read_back(empty));
@@ -70,7 +70,7 @@ TEST_CASE("SUBMIT without its last fields has their defaults", "[wire][codec]") 
   const Message whole = submit_with({});
   const std::string record = samples::record_of(whole);
   const std::size_t last_fields = 4 + 4 + 4;  // callback_address, callback_data, args: empty, a length each.
-  CHECK(read(record.substr(0, record.size() - last_fields)) == wire::Next(whole));
+  CHECK(read(record.substr(0, record.size() - last_fields)) == support::Record(whole));
 }
 
 TEST_CASE("a record cut at any octet is read up to a field's end or refused, never more",
@@ -79,7 +79,7 @@ TEST_CASE("a record cut at any octet is read up to a field's end or refused, nev
     const std::string record = samples::record_of(message);
     for (std::size_t size = header_bytes; size < record.size(); ++size) {
       CAPTURE(message.index(), size);
-      const wire::Next next = read(record.substr(0, size));
+      const support::Record next = read(record.substr(0, size));
       if (const auto* bad = std::get_if<BadRecord>(&next)) {
         CHECK(bad->code == proto::Code::malformed);
         CHECK_FALSE(bad->fatal);
@@ -103,7 +103,7 @@ TEST_CASE("any octet of a record may have any value", "[wire][codec][hostile]") 
         const std::size_t at = header_bytes + random.below(mutated.size() - header_bytes);
         mutated[at] = static_cast<char>(random.below(2) == 0 ? 0xFF : random.next());
       }
-      const wire::Next next = read(mutated);
+      const support::Record next = read(mutated);
       const auto* bad = std::get_if<BadRecord>(&next);
       (bad != nullptr ? refused : messages) += 1;
       if (bad == nullptr) REQUIRE(read_back(std::get<Message>(next)) == std::get<Message>(next));
@@ -178,7 +178,7 @@ SCENARIO("payloads travel inside their record or as a part", "[wire][codec]") {
     const Message message = submit_with(Bytes(std::string(limits::attach_bytes, 'a')));
     THEN("they are inside") {
       CHECK(wire::encode(message, out).empty());
-      CHECK(read(std::string(out.view())) == wire::Next(message));
+      CHECK(read(std::string(out.view())) == support::Record(message));
     }
   }
   GIVEN("one octet more") {
@@ -188,8 +188,8 @@ SCENARIO("payloads travel inside their record or as a part", "[wire][codec]") {
     THEN("they are a part, not copied on either side") {
       CHECK(part.data() == args.data());
       CHECK(out.size() < 200);
-      const wire::Next next = read(std::string(out.view()), &part);
-      REQUIRE(next == wire::Next(message));
+      const support::Record next = read(std::string(out.view()), &part);
+      REQUIRE(next == support::Record(message));
       CHECK(std::get<proto::Submit>(std::get<Message>(next)).args.data() == args.data());
     }
   }
@@ -200,7 +200,7 @@ TEST_CASE("small payloads do not keep their frame alive, large ones do", "[wire]
     const wire::Frame frame = samples::written(
         {submit_with(Bytes(std::string(size, 'p'))), submit_with(Bytes(std::string(1'000, 'q')))});
     auto reader = wire::FrameReader::open(frame, 0);
-    const auto next = reader->next();
+    const auto next = support::next_record(*reader);
     return std::get<proto::Submit>(std::get<Message>(*next)).args.owner() == frame.head.owner();
   };
   CHECK_FALSE(pins(100));

@@ -6,6 +6,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "support/records.hpp"
 #include "taskmesh/wire/archive.hpp"
 
 namespace vectors {
@@ -120,7 +121,7 @@ std::vector<std::string> read(const wire::Frame& frame, std::uint32_t mesh_tag,
   auto reader = wire::FrameReader::open(frame, mesh_tag);
   if (!reader) return {"frame " + code_name(wire::code_of(reader.error()))};
   std::vector<std::string> said;
-  while (auto next = reader->next()) {
+  while (auto next = support::next_record(*reader)) {
     if (const auto* bad = std::get_if<wire::BadRecord>(&*next)) {
       said.push_back("bad " + code_name(bad->code) + " " + std::to_string(bad->about) +
                      (bad->fatal ? " fatal" : ""));

@@ -141,11 +141,11 @@ inline constexpr std::size_t listener_queue_max =
     10'000;  ///< Events waiting for the handler; then NACK(busy).
 
 // The process.
-inline constexpr Duration drain_timeout = 30s;                ///< SIGTERM to the end of running work.
-inline constexpr Duration flush_timeout = 5s;                 ///< What a closing client waits for acceptance.
-inline constexpr std::size_t reactor_batch = 256;             ///< Frames per socket and turn...
-inline constexpr std::size_t reactor_events_max = 32 * 1024;  ///< ...unless they hold this many records...
-inline constexpr std::uint64_t reactor_bytes_max = 8 << 20;   ///< ...or so many octets.
+inline constexpr Duration drain_timeout = 30s;               ///< SIGTERM to the end of running work.
+inline constexpr Duration flush_timeout = 5s;                ///< What a closing client waits for acceptance.
+inline constexpr std::size_t reactor_batch = 256;            ///< Frames per socket and turn...
+inline constexpr std::size_t reactor_events_max = 1024;      ///< ...unless they hold this many records...
+inline constexpr std::uint64_t reactor_bytes_max = 8 << 20;  ///< ...or so many octets.
 
 static_assert(message_bytes > payload_bytes, "a payload part must fit into one message");
 static_assert(attach_bytes < frame_bytes, "an inline payload must fit into a frame");

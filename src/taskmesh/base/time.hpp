@@ -3,11 +3,10 @@
 // Nothing below io/ reads a clock; io/clock.hpp is the only place that does.
 #pragma once
 
-#include <time.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <ctime>
 #include <string>
 
 #include "taskmesh/base/result.hpp"

@@ -403,17 +403,19 @@ void Node::on_message(LinkId link, proto::RetryCallbacks&& ask, Now now, Effects
 
 void Node::on_message(LinkId link, proto::TaskList&& list, Now now, Effects& out) {
   if (!asks_) return refuse(link, proto::Type::task_list, now, out);
-  asks_->on_answer(link, list.request, std::move(list), out);
+  const std::uint64_t request = list.request;
+  asks_->on_answer(link, request, std::move(list), out);
 }
 
 void Node::on_message(LinkId link, proto::CallbackList&& list, Now now, Effects& out) {
   if (!asks_) return refuse(link, proto::Type::callback_list, now, out);
-  asks_->on_answer(link, list.request, std::move(list), out);
+  const std::uint64_t request = list.request;
+  asks_->on_answer(link, request, std::move(list), out);
 }
 
 void Node::on_message(LinkId link, proto::CallbacksRetried&& done, Now now, Effects& out) {
   if (!asks_) return refuse(link, proto::Type::callbacks_retried, now, out);
-  asks_->on_answer(link, done.request, std::move(done), out);
+  asks_->on_answer(link, done.request, done, out);
 }
 
 void Node::on_message(LinkId link, proto::ErrorReport&& error, Now now, Effects& out) {

@@ -107,10 +107,12 @@ struct AwaitAccepted {
   Token token = 0;
   TaskId id;  ///< Nil: all that are pending now.
 };
-/// Nobody waits for this token any more. With `withdraw`, a task that was never sent is dropped as expired.
+/// Nobody waits for this token any more; `id`: the task whose end it waits for, if it does. With `withdraw`, a task
+/// that was never sent is dropped as expired.
 struct Abandon {
   Token token = 0;
   bool withdraw = false;
+  TaskId id = {};
 };
 /// The face asks one worker something. Answered by WorkerAnswer.
 struct AskWorker {

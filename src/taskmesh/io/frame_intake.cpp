@@ -17,22 +17,20 @@ void read_frame(core::LinkId link, const wire::Frame& frame, std::uint32_t expec
     out.emplace_back(core::BadInput{link, wire::code_of(reader.error()), 0, to_string(reader.error())});
     return;
   }
-  std::size_t records = 0;
+  wire::BadRecord record;
   std::size_t bad = 0;
-  while (auto next = reader->next()) {
-    if (++records > limits::frame_records_max) {
-      out.emplace_back(core::BadInput{link, proto::Code::too_large, 0, "a frame with too many records"});
+  for (std::size_t records = 0;; ++records) {
+    // Read into its place: messages are large.
+    auto& received = std::get<core::Received>(out.emplace_back(std::in_place_type<core::Received>));
+    received.link = link;
+    const auto next = reader->next(received.message, record);
+    if (next == wire::FrameReader::Next::end) return out.pop_back();
+    if (records == limits::frame_records_max) {
+      out.back() = core::BadInput{link, proto::Code::too_large, 0, "a frame with too many records"};
       return;
     }
-    if (auto* message = std::get_if<proto::Message>(&*next)) {
-      auto& received =
-          out.emplace_back(std::in_place_type<core::Received>);  // Messages are large: moved once.
-      std::get<core::Received>(received).link = link;
-      std::get<core::Received>(received).message = std::move(*message);
-      continue;
-    }
-    auto& record = std::get<wire::BadRecord>(*next);
-    out.emplace_back(core::BadInput{link, record.code, record.about, std::move(record.text)});
+    if (next == wire::FrameReader::Next::message) continue;
+    out.back() = core::BadInput{link, record.code, record.about, std::move(record.text)};
     if (++bad == bad_records_max) return;
   }
 }

@@ -69,7 +69,7 @@ void look_at_space(int directory, HostSurvey& survey) {
 /// The first of the directories on the way that is not there.
 std::string first_missing(const std::string& path) {
   for (std::size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
-    const std::string part = path.substr(0, slash);
+    std::string part = path.substr(0, slash);
     struct stat status {};
     if (::stat(part.c_str(), &status) != 0 && errno == ENOENT) return part;
     if (slash == std::string::npos) return {};
@@ -158,7 +158,8 @@ std::vector<SurveyedMesh> meshes_below(const std::string& root) {
   std::vector<SurveyedMesh> meshes;
   for (const std::string& name : names_in(root)) {
     if (!check_mesh_name(name)) continue;
-    const std::string path = root + "/" + name;
+    std::string path = root;
+    path.append("/").append(name);
     const auto directory = open_existing_directory(path);
     if (!directory) continue;
     HostSurvey survey;

@@ -52,10 +52,9 @@ BadRecord bad_record(const RecordView& record, Code code, const char* why) {
 }
 
 template <class T>
-void decode_as(const RecordView& record, std::optional<Next>& next) {
-  Next& slot = next.emplace(std::in_place_type<proto::Message>, std::in_place_type<T>);
+Read decode_as(const RecordView& record, proto::Message& into, BadRecord& bad) {
   try {
-    T& message = std::get<T>(std::get<proto::Message>(slot));
+    T& message = into.emplace<T>();
     bool payload_seen = false;
     Getter get(record.body, record, payload_seen);
     message.serialize(get);
@@ -63,12 +62,14 @@ void decode_as(const RecordView& record, std::optional<Next>& next) {
       throw ArchiveError(Code::malformed, "it is flagged ATTACHED and names no payload");
     }
     check(message);
+    return Read::message;
   } catch (const ArchiveError& error) {
-    next.emplace(bad_record(record, error.code(), error.what()));
+    bad = bad_record(record, error.code(), error.what());
+    return Read::bad;
   }
 }
 
-using Decode = void (*)(const RecordView&, std::optional<Next>&);
+using Decode = Read (*)(const RecordView&, proto::Message&, BadRecord&);
 
 template <class... Ts>
 constexpr auto decoders_of(const std::variant<Ts...>* /*message*/) {
@@ -91,10 +92,9 @@ Bytes encode(const proto::Message& message, Buffer& out) {
   return std::visit([&out](const auto& one) { return encode_cut(one, out); }, message);
 }
 
-bool decode(const RecordView& record, std::optional<Next>& next) {
-  if (record.type >= decoders.size() || decoders[record.type] == nullptr) return false;
-  decoders[record.type](record, next);
-  return true;
+Read decode(const RecordView& record, proto::Message& message, BadRecord& bad) {
+  if (record.type >= decoders.size() || decoders[record.type] == nullptr) return Read::unknown;
+  return decoders[record.type](record, message, bad);
 }
 
 }  // namespace taskmesh::wire

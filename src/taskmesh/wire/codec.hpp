@@ -33,9 +33,6 @@ struct BadRecord {
   bool operator==(const BadRecord&) const = default;
 };
 
-/// Either a message, or what is wrong with the record in its place.
-using Next = std::variant<proto::Message, BadRecord>;
-
 /// "SUBMIT" and so on; "record 77" for what is not known.
 std::string type_name(std::uint16_t type);
 
@@ -55,7 +52,11 @@ struct RecordView {
   const Bytes* part = nullptr;  ///< Where attached; null: it is missing.
 };
 
-/// Reads one body into `next`, in place because messages are large. False: the type is not known here.
-bool decode(const RecordView& record, std::optional<Next>& next);
+/// What became of one record.
+enum class Read : std::uint8_t { message, bad, unknown };
+
+/// Reads one body into `message`, in place because messages are large, or says in `bad` why it cannot be. Whatever
+/// `message` was before is gone in either case; unknown: the type is not known here, and nothing was touched.
+Read decode(const RecordView& record, proto::Message& message, BadRecord& bad);
 
 }  // namespace taskmesh::wire

@@ -179,52 +179,42 @@ Result<FrameReader> FrameReader::open(const Frame& frame, std::uint32_t expected
   return FrameReader(frame, get_number<std::uint64_t>(head.data() + seq_at));
 }
 
-bool FrameReader::at_end(std::optional<Next>& next) {
-  const std::size_t left = frame_.parts.size() - part_;
-  return left == 0 || give_up(next, 0, std::to_string(left) + " payload parts belong to no record");
-}
-
-bool FrameReader::give_up(std::optional<Next>& next, std::uint16_t about, std::string text) {
+FrameReader::Next FrameReader::give_up(BadRecord& bad, std::uint16_t about, std::string text) {
   position_ = frame_.head.size();
   part_ = frame_.parts.size();
-  next.emplace(
-      BadRecord{.code = proto::Code::malformed, .about = about, .text = std::move(text), .fatal = true});
-  return true;
+  bad = {.code = proto::Code::malformed, .about = about, .text = std::move(text), .fatal = true};
+  return Next::bad;
 }
 
-bool FrameReader::step(std::optional<Next>& next) {
-  const std::string_view rest = frame_.head.view().substr(position_);
-  if (rest.empty()) return at_end(next);
-  if (rest.size() < record_header_bytes) return give_up(next, 0, "the frame ends inside a record's header");
-  const auto length = get_number<std::uint32_t>(rest.data());
-  const auto type = get_number<std::uint16_t>(rest.data() + 4);
-  const auto flags = get_number<std::uint16_t>(rest.data() + 6);
-  const std::size_t there = rest.size() - record_header_bytes;
-  if (length > there) {
-    const std::string claim = type_name(type) + ": it claims " + std::to_string(length);
-    return give_up(next, type, claim + " octets, the frame has " + std::to_string(there));
+FrameReader::Next FrameReader::next(proto::Message& message, BadRecord& bad) {
+  for (std::string_view rest = frame_.head.view().substr(position_); !rest.empty();
+       rest = frame_.head.view().substr(position_)) {
+    if (rest.size() < record_header_bytes) return give_up(bad, 0, "the frame ends inside a record's header");
+    const auto length = get_number<std::uint32_t>(rest.data());
+    const auto type = get_number<std::uint16_t>(rest.data() + 4);
+    const auto flags = get_number<std::uint16_t>(rest.data() + 6);
+    const std::size_t there = rest.size() - record_header_bytes;
+    if (length > there) {
+      const std::string claim = type_name(type) + ": it claims " + std::to_string(length);
+      return give_up(bad, type, claim + " octets, the frame has " + std::to_string(there));
+    }
+    position_ += record_header_bytes + length;
+    RecordView record{.type = type,
+                      .body = rest.substr(record_header_bytes, length),
+                      .frame = &frame_.head,
+                      .attached = (flags & attached_flag) != 0};
+    if (record.attached && part_ < frame_.parts.size()) record.part = &frame_.parts[part_++];
+    const Read read = decode(record, message, bad);
+    if (read != Read::unknown) return read == Read::message ? Next::message : Next::bad;
+    if ((flags & critical_flag) == 0) {
+      ++skipped_;
+      continue;
+    }
+    bad = {.code = proto::Code::unsupported, .about = type, .text = type_name(type) + " is not known"};
+    return Next::bad;
   }
-  position_ += record_header_bytes + length;
-  RecordView record{.type = type,
-                    .body = rest.substr(record_header_bytes, length),
-                    .frame = &frame_.head,
-                    .attached = (flags & attached_flag) != 0};
-  if (record.attached && part_ < frame_.parts.size()) record.part = &frame_.parts[part_++];
-  if (decode(record, next)) return true;
-  if ((flags & critical_flag) == 0) {
-    ++skipped_;
-    return false;
-  }
-  next.emplace(
-      BadRecord{.code = proto::Code::unsupported, .about = type, .text = type_name(type) + " is not known"});
-  return true;
-}
-
-std::optional<Next> FrameReader::next() {
-  std::optional<Next> next;  // Filled in place, because messages are large.
-  while (!step(next)) {
-  }
-  return next;
+  const std::size_t left = frame_.parts.size() - part_;
+  return left == 0 ? Next::end : give_up(bad, 0, std::to_string(left) + " payload parts belong to no record");
 }
 
 }  // namespace taskmesh::wire

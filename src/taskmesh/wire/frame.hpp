@@ -77,9 +77,10 @@ class FrameReader {
   /// Error: see code_of().
   static Result<FrameReader> open(const Frame& frame, std::uint32_t expected_tag);
 
-  /// The next record; nullopt at the end. Unknown records without the CRITICAL flag are skipped and counted.
+  enum class Next : std::uint8_t { message, bad, end };
+  /// The next record, in `message` or `bad`. Unknown records without the CRITICAL flag are skipped and counted.
   /// After a BadRecord that is `fatal` comes the end; others do not touch the records behind them.
-  std::optional<Next> next();
+  Next next(proto::Message& message, BadRecord& bad);
 
   /// The frame's number on its link: a gap says that frames were lost.
   std::uint64_t seq() const { return seq_; }
@@ -88,10 +89,7 @@ class FrameReader {
 
  private:
   FrameReader(const Frame& frame, std::uint64_t seq);
-  /// Reads one record. True: `next` is the answer. False: it was passed over.
-  bool step(std::optional<Next>& next);
-  bool at_end(std::optional<Next>& next);
-  bool give_up(std::optional<Next>& next, std::uint16_t about, std::string text);
+  Next give_up(BadRecord& bad, std::uint16_t about, std::string text);
 
   Frame frame_;
   std::uint64_t seq_ = 0;

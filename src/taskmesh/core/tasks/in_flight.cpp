@@ -42,28 +42,39 @@ void FlyingTask::renew(std::uint64_t number, Now now) {
 
 /// The next task will take this one: it was last touched long ago.
 void InFlight::fetch_next() {
-  if (!free_.empty()) prefetch(&slab_[free_.back()], sizeof(FlyingTask));
+  if (!free_.empty()) prefetch(&at(free_.back()), sizeof(FlyingTask));
+}
+
+/// Null: not of this client.
+std::uint32_t* InFlight::ring_place(const TaskId& id) {
+  return instance_of(id) == instance_ ? &ring_[counter_of(id) % ring_size] : nullptr;
 }
 
 std::uint32_t InFlight::allocate(const TaskId& id, Now now) {
   std::uint32_t slot = 0;
   if (free_.empty()) {
-    slot = static_cast<std::uint32_t>(slab_.size());
-    slab_.emplace_back();
+    slot = made_++;
+    if (slot / page_tasks == pages_.size()) pages_.push_back(std::make_unique<Page>());
   } else {
     slot = free_.back();
     free_.pop_back();
   }
-  const bool inserted = index_.insert({id, slot}).second;
-  TASKMESH_CHECK(inserted);
-  slab_[slot].renew(next_serial_++, now);
+  std::uint32_t* const place = ring_place(id);
+  if (place != nullptr && *place == no_slot) {
+    *place = slot;
+  } else {
+    const bool inserted = index_.insert({id, slot}).second;
+    TASKMESH_CHECK(inserted);
+  }
+  ++size_;
+  at(slot).renew(next_serial_++, now);
   fetch_next();
   return slot;
 }
 
 std::uint32_t InFlight::insert(SubmitTask&& submit, Now now) {
   const std::uint32_t slot = allocate(submit.id, now);
-  FlyingTask& task = slab_[slot];
+  FlyingTask& task = at(slot);
   task.submit = std::move(submit);
   if (!task.submit.wait) task.submit.token = 0;
   task.stage = FlyingTask::Stage::waiting;
@@ -79,7 +90,7 @@ std::uint32_t InFlight::insert(SubmitTask&& submit, Now now) {
 
 std::uint32_t InFlight::adopt(const TaskId& id, Codec reply_codec, Now now) {
   const std::uint32_t slot = allocate(id, now);
-  FlyingTask& task = slab_[slot];
+  FlyingTask& task = at(slot);
   task.submit = {};
   task.submit.id = id;
   task.submit.reply_codec = reply_codec;
@@ -88,39 +99,51 @@ std::uint32_t InFlight::adopt(const TaskId& id, Codec reply_codec, Now now) {
 }
 
 std::uint32_t InFlight::find(const TaskId& id) const {
+  if (instance_of(id) == instance_) {
+    const std::uint32_t slot = ring_[counter_of(id) % ring_size];
+    if (slot != no_slot && at(slot).submit.id == id) return slot;
+  }
+  if (index_.empty()) return no_slot;
   const auto found = index_.find(id);
   return found == index_.end() ? no_slot : found->second;
 }
 
 void InFlight::erase(std::uint32_t slot) {
   unlink(slot);
-  index_.erase(slab_[slot].submit.id);
-  slab_[slot].release();
+  FlyingTask& task = at(slot);
+  std::uint32_t* const place = ring_place(task.submit.id);
+  if (place != nullptr && *place == slot) {
+    *place = no_slot;
+  } else {
+    index_.erase(task.submit.id);
+  }
+  --size_;
+  task.release();
   free_.push_back(slot);
 }
 
 void InFlight::append(SlotList& list, std::uint32_t slot) {
-  FlyingTask& task = slab_[slot];
+  FlyingTask& task = at(slot);
   TASKMESH_CHECK(task.list == nullptr);
   task.list = &list;
   task.prev = list.tail;
   task.next = no_slot;
-  (list.tail == no_slot ? list.head : slab_[list.tail].next) = slot;
+  (list.tail == no_slot ? list.head : at(list.tail).next) = slot;
   list.tail = slot;
 }
 
 void InFlight::unlink(std::uint32_t slot) {
-  FlyingTask& task = slab_[slot];
+  FlyingTask& task = at(slot);
   if (task.list == nullptr) return;
-  (task.prev == no_slot ? task.list->head : slab_[task.prev].next) = task.next;
-  (task.next == no_slot ? task.list->tail : slab_[task.next].prev) = task.prev;
+  (task.prev == no_slot ? task.list->head : at(task.prev).next) = task.next;
+  (task.next == no_slot ? task.list->tail : at(task.next).prev) = task.prev;
   task.list = nullptr;
   task.prev = no_slot;
   task.next = no_slot;
 }
 
 bool InFlight::open(const Counter& entry) const {
-  const FlyingTask& task = slab_[entry.slot];
+  const FlyingTask& task = at(entry.slot);
   return task.serial == entry.serial && task.pending();
 }
 
@@ -128,7 +151,7 @@ void InFlight::track_counter(std::uint32_t slot) {
   if (counters_.size() > 2 * size() + sweep_slack) {
     std::erase_if(counters_, [this](const Counter& entry) { return !open(entry); });
   }
-  const FlyingTask& task = slab_[slot];
+  const FlyingTask& task = at(slot);
   const Counter entry{counter_of(task.submit.id), slot, task.serial};
   auto place = counters_.end();
   while (place != counters_.begin() && std::prev(place)->counter > entry.counter) --place;
@@ -143,7 +166,7 @@ std::uint32_t InFlight::settled() {
 }
 
 bool InFlight::current(const Deadline& entry) const {
-  const FlyingTask& task = slab_[entry.slot];
+  const FlyingTask& task = at(entry.slot);
   return task.serial == entry.serial && task.give_up_at == entry.at;
 }
 
@@ -152,7 +175,7 @@ void InFlight::watch(std::uint32_t slot) {
     std::erase_if(deadlines_, [this](const Deadline& entry) { return !current(entry); });
     std::make_heap(deadlines_.begin(), deadlines_.end(), std::greater<>{});
   }
-  deadlines_.push_back({slab_[slot].give_up_at, slot, slab_[slot].serial});
+  deadlines_.push_back({at(slot).give_up_at, slot, at(slot).serial});
   std::push_heap(deadlines_.begin(), deadlines_.end(), std::greater<>{});
 }
 

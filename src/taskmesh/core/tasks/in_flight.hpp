@@ -1,9 +1,10 @@
 // InFlight: the tasks that a client has not finished with, found by id, chained into lists.
 // Spec: proto/03-tasks.md section 2 (settled) and 5.
 //
-// A slab of entries with a free list, an index by task id, and intrusive lists through the entries (a task is in
-// at most one list: waiting for a place, sent and unanswered, or held by a worker). So a step costs no search
-// and no allocation per task, and timers look at the front of a list only. Pure; one thread.
+// A slab of entries with a free list, and intrusive lists through the entries (a task is in at most one list: waiting
+// for a place, sent and unanswered, or held by a worker). A task of this client is found by its counter, in a ring;
+// those of others, and those that are still open when a counter comes to the same place of the ring, by their id. So a
+// step costs no search and no allocation per task, and timers look at the front of a list only. Pure; one thread.
 #pragma once
 
 #include <tsl/robin_map.h>
@@ -79,18 +80,18 @@ struct FlyingTask {
 
 class InFlight {
  public:
-  explicit InFlight(std::uint32_t instance) : instance_(instance) {}
+  explicit InFlight(std::uint32_t instance) : instance_(instance), ring_(ring_size, no_slot) {}
 
   /// A new task, in no list; its id must not be present. Deadline and counter are watched from here on.
   std::uint32_t insert(SubmitTask&& submit, Now now);
   /// A task that another call (or client) submitted and that is only waited for.
   std::uint32_t adopt(const TaskId& id, Codec reply_codec, Now now);
-  FlyingTask& at(std::uint32_t slot) { return slab_[slot]; }
-  const FlyingTask& at(std::uint32_t slot) const { return slab_[slot]; }
+  FlyingTask& at(std::uint32_t slot) { return (*pages_[slot / page_tasks])[slot % page_tasks]; }
+  const FlyingTask& at(std::uint32_t slot) const { return (*pages_[slot / page_tasks])[slot % page_tasks]; }
   std::uint32_t find(const TaskId& id) const;
   /// Leaves its list and is forgotten.
   void erase(std::uint32_t slot);
-  std::size_t size() const { return index_.size(); }
+  std::size_t size() const { return size_; }
 
   void append(SlotList& list, std::uint32_t slot);
   void unlink(std::uint32_t slot);
@@ -120,16 +121,25 @@ class InFlight {
     }
   };
 
+  static constexpr std::size_t page_tasks = 64;
+  using Page = std::array<FlyingTask, page_tasks>;
+  static constexpr std::size_t ring_size = 65'536;
+  static_assert((ring_size & (ring_size - 1)) == 0);
+
   void fetch_next();
+  std::uint32_t* ring_place(const TaskId& id);
   std::uint32_t allocate(const TaskId& id, Now now);
   void track_counter(std::uint32_t slot);
   bool open(const Counter& entry) const;
   bool current(const Deadline& entry) const;
 
   std::uint32_t instance_;
-  std::deque<FlyingTask> slab_;
+  std::vector<std::unique_ptr<Page>> pages_;
+  std::uint32_t made_ = 0;
+  std::size_t size_ = 0;
   std::vector<std::uint32_t> free_;
-  tsl::robin_map<TaskId, std::uint32_t, TaskIdHash> index_;
+  std::vector<std::uint32_t> ring_;                          // By counter.
+  tsl::robin_map<TaskId, std::uint32_t, TaskIdHash> index_;  // Those that the ring has no place for.
   std::uint64_t next_serial_ = 1;
   // Both hold an entry per task at first; what has become stale is dropped at the front, and wholesale when
   // it outgrows the living.

@@ -81,20 +81,17 @@ void SubmitterRole::add_token(std::uint32_t slot, Token token) {
   } else {
     task.more.push_back(token);
   }
-  tokens_[token] = slot;
 }
 
-void SubmitterRole::remove_token(std::uint32_t slot, Token token) {
+/// False: it does not wait for this task.
+bool SubmitterRole::remove_token(std::uint32_t slot, Token token) {
   FlyingTask& task = tasks_.at(slot);
-  tokens_.erase(token);
-  if (task.submit.token == token) {
-    task.submit.token = 0;
-    if (task.more.empty()) return;
-    task.submit.token = task.more.back();
-    task.more.pop_back();
-  } else {
-    std::erase(task.more, token);
-  }
+  if (task.submit.token != token) return std::erase(task.more, token) > 0;
+  task.submit.token = 0;
+  if (task.more.empty()) return true;
+  task.submit.token = task.more.back();
+  task.more.pop_back();
+  return true;
 }
 
 void SubmitterRole::on_await_accepted(const AwaitAccepted& await, Now, Effects& out) {
@@ -139,10 +136,8 @@ void SubmitterRole::on_abandon(const Abandon& abandon, Now now, Effects& out) {
   if (questions_.abandon(abandon.token) || cancels_.drop(abandon.token)) return;
   std::erase_if(flushes_, [&](const Flush& flush) { return flush.token == abandon.token; });
   acceptance_.drop(abandon.token);
-  const auto waiting = tokens_.find(abandon.token);
-  if (waiting == tokens_.end()) return;
-  const std::uint32_t slot = waiting->second;
-  remove_token(slot, abandon.token);
+  const std::uint32_t slot = tasks_.find(abandon.id);
+  if (slot == no_slot || abandon.token == 0 || !remove_token(slot, abandon.token)) return;
   FlyingTask& task = tasks_.at(slot);
   if (task.awaited()) return;
   if (task.stage == FlyingTask::Stage::held) {

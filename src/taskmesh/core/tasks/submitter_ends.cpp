@@ -52,12 +52,8 @@ void SubmitterRole::complete(std::uint32_t slot, proto::TaskReport&& report, Eff
   if (task.cancel_wanted) tell_cancels(report, out);
   // A worker says `lost` when it leaves: it may not have the time to reach the listener.
   if (report.state == TaskState::lost) tell_listener(task, report);
-  for (const Token token : task.more) {
-    tokens_.erase(token);
-    out.notify.emplace_back(Completed{token, report});
-  }
+  for (const Token token : task.more) out.notify.emplace_back(Completed{token, report});
   if (task.submit.token != 0) {
-    tokens_.erase(task.submit.token);
     auto& completed = std::get<Completed>(out.notify.emplace_back(std::in_place_type<Completed>));
     completed.token = task.submit.token;
     completed.report = std::move(report);
@@ -100,14 +96,8 @@ void SubmitterRole::finish_here(std::uint32_t slot, proto::TaskReport&& report, 
   remember_end(report);
   if (task.cancel_wanted) tell_cancels(report, out);
   if (!worker_tells) tell_listener(task, report);
-  for (const Token token : task.more) {
-    tokens_.erase(token);
-    out.notify.emplace_back(Completed{token, report});
-  }
-  if (task.submit.token != 0) {
-    tokens_.erase(task.submit.token);
-    out.notify.emplace_back(Completed{task.submit.token, std::move(report)});
-  }
+  for (const Token token : task.more) out.notify.emplace_back(Completed{token, report});
+  if (task.submit.token != 0) out.notify.emplace_back(Completed{task.submit.token, std::move(report)});
   tasks_.erase(slot);
 }
 

@@ -42,7 +42,6 @@ void SubmitterRole::on_submit(SubmitTask&& submit, Now now, Effects& out) {
   const std::uint32_t slot = tasks_.insert(std::move(submit), now);
   const FlyingTask& task = tasks_.at(slot);
   ++pending_;
-  if (task.submit.token != 0) tokens_[task.submit.token] = slot;
   if (tasks_.size() > in_flight_slack * config_.in_flight_max) {
     end_here(
         slot, TaskState::failure,
@@ -190,6 +189,10 @@ void SubmitterRole::on_reject(LinkId link, const proto::Reject& reject, Now now,
 void SubmitterRole::on_notify(LinkId link, proto::Notify&& notify, Now now, Effects& out) {
   WorkerLink* worker = worker_at(link);
   if (worker == nullptr) return;
+  if (notify.seq == 0 || !notify.report.id || !is_terminal(notify.report.state)) {
+    ++counters_.bad_input;  // Not the end of a task: nobody who waits for one is told.
+    return;
+  }
   add_seq(worker->acks, notify.seq);
   loads_.on_answer(worker->node, notify.load, now.at);
   const bool asked = questions_.size() > 0 && questions_.on_end(notify.report, out);

@@ -141,7 +141,7 @@ class SubmitterRole {
   void wait_for(const TaskId& id, const QueryTasks& query, Now now, Effects& out);
   void hold_for(const QueryBook::Holder& holder, Now now);
   void add_token(std::uint32_t slot, Token token);
-  void remove_token(std::uint32_t slot, Token token);
+  bool remove_token(std::uint32_t slot, Token token);
 
   // Cancelling (submitter_cancel.cpp).
   void ask_cancel(Token token, const TaskId& id, Now now, Effects& out);
@@ -167,7 +167,6 @@ class SubmitterRole {
   std::map<NodeId, std::unique_ptr<WorkerLink>> workers_;
   std::vector<std::unique_ptr<WorkerLink>> former_;  // Earlier lives of workers_, while remembered.
   tsl::robin_map<LinkId, WorkerLink*, std::hash<LinkId>> by_link_;
-  tsl::robin_map<Token, std::uint32_t> tokens_;  // Who waits for a task's end.
 
   bool placing_ = false;  // The first look around is over.
   std::optional<TimePoint> first_greeted_at_;
