@@ -94,7 +94,7 @@ class Client::Impl {
   bool try_reserve(std::size_t count);
   bool reserve(std::size_t count, Duration wait);
   void turned(const core::Node& node);
-  TaskId next_id();
+  TaskId next_id(std::uint16_t flags);
 
   const std::uint32_t instance_;
   std::atomic<std::uint32_t> counter_{0};
@@ -139,9 +139,9 @@ void Client::Impl::close() {
   tickets_.close(closed_error());
 }
 
-TaskId Client::Impl::next_id() {
+TaskId Client::Impl::next_id(std::uint16_t flags) {
   const auto unix_ms = static_cast<std::uint64_t>(io::wall_now().unix_us / 1000);
-  return make_task_id(unix_ms, 0, instance_, counter_.fetch_add(1, std::memory_order_relaxed));
+  return make_task_id(unix_ms, flags, instance_, counter_.fetch_add(1, std::memory_order_relaxed));
 }
 
 // ---- The in-flight limit ------------------------------------------------------------------------------
@@ -183,7 +183,7 @@ bool Client::Impl::reserve(std::size_t count, Duration wait) {
 // ---- Submitting ---------------------------------------------------------------------------------------
 
 TaskId Client::Impl::post(detail::SubmitPlan plan, TicketPtr ticket, core::Token* token_out) {
-  const TaskId id = next_id();
+  const TaskId id = next_id(plan.id_flags);
   core::SubmitTask task = detail::event_of(std::move(plan), id);
   task.token = ticket ? tickets_.add(std::move(ticket)) : 0;
   // With a callback the end is waited for as well: if the worker dies, this client tells the listener `lost`.

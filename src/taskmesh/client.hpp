@@ -26,7 +26,7 @@ namespace taskmesh {
 /// Who holds an accepted task.
 struct Receipt {
   TaskId task_id;
-  std::vector<NodeId> nodes;  ///< One node: tasks have one copy so far.
+  std::vector<NodeId> nodes;  ///< Who holds it: its owner first, then those that hold a copy.
 };
 
 /// What became of the wish to cancel a task.

@@ -105,6 +105,14 @@ Result<void> check_retries(const RetryOptions& retries) {
 }
 
 Result<void> check_marks(const SubmitOptions& options) {
+  if (options.replicas < 0 || options.replicas > limits::replicas_max) {
+    return fail(not_submitted("it asks for " + std::to_string(options.replicas) + " replicas",
+                              "ask for 0 to " + std::to_string(limits::replicas_max)));
+  }
+  if (options.replicas > 0 && !options.key.empty()) {
+    return fail(not_submitted("it has a key and asks for replicas: a key is known to one worker only",
+                              "leave out the one or the other"));
+  }
   if (options.key.size() > limits::key_bytes) {
     return fail(not_submitted("its key has " + std::to_string(options.key.size()) + " bytes, the limit is " +
                                   std::to_string(limits::key_bytes),
@@ -202,6 +210,7 @@ Result<SubmitPlan> plan_submit(CallParts call, const Callback& callback, const S
                            .time_limit = bounded(options.time_limit),
                            .result_ttl = bounded(options.result_ttl)},
                   .not_before = not_before};
+  plan.id_flags = static_cast<std::uint16_t>(options.replicas | (options.once ? once_flag : 0));
   fill_terms(plan.task.terms, options);
   if (!plan.task.callback_address.empty()) fill_callback_terms(plan.task.terms, options);
   return plan;

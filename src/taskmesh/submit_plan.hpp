@@ -16,6 +16,7 @@ namespace taskmesh::detail {
 struct SubmitPlan {
   core::SubmitTask task;  ///< Without id, token and delay.
   std::optional<TimePoint> not_before{};
+  std::uint16_t id_flags = 0;  ///< For make_task_id.
 };
 
 /// Checks everything that can be known here. `insecure`: callback addresses may be beyond this host.

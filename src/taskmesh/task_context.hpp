@@ -20,9 +20,11 @@ class TaskContext {
               std::optional<TimePoint> deadline)
       : id_(id), name_(std::move(name)), attempt_(attempt), reply_codec_(reply_codec), deadline_(deadline) {}
   /// `stop` and `headers` are looked at, not copied.
-  TaskContext& with(const std::atomic<bool>& stop, const std::vector<Header>& headers) {
+  TaskContext& with(const std::atomic<bool>& stop, const std::vector<Header>& headers,
+                    std::uint32_t epoch = 1) {
     stop_ = &stop;
     headers_ = &headers;
+    epoch_ = epoch;
     return *this;
   }
 
@@ -32,6 +34,9 @@ class TaskContext {
   const std::string& name() const { return name_; }
   /// 1 for the first execution, one more for each retry.
   std::uint32_t attempt() const { return attempt_; }
+  /// Grows each time that another worker takes the task over, and is the same for all attempts of one owner: a store
+  /// that refuses what comes with a lower epoch than it has seen is safe from a worker that only seemed dead.
+  std::uint32_t epoch() const { return epoch_; }
   /// The form in which the submitter wants the result; for raw handlers.
   Codec reply_codec() const { return reply_codec_; }
   /// Time left until the task's deadline (negative after it); nullopt without one.
@@ -50,6 +55,7 @@ class TaskContext {
   TaskId id_;
   std::string name_;
   std::uint32_t attempt_;
+  std::uint32_t epoch_ = 1;
   Codec reply_codec_;
   std::optional<TimePoint> deadline_;
   const std::atomic<bool>* stop_ = nullptr;

@@ -86,7 +86,7 @@ void check_options(const WorkerOptions& options) {
 core::Finished run_attempt(const detail::Handler& handler, core::Run&& run, const io::StopToken& stop) {
   core::Finished finished;
   TaskContext context(run.id, std::move(run.name), run.attempt, run.reply_codec, run.deadline);
-  context.with(stop.flag(), *run.headers);
+  context.with(stop.flag(), *run.headers, run.epoch);
   try {
     detail::HandlerResult answer = handler(context, run.args, run.want_json);
     finished.result = std::move(answer.result);

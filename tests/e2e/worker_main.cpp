@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "e2e/tasks.hpp"
+#include "e2e/slow_tally.hpp"
 
 namespace {
 
@@ -66,6 +66,10 @@ std::string run_header(TaskContext& context, const std::string& name) {
 void serve_all(taskmesh::Worker& worker) {
   worker.serve_builtins();
   worker.serve(e2e::tally, run_tally);
+  worker.serve(e2e::slow_tally, [](std::string path, std::int64_t caller, std::int64_t number) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return run_tally(path, caller, number);
+  });
   worker.serve(e2e::flaky, run_flaky);
   worker.serve(e2e::stamp, run_stamp);
   worker.serve(e2e::stubborn, run_stubborn);

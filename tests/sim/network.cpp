@@ -4,6 +4,32 @@
 
 namespace taskmesh::sim {
 
+namespace {
+
+std::uint64_t tasks_in(const std::vector<proto::Range>& seqs) {
+  std::uint64_t count = 0;
+  for (const proto::Range& range : seqs) count += range.last - range.first + 1;
+  return count;
+}
+
+/// How many tasks a record is about.
+template <class T>
+std::uint64_t tasks_in(const T& message) {
+  if constexpr (requires { message.taken; }) {
+    return message.claims.size() + message.taken.size();
+  } else if constexpr (requires { message.kept; }) {
+    return message.claims.size() + message.kept.size();
+  } else if constexpr (requires { message.claims; }) {
+    return message.claims.size();
+  } else if constexpr (requires { message.seqs; }) {
+    return tasks_in(message.seqs);
+  } else {
+    return 1;
+  }
+}
+
+}  // namespace
+
 using core::LinkDown;
 using core::LinkId;
 using core::LinkUp;
@@ -66,6 +92,7 @@ void Network::refuse(const Key& key, const std::string& endpoint) {
 
 void Network::send(Host host, LinkId link, proto::Message&& message) {
   ++sent_.at(message.index());
+  named_.at(message.index()) += std::visit([](const auto& one) { return tasks_in(one); }, message);
   if (!link.inbound()) {
     const auto found = dialled_.find({host, link});
     if (found == dialled_.end() || found->second.connection == 0) return;

@@ -61,6 +61,8 @@ class Network {
 
   /// Records that were sent, by their place in proto::Message.
   std::uint64_t sent(std::size_t type) const { return sent_.at(type); }
+  /// Tasks that these records named, where one names many.
+  std::uint64_t named(std::size_t type) const { return named_.at(type); }
   /// Records that a node sent on a connection before its greeting was answered.
   std::uint64_t ungreeted() const { return ungreeted_; }
 
@@ -114,6 +116,7 @@ class Network {
   std::set<Host> silent_;
   std::uint64_t next_ = 1;
   std::array<std::uint64_t, std::variant_size_v<proto::Message>> sent_{};
+  std::array<std::uint64_t, std::variant_size_v<proto::Message>> named_{};
   std::uint64_t ungreeted_ = 0;
 };
 

@@ -22,6 +22,7 @@ core::NodeConfig World::config_of(const Plan& plan, Host host) {
   config.seed = random_.next();
   config.token = plan.token;
   config.detector = plan.detector;
+  config.broken_rules = plan.broken_rules;
   config.queue_tasks_max = plan.queue_tasks_max;
   config.client_instance = 1'000 + host;
   proto::Member& self = config.self;
@@ -365,6 +366,11 @@ core::NodeCounters World::counters() const {
     sum.joined += one.joined;
     sum.late_ends += one.late_ends;
     sum.lost += one.lost;
+    sum.taken_over += one.taken_over;
+    sum.repaired += one.repaired;
+    sum.refused_claims += one.refused_claims;
+    sum.reclaimed += one.reclaimed;
+    sum.told_ends += one.told_ends;
     sum.resent += one.resent;
     sum.events_sent += one.events_sent;
     sum.events_acked += one.events_acked;

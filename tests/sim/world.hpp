@@ -28,7 +28,8 @@ struct Plan {
   std::size_t queue_tasks_max = limits::queue_tasks_max;
   int island = 0;  ///< The directory tells of those on the same island only.
   core::DetectorRules detector;
-  bool seed_only = false;  ///< Learns of the others by one endpoint, not from the directory.
+  std::uint32_t broken_rules = 0;  ///< See NodeConfig.
+  bool seed_only = false;          ///< Learns of the others by one endpoint, not from the directory.
 };
 
 struct Process {

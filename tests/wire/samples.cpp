@@ -87,6 +87,21 @@ proto::Submit submit() {
                                 .callback_attempts = 9}};
 }
 
+proto::Done done() {
+  return {.id = task(),
+          .owner = node(0x10),
+          .epoch = 2,
+          .flags = proto::Done::unowed_flag,
+          .result_ttl_ms = 60'000,
+          .callback_ttl_ms = 90'000,
+          .callback_attempts = 9,
+          .holders = {node(0x20)},
+          .callback_address = "tcp://localhost:6000",
+          .callback_data = R"({"job": 1})",
+          .json = "5",
+          .report = report()};
+}
+
 proto::TaskRow task_row() {
   return {.id = task(),
           .state = TaskState::running,
@@ -259,7 +274,9 @@ std::string record(std::uint32_t type, std::uint32_t flags, const std::string& b
   return number(static_cast<std::uint32_t>(body.size())) + number(type | flags << 16) + body;
 }
 
-std::vector<Message> one_of_each() {
+namespace {
+
+std::vector<Message> most_of_each() {
   const std::string nonce = "0123456789abcdef";
   return {
       proto::Hello{.minor = 3,
@@ -293,7 +310,7 @@ std::vector<Message> one_of_each() {
                      .silence_ms = 5'500,
                      .testimony = proto::Testimony::cut},
       submit(),
-      proto::Accepted{.seqs = {{1, 4}, {6, 6}}, .load = load},
+      proto::Accepted{.seqs = {{1, 4}, {6, 6}}, .load = load, .copies = {{node(0x20), {{2, 3}}}, {}}},
       proto::Busy{.seqs = {{5, 5}}, .retry_after_ms = 50, .code = 7, .load = load},
       proto::Reject{
           .seq = 5,
@@ -328,6 +345,37 @@ std::vector<Message> one_of_each() {
       proto::RetryCallbacks{.request = 9, .id = task(), .address = "tcp://127.0.0.1:6000"},
       proto::CallbacksRetried{.request = 9, .revived = 1, .hurried = 2},
   };
+}
+
+/// Between owners and keepers.
+std::vector<Message> copies_of_each() {
+  return {
+      proto::Repl{.id = task(),
+                  .owner = node(0x10),
+                  .epoch = 2,
+                  .flags = proto::Repl::first_flag | proto::Repl::started_flag,
+                  .attempt = 1,
+                  .holders = {node(0x20), node(0x30)},
+                  .submit = submit()},
+      proto::ReplOk{.claims = {{task(), 2}, {task(8), 1}}},
+      proto::ReplDup{
+          .id = task(), .epoch = 1, .why = proto::Refused::taken, .owner = node(0x30), .owner_epoch = 2},
+      done(),
+      proto::DoneOk{.claims = {{task(), 2}}, .taken = {{task(8), 1}}},
+      proto::Release{.claims = {{task(), 2}}, .kept = {{task(8), 1}}},
+      proto::ReleaseOk{.claims = {{task(), 2}}},
+      proto::StatusQ{.claims = {{task(), 2}}},
+      proto::StatusA{.answers = {{task(), 2, proto::CopyVerdict::needless}, {task(8), 1}}},
+      proto::Moved{.owner = node(0x30), .ids = {task(), task(8)}},
+  };
+}
+
+}  // namespace
+
+std::vector<Message> one_of_each() {
+  std::vector<Message> each = most_of_each();
+  for (Message& message : copies_of_each()) each.push_back(std::move(message));
+  return each;
 }
 
 std::vector<Sample> all() {

@@ -92,6 +92,8 @@ Result<SubmitOptions> read_options(const Arguments& arguments) {
   options.retries = {.count = static_cast<std::uint32_t>(arguments.count("--retries")),
                      .delay = arguments.duration("--retry-delay"),
                      .max_delay = arguments.duration("--retry-delay-max")};
+  options.replicas = static_cast<int>(arguments.count("--replicas"));
+  options.once = arguments.given("--once");
   options.key = arguments.text("--key");
   options.result_ttl = duration_if_given(arguments, "--result-ttl");
   options.callback_ttl = duration_if_given(arguments, "--callback-ttl");
@@ -217,6 +219,13 @@ std::vector<Flag> submit_flags() {
        .unset = "at once"},
       setting_flag("submit.deadline"),
       setting_flag("submit.time_limit"),
+      {.name = "--replicas",
+       .value = "N",
+       .help = "further workers that hold it: 0 to 2",
+       .kind = Kind::amount,
+       .fallback = "0",
+       .most = limits::replicas_max},
+      {.name = "--once", .help = "never run it twice", .kind = Kind::toggle},
       setting_flag("submit.retries"),
       setting_flag("submit.retry_delay"),
       setting_flag("submit.retry_delay_max"),

@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "taskmesh/proto/callback.hpp"
+#include "taskmesh/proto/copies.hpp"
 #include "taskmesh/proto/membership.hpp"
 #include "taskmesh/proto/tasks.hpp"
 
@@ -28,6 +29,16 @@ enum class Type : std::uint16_t {
   status = 22,
   list_tasks = 23,
   task_list = 24,
+  repl = 32,
+  repl_ok = 33,
+  repl_dup = 34,
+  done = 35,
+  done_ok = 36,
+  release = 37,
+  release_ok = 38,
+  status_q = 39,
+  status_a = 40,
+  moved = 41,
   cb_hello = 64,
   cb_welcome = 65,
   notify = 66,
@@ -40,10 +51,11 @@ enum class Type : std::uint16_t {
   error = 255,
 };
 
-using Message = std::variant<Hello, Welcome, Heartbeat, Bye, Submit, Accepted, Busy, Reject, Query, Status,
-                             CbHello, CbWelcome, Notify, NotifyAck, NotifyNack, ErrorReport, Cancel,
-                             ListTasks, TaskList, ListCallbacks, CallbackList, RetryCallbacks,
-                             CallbacksRetried, Digest, Members, Doubt, Witness>;
+using Message =
+    std::variant<Hello, Welcome, Heartbeat, Bye, Submit, Accepted, Busy, Reject, Query, Status, CbHello,
+                 CbWelcome, Notify, NotifyAck, NotifyNack, ErrorReport, Cancel, ListTasks, TaskList,
+                 ListCallbacks, CallbackList, RetryCallbacks, CallbacksRetried, Digest, Members, Doubt,
+                 Witness, Repl, ReplOk, ReplDup, Done, DoneOk, Release, ReleaseOk, StatusQ, StatusA, Moved>;
 
 template <class T>
 inline constexpr Type type_of = Type::error;
@@ -99,5 +111,25 @@ template <>
 inline constexpr Type type_of<RetryCallbacks> = Type::retry_callbacks;
 template <>
 inline constexpr Type type_of<CallbacksRetried> = Type::callbacks_retried;
+template <>
+inline constexpr Type type_of<Repl> = Type::repl;
+template <>
+inline constexpr Type type_of<ReplOk> = Type::repl_ok;
+template <>
+inline constexpr Type type_of<ReplDup> = Type::repl_dup;
+template <>
+inline constexpr Type type_of<Done> = Type::done;
+template <>
+inline constexpr Type type_of<DoneOk> = Type::done_ok;
+template <>
+inline constexpr Type type_of<Release> = Type::release;
+template <>
+inline constexpr Type type_of<ReleaseOk> = Type::release_ok;
+template <>
+inline constexpr Type type_of<StatusQ> = Type::status_q;
+template <>
+inline constexpr Type type_of<StatusA> = Type::status_a;
+template <>
+inline constexpr Type type_of<Moved> = Type::moved;
 
 }  // namespace taskmesh::proto

@@ -96,14 +96,26 @@ struct Submit {
   }
 };
 
+/// A worker that holds copies of some of what an ACCEPTED names.
+struct Copies {
+  NodeId holder;
+  std::vector<Range> seqs;
+  bool operator==(const Copies&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(holder, seqs);
+  }
+};
+
 /// ACCEPTED: these SUBMITs (by number of the link) are held by the sender of this.
 struct Accepted {
   std::vector<Range> seqs;
   Load load;
+  std::vector<Copies> copies;  ///< Who else holds them.
   bool operator==(const Accepted&) const = default;
   template <class Archive>
   void serialize(Archive& ar) {
-    ar(seqs, load);
+    ar(seqs, load, copies);
   }
 };
 

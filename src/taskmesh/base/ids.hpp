@@ -87,6 +87,15 @@ std::uint64_t created_unix_ms(const TaskId& id);
 inline std::uint32_t instance_of(const TaskId& id) { return detail::big_endian_32(id.bytes.data() + 8); }
 inline std::uint32_t counter_of(const TaskId& id) { return detail::big_endian_32(id.bytes.data() + 12); }
 
+/// Flags of a task id, for make_task_id.
+inline constexpr std::uint16_t replicas_mask = 3;  ///< Workers beside its owner that are to hold the task.
+inline constexpr std::uint16_t once_flag = 4;  ///< It is never run twice: it is lost where its worker dies.
+
+inline int replicas_of(const TaskId& id) {
+  return (id.bytes[7] & replicas_mask) == 3 ? 2 : id.bytes[7] & replicas_mask;
+}
+inline bool is_once(const TaskId& id) { return (id.bytes[7] & once_flag) != 0; }
+
 }  // namespace taskmesh
 
 template <class Tag>

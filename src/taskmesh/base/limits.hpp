@@ -120,6 +120,18 @@ inline constexpr std::size_t keys_max = 100'000;        ///< Keys that one worke
 inline constexpr Duration retry_delay = 1s;             ///< Pause before the second attempt; grows...
 inline constexpr Duration retry_delay_max = 5min;       ///< ...up to this.
 
+// Copies (proto/05-keepers.md).
+inline constexpr int replicas_max = 2;                         ///< Further workers that hold a task, at most.
+inline constexpr std::size_t copies_max = 1'000'000;           ///< Tasks held for other workers...
+inline constexpr std::uint64_t copies_bytes_max = 1ULL << 30;  ///< ...and their payload; then REPL_DUP(full).
+inline constexpr std::size_t claims_max = 1'000;               ///< Claims in one record.
+inline constexpr Duration copy_elsewhere_after =
+    250ms;                                      ///< A REPL without answer: the next one is asked as well.
+inline constexpr Duration copy_repeat = 1s;     ///< REPL, DONE and RELEASE are said again until answered.
+inline constexpr Duration copy_ask_every = 5s;  ///< A keeper asks the owner about each copy.
+inline constexpr Duration reclaim_after_stall = 3s;  ///< Stood still so long: queued tasks are claimed anew.
+inline constexpr Duration follow_pause = 1s;         ///< A client that found its task nowhere asks all again.
+
 // Callbacks (proto/04-callbacks.md).
 inline constexpr std::uint32_t events_window = 64;                  ///< Unacknowledged events per listener...
 inline constexpr std::uint64_t events_window_bytes = 4 << 20;       ///< ...and their size.

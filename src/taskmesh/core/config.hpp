@@ -48,7 +48,8 @@ struct NodeConfig {
   std::size_t in_flight_max = limits::in_flight_max;
   std::uint64_t payload_max = limits::payload_bytes;
   DetectorRules detector;
-  bool takes_cereal = true;  ///< Listener: results may come as cereal bytes.
+  std::uint32_t broken_rules = 0;  ///< For the simulator alone: bit n breaks rule Rn of proto/05-keepers.md.
+  bool takes_cereal = true;        ///< Listener: results may come as cereal bytes.
 
   std::uint64_t memory_high() const { return memory_max / 100 * limits::memory_high_percent; }
   std::uint64_t memory_step() const { return memory_max / limits::memory_steps; }
@@ -85,8 +86,13 @@ struct NodeCounters {
   std::uint64_t joined = 0;     ///< Tasks that ended as an earlier one with their key.
   std::uint64_t late_ends = 0;  ///< Ends that came after another end was told.
   std::uint64_t lost = 0;
-  std::uint64_t resent = 0;       ///< SUBMITs and QUERYs said again.
-  std::uint64_t events_sent = 0;  ///< NOTIFY records that went out.
+  std::uint64_t taken_over = 0;      ///< Tasks of workers that are gone.
+  std::uint64_t repaired = 0;        ///< Copies made anew.
+  std::uint64_t refused_claims = 0;  ///< Copies that were not taken, because somebody else owns the task.
+  std::uint64_t reclaimed = 0;       ///< Queued tasks that were claimed anew after this process stood still.
+  std::uint64_t told_ends = 0;       ///< Ends that somebody else's run came to first.
+  std::uint64_t resent = 0;          ///< SUBMITs and QUERYs said again.
+  std::uint64_t events_sent = 0;     ///< NOTIFY records that went out.
   std::uint64_t events_acked = 0;
   std::uint64_t events_repeated = 0;  ///< Repeats that a listener or waiting client dropped.
   std::uint64_t events_undelivered = 0;

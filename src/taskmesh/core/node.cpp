@@ -31,6 +31,9 @@ Node::Node(NodeConfig config)
   switch (config_.kind) {
     case NodeKind::worker:
       executor_ = std::make_unique<ExecutorRole>(config_, counters_, outbox_);
+      owner_ = std::make_unique<OwnerRole>(config_, counters_, membership_, *executor_);
+      keeper_ = std::make_unique<KeeperRole>(config_, counters_, membership_, *executor_, *owner_);
+      executor_->set_keepers(*owner_, *keeper_);
       break;
     case NodeKind::client:
       submitter_ = std::make_unique<SubmitterRole>(config_, counters_, membership_);
@@ -44,6 +47,8 @@ Node::Node(NodeConfig config)
 
 void Node::step(Event&& event, Now now, Effects& out) {
   TASKMESH_CHECK(now.at >= last_);
+  // Before anything that came in meanwhile is looked at.
+  if (owner_ && now.at - last_ > limits::reclaim_after_stall && last_ != TimePoint{}) owner_->on_stall(now);
   last_ = now.at;
   std::visit([&](auto&& body) { on_event(std::forward<decltype(body)>(body), now, out); }, std::move(event));
 }
@@ -56,6 +61,8 @@ void Node::turn_end(Now now, Effects& out, bool drained) {
   if (submitter_) submitter_->on_turn_end(now, out);
   if (submitter_) tell_own_ends(now);
   if (executor_) executor_->on_turn_end(load(now.at), now, out);
+  if (owner_) owner_->on_turn_end(now, out);
+  if (keeper_) keeper_->on_turn_end(now, out);
   outbox_.on_turn_end(load(now.at), now, out);
   if (listener_) listener_->on_turn_end(now, out);
   answer_members(now, out);
@@ -73,6 +80,8 @@ void Node::tick(Now now, Effects& out, bool drained) {
   forget_guests(now, out);
   if (submitter_) submitter_->on_tick(now, out);
   if (asks_) asks_->on_tick(now, out);
+  if (owner_) owner_->on_tick(now);
+  if (keeper_) keeper_->on_tick(now, out);
   if (executor_) executor_->on_tick(now, out);
   outbox_.on_tick(now, out);
   if (listener_) listener_->on_tick(now, out);
@@ -446,6 +455,8 @@ void Node::deliver_changes(Now now, Effects& out) {
   for (const PeerChange& change : membership_.take_changes()) {
     if (submitter_) submitter_->on_peer_change(change, now, out);
     if (asks_) asks_->on_peer_change(change, now, out);
+    if (owner_) owner_->on_peer_change(change, now);
+    if (keeper_) keeper_->on_peer_change(change, now, out);
     if (executor_ && change.what == PeerChange::What::greeted) {
       const Peer* peer = membership_.by_node(change.node);
       if (peer != nullptr) greeting_.introduce(peer->member, out);
@@ -477,7 +488,7 @@ void Node::answer_members(Now now, Effects& out) {
 void Node::continue_drain(Now now, Effects& out) {
   if (!drain_until_ || (executor_ && !executor_->idle())) return;
   if (!farewell_until_) farewell_until_ = now.at + farewell;
-  const bool owes = outbox_.parked() + outbox_.waiting_on_links() > 0;
+  const bool owes = outbox_.parked() + outbox_.waiting_on_links() + (owner_ ? owner_->open() : 0) > 0;
   if (owes && now.at < *farewell_until_) return out.wake_by(*farewell_until_);
   if (executor_) {
     membership_.say_bye(out);

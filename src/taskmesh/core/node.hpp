@@ -14,6 +14,8 @@
 #include "taskmesh/core/mesh/greeting.hpp"
 #include "taskmesh/core/mesh/membership.hpp"
 #include "taskmesh/core/tasks/executor_role.hpp"
+#include "taskmesh/core/tasks/keeper_role.hpp"
+#include "taskmesh/core/tasks/owner_role.hpp"
 #include "taskmesh/core/tasks/submitter_role.hpp"
 #include "taskmesh/core/tasks/worker_asks.hpp"
 #include "taskmesh/core/types.hpp"
@@ -34,6 +36,8 @@ class Node {
   const NodeCounters& counters() const { return counters_; }
   const Membership& membership() const { return membership_; }
   const ExecutorRole* executor() const { return executor_.get(); }
+  const OwnerRole* owner() const { return owner_.get(); }
+  const KeeperRole* keeper() const { return keeper_.get(); }
   const SubmitterRole* submitter() const { return submitter_.get(); }
   const CallbackOutbox& outbox() const { return outbox_; }
   const ListenerRole* listener() const { return listener_.get(); }
@@ -87,6 +91,19 @@ class Node {
   void on_message(LinkId link, proto::RetryCallbacks&& ask, Now now, Effects& out);
   void on_message(LinkId link, proto::CallbacksRetried&& done, Now now, Effects& out);
   void on_message(LinkId link, proto::ErrorReport&& error, Now now, Effects& out);
+  // Copies (node_copies.cpp).
+  void on_message(LinkId link, proto::Repl&& repl, Now now, Effects& out);
+  void on_message(LinkId link, proto::ReplOk&& ok, Now now, Effects& out);
+  void on_message(LinkId link, proto::ReplDup&& dup, Now now, Effects& out);
+  void on_message(LinkId link, proto::Done&& done, Now now, Effects& out);
+  void on_message(LinkId link, proto::DoneOk&& ok, Now now, Effects& out);
+  void on_message(LinkId link, proto::Release&& release, Now now, Effects& out);
+  void on_message(LinkId link, proto::ReleaseOk&& ok, Now now, Effects& out);
+  void on_message(LinkId link, proto::StatusQ&& ask, Now now, Effects& out);
+  void on_message(LinkId link, proto::StatusA&& status, Now now, Effects& out);
+  void on_message(LinkId link, proto::Moved&& moved, Now now, Effects& out);
+  NodeId worker_at(LinkId link) const;
+  NodeId copying_worker(LinkId link, proto::Type type, Now now, Effects& out);
 
   bool may_speak(LinkId link, const proto::Message& message, Now now, Effects& out);
   bool takes_list();
@@ -108,6 +125,8 @@ class Node {
   Greeting greeting_;
   CallbackOutbox outbox_;
   std::unique_ptr<ExecutorRole> executor_;    // Workers only.
+  std::unique_ptr<OwnerRole> owner_;          // Workers only.
+  std::unique_ptr<KeeperRole> keeper_;        // Workers only.
   std::unique_ptr<SubmitterRole> submitter_;  // Clients only.
   std::unique_ptr<WorkerAsks> asks_;          // Clients only.
   std::unique_ptr<ListenerRole> listener_;    // Listeners only.

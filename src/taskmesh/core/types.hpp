@@ -186,6 +186,7 @@ struct Run {
   bool ahead = false;      ///< A known short one: no slot is free yet, but short work will free one at once.
   std::optional<TimePoint> deadline = {};
   Boxed<std::vector<Header>> headers = {};
+  std::uint32_t epoch = 1;  ///< Of this worker's ownership of the task.
   bool operator==(const Run&) const = default;
 };
 /// Ask an attempt that was handed over to end soon: its result is not wanted any more. It is still answered by

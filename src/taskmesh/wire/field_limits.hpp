@@ -74,6 +74,13 @@ inline void check(const proto::Submit& message) {
   require("callback_address", message.callback_address.size(), limits::address_bytes);
   require("callback_data", message.callback_data.size(), limits::callback_data_bytes);
 }
+inline void check(const proto::Repl& message) { check(message.submit); }
+inline void check(const proto::Done& message) {
+  check(*message.report);
+  require("callback_address", message.callback_address.size(), limits::address_bytes);
+  require("callback_data", message.callback_data.size(), limits::callback_data_bytes);
+  require("json", message.json.size(), limits::payload_bytes);
+}
 inline void check(const proto::Reject& message) { check(message.fault); }
 inline void check(const proto::Status& message) { check(message.report); }
 inline void check(const proto::CbHello& message) {
@@ -142,5 +149,8 @@ inline proto::Fault* texts_of(proto::TaskReport& report) {
 inline proto::Fault* texts_of(proto::Reject& message) { return &message.fault; }
 inline proto::Fault* texts_of(proto::Notify& message) { return texts_of(message.report); }
 inline proto::Fault* texts_of(proto::Status& message) { return texts_of(message.report); }
+inline proto::Fault* texts_of(proto::Done& message) {
+  return message.report.has_value() ? texts_of(message.report.edit()) : nullptr;
+}
 inline std::string* texts_of(proto::ErrorReport& message) { return &message.text; }
 }  // namespace taskmesh::wire

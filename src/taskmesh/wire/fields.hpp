@@ -39,6 +39,10 @@ template <>
 inline constexpr std::size_t fixed_bytes<WallTime> = 8;
 template <>
 inline constexpr std::size_t fixed_bytes<proto::Range> = 16;
+template <>
+inline constexpr std::size_t fixed_bytes<proto::Claim> = 20;
+template <>
+inline constexpr std::size_t fixed_bytes<proto::CopyAnswer> = 21;
 
 template <class T>
 concept Fixed = fixed_bytes<T>
@@ -68,6 +72,12 @@ template <>
 inline constexpr std::size_t elements_max<proto::ListenerRow> = limits::list_rows_max;
 template <>
 inline constexpr std::size_t elements_max<proto::CallbackRow> = limits::list_rows_max;
+template <>
+inline constexpr std::size_t elements_max<proto::Copies> = limits::query_ids_max;
+template <>
+inline constexpr std::size_t elements_max<proto::Claim> = limits::claims_max;
+template <>
+inline constexpr std::size_t elements_max<proto::CopyAnswer> = limits::claims_max;
 
 /// How many fields at the front are fixed, and their octets.
 template <class... Ts>
@@ -87,6 +97,12 @@ constexpr bool is_known(EventStage value) { return value <= EventStage::dead; }
 constexpr bool is_known(proto::Role value) {
   return value == proto::Role::worker || value == proto::Role::client;
 }
+constexpr bool is_known(proto::Refused value) {
+  return value >= proto::Refused::taken && value <= proto::Refused::full;
+}
+constexpr bool is_known(proto::CopyVerdict value) {
+  return value >= proto::CopyVerdict::yours && value <= proto::CopyVerdict::unknown;
+}
 constexpr bool is_known(proto::Standing value) {
   return value >= proto::Standing::living && value <= proto::Standing::ended;
 }
@@ -102,6 +118,10 @@ const Bytes* payload_of(const T& /*message*/) {
 inline const Bytes* payload_of(const proto::Submit& message) { return &message.args; }
 inline const Bytes* payload_of(const proto::Notify& message) { return &message.report.result; }
 inline const Bytes* payload_of(const proto::Status& message) { return &message.report.result; }
+inline const Bytes* payload_of(const proto::Repl& message) { return &message.submit.args; }
+inline const Bytes* payload_of(const proto::Done& message) {
+  return message.report.has_value() ? &message.report->result : nullptr;
+}
 
 /// serialize() names the fields for readers and writers alike, so it is not const; writers do not write.
 template <class T, class Archive>
@@ -179,6 +199,15 @@ class Putter {
   void put(const proto::Range& range) {
     put(range.first);
     put(range.last);
+  }
+  void put(const proto::Claim& claim) {
+    put(claim.id);
+    put(claim.epoch);
+  }
+  void put(const proto::CopyAnswer& answer) {
+    put(answer.id);
+    put(answer.epoch);
+    put(answer.what);
   }
   void put(std::string_view octets) {
     put(static_cast<std::uint32_t>(octets.size()));
@@ -263,6 +292,15 @@ class Getter {
     std::memcpy(id.bytes.data(), from, id.bytes.size());
   }
   static void get_fixed(WallTime& time, const char* from) { time.unix_us = get_number<std::int64_t>(from); }
+  static void get_fixed(proto::Claim& claim, const char* from) {
+    get_fixed(claim.id, from);
+    get_fixed(claim.epoch, from + sizeof claim.id.bytes);
+  }
+  static void get_fixed(proto::CopyAnswer& answer, const char* from) {
+    get_fixed(answer.id, from);
+    get_fixed(answer.epoch, from + sizeof answer.id.bytes);
+    get_fixed(answer.what, from + sizeof answer.id.bytes + sizeof answer.epoch);
+  }
   static void get_fixed(proto::Range& range, const char* from) {
     range.first = get_number<std::uint64_t>(from);
     range.last = get_number<std::uint64_t>(from + sizeof range.first);

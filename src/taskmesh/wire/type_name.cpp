@@ -2,7 +2,41 @@
 
 namespace taskmesh::wire {
 
+namespace {
+
+/// Those between owners and keepers (proto/05-keepers.md); empty: none of them.
+std::string_view copies_name(proto::Type type) {
+  switch (type) {
+    case proto::Type::repl:
+      return "REPL";
+    case proto::Type::repl_ok:
+      return "REPL_OK";
+    case proto::Type::repl_dup:
+      return "REPL_DUP";
+    case proto::Type::done:
+      return "DONE";
+    case proto::Type::done_ok:
+      return "DONE_OK";
+    case proto::Type::release:
+      return "RELEASE";
+    case proto::Type::release_ok:
+      return "RELEASE_OK";
+    case proto::Type::status_q:
+      return "STATUS_Q";
+    case proto::Type::status_a:
+      return "STATUS_A";
+    case proto::Type::moved:
+      return "MOVED";
+    default:
+      return {};
+  }
+}
+
+}  // namespace
+
 std::string type_name(std::uint16_t type) {
+  const std::string_view copies = copies_name(static_cast<proto::Type>(type));
+  if (!copies.empty()) return std::string(copies);
   switch (static_cast<proto::Type>(type)) {
     case proto::Type::hello:
       return "HELLO";
@@ -58,6 +92,8 @@ std::string type_name(std::uint16_t type) {
       return "CALLBACKS_RETRIED";
     case proto::Type::error:
       return "ERROR";
+    default:
+      break;
   }
   return "record " + std::to_string(type);
 }

@@ -61,18 +61,19 @@ void CallbackOutbox::open_link(LinkId link, std::uint32_t window_records, std::u
   mark(client, {false, link.value});
 }
 
-void CallbackOutbox::to_link(LinkId link, EndedPtr ended, Now) {
+bool CallbackOutbox::to_link(LinkId link, EndedPtr ended, Now) {
   const auto found = clients_.find(link);
-  if (found == clients_.end()) return;  // Gone meanwhile: the client asks again on its next link.
+  if (found == clients_.end()) return false;  // Gone meanwhile: the client asks again on its next link.
   Destination& client = found->second;
   if (client.flow.size() >= client_events_max) {
     ++counters_.events_undelivered;  // It takes nothing and goes on asking: it must ask again later.
-    return;
+    return false;
   }
   const std::size_t bytes = ended->report.result.size();
   client.flow.push(std::move(ended), bytes, EventFlow::never);
   ++waiting_on_links_;
   mark(client, {false, link.value});
+  return true;
 }
 
 void CallbackOutbox::to_address(EndedPtr ended, Now now) {
@@ -119,6 +120,14 @@ bool CallbackOutbox::reserve(const std::string& address) {
   return true;
 }
 
+void CallbackOutbox::unreserve(const std::string& address, Now now) {
+  const auto found = addresses_.find(address);
+  if (found == addresses_.end()) return;
+  Listener& listener = listeners_.at(found->second);
+  if (listener.reserved > 0) --listener.reserved;
+  note_use(listener, now);
+}
+
 bool CallbackOutbox::takes_cereal(const std::string& address) const {
   const auto found = addresses_.find(address);
   return found != addresses_.end() && listeners_.at(found->second).takes_cereal;
@@ -154,7 +163,9 @@ void CallbackOutbox::on_ack(LinkId link, const proto::NotifyAck& ack, Now now, E
   if (const auto found = clients_.find(link); found != clients_.end()) {
     Destination& client = found->second;
     const std::size_t before = client.flow.size();
-    client.flow.acknowledge(ack.seqs, [](const Ended&) {});
+    client.flow.acknowledge(ack.seqs, [this](const Ended& ended) {
+      if (replicas_of(ended.report.id) > 0) told_.push_back({ended.report.id, true});
+    });
     const std::size_t acked = before - client.flow.size();
     waiting_on_links_ -= acked;
     counters_.events_acked += acked;
@@ -213,6 +224,11 @@ void CallbackOutbox::on_link_up(LinkId link, Now now, Effects& out) {
 void CallbackOutbox::on_link_down(LinkId link, Now now, Effects& out) {
   if (const auto found = clients_.find(link); found != clients_.end()) {
     waiting_on_links_ -= found->second.flow.size();
+    std::size_t all = SIZE_MAX;
+    found->second.flow.visit(0, all, [this](const EventFlow::View& view) {
+      if (replicas_of(view.ended.report.id) > 0) told_.push_back({view.ended.report.id, false});
+      return true;
+    });
     disarm(found->second, {false, link.value});
     clients_.erase(found);
     return;

@@ -33,14 +33,16 @@ class CallbackOutbox {
 
   /// What a waiting client's link takes unacknowledged. Must precede to_link.
   void open_link(LinkId link, std::uint32_t window_records, std::uint64_t window_bytes);
-  /// Tells the end on a client's link. Dropped when the link goes down: the client asks again.
-  void to_link(LinkId link, EndedPtr ended, Now now);
+  /// Tells the end on a client's link. Dropped when the link goes down: the client asks again. False: dropped already.
+  bool to_link(LinkId link, EndedPtr ended, Now now);
   /// Tells the end to ended->callback_address until acknowledged, or its callback_ttl has passed, or its attempts are made.
   void to_address(EndedPtr ended, Now now);
 
   /// Addresses with accepted tasks hold room: reserve at acceptance, given back by the delivery's end.
   /// False: callbacks_per_listener_max or listeners_max is reached, say BUSY.
   bool reserve(const std::string& address);
+  /// Gives back what was reserved for a task whose end somebody else will tell.
+  void unreserve(const std::string& address, Now now);
   /// True once the listener has said that it takes cereal bytes: no JSON need be written for it.
   bool takes_cereal(const std::string& address) const;
 
@@ -70,6 +72,14 @@ class CallbackOutbox {
   };
   /// Callback deliveries (not those to links) that ended, or began anew, since the last call, in this order.
   std::vector<Settled> take_settled();
+
+  /// A waiting link that has got the end of a copied task, or is gone without that.
+  struct Told {
+    TaskId id;
+    bool got = false;
+  };
+  /// Since the last call; tasks without replicas are left out.
+  std::vector<Told> take_told() { return std::exchange(told_, {}); }
 
   /// Undelivered events to addresses, and to links.
   std::size_t parked() const;
@@ -176,6 +186,7 @@ class CallbackOutbox {
   DeadCallbacks dead_{limits::dead_callbacks_max, limits::dead_callbacks_bytes_max};
   std::vector<LinkId> to_close_;
   std::vector<Settled> settled_;
+  std::vector<Told> told_;
   std::size_t parked_ = 0;
   std::size_t waiting_on_links_ = 0;
 };

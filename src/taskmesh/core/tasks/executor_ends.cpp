@@ -7,6 +7,7 @@
 
 #include "taskmesh/base/check.hpp"
 #include "taskmesh/core/tasks/executor_role.hpp"
+#include "taskmesh/core/tasks/owner_role.hpp"
 #include "taskmesh/core/tasks/spans.hpp"
 
 namespace taskmesh::core {
@@ -99,6 +100,7 @@ void ExecutorRole::expire(TaskRecord& task, Now now, Effects& out) {
 
 /// What the executor does not have ends now. What it has ends when it returns, or at its own limits.
 void ExecutorRole::cancel(TaskRecord& task, Now now, Effects& out) {
+  if (task.place == Place::telling) return;
   if (task.place != Place::slot && task.place != Place::ahead) return end_cancelled(task, now);
   if (task.cancel_wanted) return;
   task.cancel_wanted = true;
@@ -135,6 +137,11 @@ void ExecutorRole::end_undue(TimePoint until, Now now, Effects& out) {
 }
 
 void ExecutorRole::lose(TaskRecord& task, Now now, Effects& out) {
+  if (task.place == Place::telling) return on_end_copied(task.submit.id, now);
+  if (is_copied(task) && owner_->is_safe(task.submit.id)) {
+    return owner_->yield(task.submit.id, {}, now,
+                         out);  // Whoever holds it takes it over when this worker has left.
+  }
   ++counters_.lost;
   give_up(task, now, out);
   end(task,
@@ -195,19 +202,30 @@ void ExecutorRole::end(TaskRecord& task, Outcome&& outcome, Now now) {
   ended->callback_data = std::move(submit.callback_data);
   set_callback_terms(*ended, submit.terms);
 
-  --live_;
-  live_bytes_ -= held_bytes(submit);
-  task.state = outcome.state;
   const bool had_deadline = task.deadline && *task.deadline > now.at;
   const bool had_due = task.place == Place::later;
   leave_place(task);
+  if (is_copied(task) && await_record(task, ended, now)) [[unlikely]] {
+    if (had_deadline) drop_timer();
+    if (had_due) drop_timer();
+    return;
+  }
+  task.state = outcome.state;
+  conclude(task, ended, now);
+  if (had_deadline) drop_timer();
+  if (had_due) drop_timer();
+}
+
+/// Its end is told; the record is gone afterwards.
+void ExecutorRole::conclude(TaskRecord& task, const EndedPtr& ended, Now now) {
+  const proto::Submit& submit = task.submit;
+  --live_;
+  live_bytes_ -= held_bytes(submit);
   publish(task, ended, now);
   const TaskId ended_id = submit.id;
   const bool was_first = submit.terms.has_value() && !submit.terms->key.empty();
   if (was_first && ended->report.attempt == 0) keys_.forget(task.name, submit.terms->key, ended_id);
   erase(task);
-  if (had_deadline) drop_timer();
-  if (had_due) drop_timer();
   if (was_first && keys_.waiting() > 0) end_joined(ended_id, ended, now);
 }
 
@@ -223,6 +241,7 @@ void ExecutorRole::leave_place(TaskRecord& task) {
     });
     return;
   }
+  if (task.place == Place::copying) --copying_;
   if (task.place == Place::joined) keys_.leave(task.submit.id);
   if (task.place == Place::joined || task.place == Place::later) --later_;
   task.place = Place::nowhere;
@@ -233,6 +252,9 @@ void ExecutorRole::publish(const TaskRecord& task, const EndedPtr& ended, Now no
   const proto::Submit& submit = task.submit;
   cache_.put(ended, submit.result_ttl_ms != 0 ? span_of_ms(submit.result_ttl_ms) : config_.result_ttl,
              now.at);
+  if (is_copied(task)) [[unlikely]] {
+    return owner_->owe(submit.id, tell(task.waiters, ended, now), now);
+  }
   for (const Waiter& waiter : task.waiters) {
     if (!answers_.is_open(waiter.link)) continue;
     outbox_.to_link(waiter.link, in_codec(ended, waiter.codec), now);

@@ -83,7 +83,7 @@ Duration ExecutorRole::retry_pause(const TaskRecord& task) {
 
 bool ExecutorRole::is_void(const Timers::Timer& timer) const {
   const TaskRecord* task = find(timer.id);
-  if (!task) return true;
+  if (!task || task->place == Place::telling) return true;
   switch (timer.what) {
     case Timers::What::deadline:
       return false;

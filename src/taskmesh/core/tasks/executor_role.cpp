@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "taskmesh/base/check.hpp"
+#include "taskmesh/core/tasks/owner_role.hpp"
 #include "taskmesh/core/tasks/spans.hpp"
 
 namespace taskmesh::core {
@@ -74,9 +75,10 @@ bool ExecutorRole::answer_known(LinkId link, const proto::Submit& submit, SeenId
     task->submit.seq = submit.seq;
     task->asked_on = link;
     if (waits(submit)) add_waiter(*task, {link, submit.reply_codec});
-    answers_.accepted(link, submit.seq);
+    if (!task->unanswered) answers_.accepted(link, submit.seq);
     return true;
   }
+  if (replicas_of(submit.id) > 0 && answer_held(link, submit)) return true;
   const bool first = answer == SeenIds::Answer::fresh && (submit.flags & proto::Submit::again_flag) == 0;
   const bool here = !strays_.empty() && is_stray(submit.id);
   if (first && !here) return false;  // The hot path ends here, before a look into the results.
@@ -114,7 +116,7 @@ bool ExecutorRole::refuse_for_now(LinkId link, const proto::Submit& submit) {
 
 bool ExecutorRole::full(const proto::Submit& submit) const {
   // What a free slot takes at the end of this turn does not wait.
-  const std::size_t queue = queued() + later_;
+  const std::size_t queue = queued() + later_ + copying_;
   if (queue >= config_.queue_tasks_max + slots_.free()) return true;
   // One that is larger than the limit must get through when nothing waits.
   return queue > slots_.free() && live_bytes_ + held_bytes(submit) > config_.queue_bytes_max;
@@ -155,6 +157,14 @@ void ExecutorRole::accept(LinkId link, proto::Submit&& submit, std::uint32_t nam
   }
   ++live_;
   live_bytes_ += held_bytes(task.submit);
+  if (is_copied(task)) [[unlikely]] {
+    const bool again = (task.submit.flags & proto::Submit::again_flag) != 0;
+    task.place = Place::copying;
+    ++copying_;
+    task.unanswered = true;
+    if (!owner_->begin(task.submit.id, config_.self.serves[name], again, now)) on_copied(task.submit.id, now);
+    return;
+  }
   if (waits(task.submit) && ends_at_once(task)) {
     answers_.accepted_soon(link, task.submit.seq, now.at + limits::accepted_within);
   } else {
@@ -243,6 +253,7 @@ Run ExecutorRole::make_run(const TaskRecord& task) const {
   run.want_json = !submit.callback_address.empty() && submit.reply_codec != Codec::json &&
                   !outbox_.takes_cereal(submit.callback_address);
   run.deadline = task.deadline;
+  if (is_copied(task)) run.epoch = owner_->epoch_of(submit.id);
   if (submit.terms.has_value() && !submit.terms->headers.empty()) run.headers = submit.terms->headers;
   return run;
 }
@@ -334,7 +345,7 @@ void ExecutorRole::on_link_down(LinkId link) { answers_.close(link); }
 
 void ExecutorRole::on_turn_end(const proto::Load& load, Now now, Effects& out) {
   do_due(now, out);
-  for (const auto& settled : outbox_.take_settled()) cache_.set_callback(settled.id, settled.state);
+  settle_told(now);
   hand_over(now, out);
   answers_.flush(load, now, out);
   recall(now, out);

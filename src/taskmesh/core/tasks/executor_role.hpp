@@ -35,11 +35,18 @@
 
 namespace taskmesh::core {
 
+class KeeperRole;
+class OwnerRole;
+struct Adoption;
+
 class ExecutorRole {
  public:
   ExecutorRole(const NodeConfig& config, NodeCounters& counters, CallbackOutbox& outbox);
   ExecutorRole(const ExecutorRole&) = delete;
   ExecutorRole& operator=(const ExecutorRole&) = delete;
+
+  /// Who keeps copies of its tasks, and the copies for others. Without them every task has one copy.
+  void set_keepers(OwnerRole& owner, KeeperRole& keeper);
 
   /// `link` is greeted. Answers at the end of the turn: ACCEPTED, BUSY; REJECT
   /// at once.
@@ -66,6 +73,31 @@ class ExecutorRole {
 
   /// Accepted, due and not started; also what is handed over ahead.
   std::uint32_t queued() const;
+
+  // What owner and keeper call (executor_copies.cpp; proto/05-keepers.md).
+  /// Enough others hold it: it is accepted, and may start.
+  void on_copied(const TaskId& id, Now now);
+  /// Enough others have recorded its end: it is told.
+  void on_end_copied(const TaskId& id, Now now);
+  /// It is somebody else's: dropped here without an end, who waits is sent there.
+  void yield(const TaskId& id, NodeId winner, Now now, Effects& out);
+  /// Takes it out of the run queue, until it is copied anew. False: it is not there.
+  bool hold_back(const TaskId& id);
+  /// This worker owns it from now on.
+  void adopt(const TaskId& id, Adoption&& adoption, Now now, Effects& out);
+  /// Somebody else had run it too, and was first. Nothing, if it has ended here.
+  void end_as_told(const Ended& ended, Now now, Effects& out);
+  /// Tells the end to those that listen still. How many that are, the callback's listener included.
+  std::uint32_t tell(const std::vector<Waiter>& waiters, const EndedPtr& ended, Now now);
+  /// The same without the callback's listener.
+  std::uint32_t tell_links(const std::vector<Waiter>& waiters, const EndedPtr& ended, Now now);
+  /// The end can be read here.
+  void keep(const EndedPtr& ended, Duration ttl, Now now);
+  bool knows_end(const TaskId& id, Now now);
+  bool is_started(const TaskId& id) const;
+  std::string_view name_of(const TaskId& id) const;
+  /// The task as it is now, for who is to hold a copy of it.
+  void fill_copy(proto::Repl& repl, Now now) const;
   /// Accepted and not due yet: scheduled, retrying, or waiting for the end of
   /// another one with the same key.
   std::uint32_t scheduled() const { return static_cast<std::uint32_t>(later_); }
@@ -108,6 +140,16 @@ class ExecutorRole {
   void reject(LinkId link, const proto::Submit& submit, proto::Code code, const Error& error, Effects& out);
   const std::uint32_t* find_name(std::string_view name);
   void add_waiter(TaskRecord& task, Waiter waiter);
+
+  // Copies (executor_copies.cpp).
+  bool is_copied(const TaskRecord& task) const;
+  bool answer_held(LinkId link, const proto::Submit& submit);
+  void answer_accepted(TaskRecord& task);
+  bool await_record(TaskRecord& task, const EndedPtr& ended, Now now);
+  void conclude(TaskRecord& task, const EndedPtr& ended, Now now);
+  void end_unrun(const TaskId& id, Adoption&& adoption, Now now);
+  void settle_told(Now now);
+  void add_timers(TaskRecord& task, Now now);
 
   // Waiting for a time or for another task (executor_later.cpp).
   void enqueue(TaskRecord& task);
@@ -165,6 +207,8 @@ class ExecutorRole {
   const NodeConfig config_;
   NodeCounters& counters_;
   CallbackOutbox& outbox_;
+  OwnerRole* owner_ = nullptr;
+  KeeperRole* keeper_ = nullptr;
   tsl::robin_map<std::string_view, std::uint32_t> names_;  // Views into config_.self.serves.
   std::uint32_t last_name_ = 0;
   std::deque<TaskRecord> pool_;  // Records stay where they are; free ones are used again.
@@ -181,6 +225,7 @@ class ExecutorRole {
   SubmitAnswers answers_;
   std::size_t waiting_ = 0;       // In queue_ and alive.
   std::size_t later_ = 0;         // Not due yet, or joined.
+  std::size_t copying_ = 0;       // Not held by anybody else yet.
   std::size_t live_ = 0;          // Accepted, end not told.
   std::uint64_t live_bytes_ = 0;  // Their arguments, keys and headers.
   std::optional<TimePoint> drain_until_;

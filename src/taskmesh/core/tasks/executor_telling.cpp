@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "taskmesh/core/tasks/executor_role.hpp"
+#include "taskmesh/core/tasks/keeper_role.hpp"
 
 namespace taskmesh::core {
 
@@ -46,6 +47,13 @@ proto::TaskReport ExecutorRole::about(const TaskId& id, LinkId link, const proto
     proto::TaskReport report;
     describe(*task, report);
     return report;
+  }
+  if (replicas_of(id) > 0 && keeper_ != nullptr) {
+    if (auto report = keeper_->about(id, query.reply_codec)) {
+      const bool wait = (query.flags & proto::Query::wait_flag) != 0;
+      if (wait && !is_terminal(report->state)) keeper_->add_waiter(id, {link, query.reply_codec});
+      return std::move(*report);
+    }
   }
   proto::TaskReport report{.id = id};
   if (const EndedPtr ended = cache_.find(id, now.at)) {

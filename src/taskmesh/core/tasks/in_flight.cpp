@@ -22,6 +22,7 @@ void FlyingTask::release() {
   if (!submit.callback_address.empty()) submit.callback_address = submit.callback_data = std::string{};
   submit.terms.reset();
   more.clear();
+  copies.reset();
   stage = Stage::free;
   serial = 0;
 }

@@ -40,8 +40,9 @@ struct SlotList {
 struct FlyingTask {
   enum class Stage : std::uint8_t { free, waiting, sent, held };
 
-  SubmitTask submit;        ///< `token` is 0 where nobody waits; args are released at acceptance.
-  std::vector<Token> more;  ///< Further tokens that wait for the end.
+  SubmitTask submit;                  ///< `token` is 0 where nobody waits; args are released at acceptance.
+  Boxed<std::vector<NodeId>> copies;  ///< Who else holds it, as its ACCEPTED said.
+  std::vector<Token> more;            ///< Further tokens that wait for the end.
   Stage stage = Stage::free;
   bool sent_before = false;
   bool bereaved = false;   ///< A worker died that had been asked and had not answered.

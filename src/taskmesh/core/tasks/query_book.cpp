@@ -266,6 +266,10 @@ void QueryBook::forget_worker(const PeerChange& change, Now now) {
       Item& item = ask.items[index];
       std::erase(item.asked, change.node);
       if (item.holder != change.node) continue;
+      if (replicas_of(item.id) > 0 && !item.otherwise) {
+        item.holder = {};  // Somebody else holds it: all are asked.
+        continue;
+      }
       answer(ask, index,
              item.otherwise ? std::move(*item.otherwise)
                             : lost_report(item.id, {}, change.node, name, left, now));

@@ -55,6 +55,14 @@ void SeenIds::forget(const TaskId& id) {
   if (std::uint64_t* word = word_of(*found->second, counter)) *word &= ~bit_of(counter);
 }
 
+bool SeenIds::contains(const TaskId& id) const {
+  const auto found = by_instance_.find(instance_of(id));
+  if (!is_version_one(id) || found == by_instance_.end()) return false;
+  const std::uint32_t counter = counter_of(id);
+  const std::uint64_t* word = word_of(*found->second, counter);
+  return word != nullptr && (*word & bit_of(counter)) != 0;
+}
+
 SeenIds::Client& SeenIds::client_of(std::uint32_t instance, std::uint32_t floor, TimePoint now) {
   if (!clients_.empty() && clients_.front().instance == instance) return clients_.front();
   if (const auto found = by_instance_.find(instance); found != by_instance_.end()) {

@@ -40,6 +40,8 @@ class SeenIds {
   /// `settled` 0 says nothing: not all that submit keep count.
   /// Ids of another version than 1 carry no counter and are too_old: what cannot be remembered is not taken.
   Answer check(const TaskId& id, std::uint32_t settled, bool again, Duration age, TimePoint now);
+  /// True if the id was remembered and its bit is still kept.
+  bool contains(const TaskId& id) const;
   /// Takes back a fresh answer: the task was not accepted after all.
   void forget(const TaskId& id);
   std::size_t clients() const { return clients_.size(); }
@@ -65,7 +67,7 @@ class SeenIds {
   void advance(Client& client, std::uint32_t settled, TimePoint now);
   void raise_floor(Client& client, std::uint32_t floor);
   void drop_pages(Client& client, std::size_t count);
-  std::uint64_t* word_of(Client& client, std::uint32_t counter);
+  static std::uint64_t* word_of(Client& client, std::uint32_t counter);
   std::uint64_t& word_for(Client& client, std::uint32_t counter);
   void make_room_for_page(Client& client);
 

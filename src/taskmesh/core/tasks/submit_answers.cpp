@@ -81,6 +81,16 @@ void SubmitAnswers::accepted(LinkId link, std::uint64_t seq) {
   mark(to);
 }
 
+void SubmitAnswers::accepted(LinkId link, std::uint64_t seq, std::span<const NodeId> holders) {
+  accepted(link, seq);
+  Link& to = at(link);
+  for (const NodeId& holder : holders) {
+    const auto known = std::find_if(to.copies.begin(), to.copies.end(),
+                                    [&](const proto::Copies& copies) { return copies.holder == holder; });
+    add((known == to.copies.end() ? to.copies.emplace_back(proto::Copies{holder, {}}) : *known).seqs, seq);
+  }
+}
+
 void SubmitAnswers::accepted_soon(LinkId link, std::uint64_t seq, TimePoint by) {
   Link& to = at(link);
   if (to.soon.empty()) {
@@ -123,7 +133,9 @@ void SubmitAnswers::flush(const proto::Load& load, Now now, Effects& out) {
   for (Link* link : dirty_) {
     link->dirty = false;
     if (!link->accepted.empty()) {
-      out.send.push_back({link->id, proto::Accepted{merged(std::move(link->accepted)), load}});
+      for (proto::Copies& copies : link->copies) copies.seqs = merged(std::move(copies.seqs));
+      out.send.push_back({link->id, proto::Accepted{merged(std::move(link->accepted)), load,
+                                                    std::exchange(link->copies, {})}});
     }
     for (std::size_t i = 0; i < codes.size(); ++i) {
       Refused refused = std::exchange(link->refused[i], {});

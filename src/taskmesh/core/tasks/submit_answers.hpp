@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -24,6 +25,8 @@ class SubmitAnswers {
   void close(LinkId link);
 
   void accepted(LinkId link, std::uint64_t seq);
+  /// The same, with who else holds it.
+  void accepted(LinkId link, std::uint64_t seq, std::span<const NodeId> holders);
   /// As accepted, but said at the latest at `by`: until then the end may be told instead. `by` never decreases.
   void accepted_soon(LinkId link, std::uint64_t seq, TimePoint by);
   /// `code`: busy or draining.
@@ -43,6 +46,7 @@ class SubmitAnswers {
     LinkId id;
     bool dirty = false;
     std::vector<proto::Range> accepted;
+    std::vector<proto::Copies> copies;
     std::vector<proto::Range> soon;  // Held back until soon_by.
     TimePoint soon_by{};
     std::array<Refused, 2> refused;  // By busy, draining.

@@ -18,15 +18,17 @@ QueryBook::Wanted SubmitterRole::look_up(const TaskId& id, Now now) const {
       const bool asked = task.stage == FlyingTask::Stage::sent && task.worker->ready;
       if (asked) wanted.holder = task.worker->node;
       (asked ? wanted.otherwise : wanted.known) = std::move(pending);
-    } else {
+    } else if (task.worker != nullptr) {
       wanted.holder = task.worker->node;
     }
   } else if (const auto end = ends_.find(id); end != ends_.end()) {
     wanted.known = end->second;
   } else if (const WorkerLink* held = holders_.find(id); held != nullptr) {
     const WorkerLink& worker = *held;
-    wanted.holder = worker.node;
-    if (worker.gone) wanted.known = lost_report(id, {}, worker.node, worker.name, worker.left, now);
+    const bool copied = replicas_of(id) > 0;
+    if (!worker.gone || !copied) wanted.holder = worker.node;
+    if (worker.gone && !copied)
+      wanted.known = lost_report(id, {}, worker.node, worker.name, worker.left, now);
   }
   return wanted;
 }
@@ -115,11 +117,15 @@ void SubmitterRole::on_await_accepted(const AwaitAccepted& await, Now, Effects& 
       acceptance_.add(await.id, await.token);
       return;
     }
-    answer.nodes = {task.worker->node};
+    answer.nodes = holders_of(task, task.worker == nullptr ? NodeId{} : task.worker->node);
   } else if (const auto end = ends_.find(await.id); end != ends_.end()) {
     answer.error = end->second.fault->to_error();
   } else if (const WorkerLink* held = holders_.find(await.id); held != nullptr) {
     answer.nodes = {held->node};
+    for (const RecentCopies& copies : recent_copies_) {
+      if (copies.id == await.id)
+        answer.nodes.insert(answer.nodes.end(), copies.nodes.begin(), copies.nodes.end());
+    }
   } else if (const auto known = recent(); known != recent_.end()) {
     answer.nodes = {known->node};
   } else {
@@ -141,7 +147,7 @@ void SubmitterRole::on_abandon(const Abandon& abandon, Now now, Effects& out) {
   FlyingTask& task = tasks_.at(slot);
   if (task.awaited()) return;
   if (task.stage == FlyingTask::Stage::held) {
-    remember_holder(task.submit.id, *task.worker);
+    if (task.worker != nullptr) remember_holder(task.submit.id, *task.worker);
     settle_load(task);
     tasks_.erase(slot);
   } else if (abandon.withdraw && !task.sent_before) {

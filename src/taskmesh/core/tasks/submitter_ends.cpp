@@ -27,7 +27,7 @@ void SubmitterRole::tell_accepted(FlyingTask& task, NodeId node, Effects& out) {
   if (!task.acceptance_awaited) return;
   task.acceptance_awaited = false;
   for (const Token token : acceptance_.take(task.submit.id)) {
-    out.notify.emplace_back(Acceptance{token, task.submit.id, {node}, std::nullopt});
+    out.notify.emplace_back(Acceptance{token, task.submit.id, holders_of(task, node), std::nullopt});
   }
 }
 

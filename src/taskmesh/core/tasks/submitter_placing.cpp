@@ -204,12 +204,14 @@ void SubmitterRole::on_tick(Now now, Effects& out) {
     if (worker->ready && now.at >= worker->next_check) ask_held(*worker, now.at - check_every, now, out);
   }
   questions_.on_tick(now, out);
+  follow_again(now, out);
 }
 
 void SubmitterRole::on_turn_end(Now now, Effects& out) {
   place(now, out);
   questions_.on_turn_end(now, out);
   for (const auto& [node, worker] : workers_) {
+    ask_followed(*worker, out);
     if (worker->acks.empty()) continue;
     out.send.push_back({worker->link, proto::NotifyAck{std::move(worker->acks)}});
     worker->acks.clear();
@@ -219,6 +221,7 @@ void SubmitterRole::on_turn_end(Now now, Effects& out) {
 
 void SubmitterRole::set_wake(Now now, Effects& out) {
   if (const auto deadline = tasks_.next_deadline()) out.wake_by(*deadline);
+  if (!following_.empty()) out.wake_by(following_.front().at);
   if (waiting_.size() > 0) {
     if (!placing_ && first_greeted_at_) out.wake_by(*first_greeted_at_ + limits::first_welcomes);
     resume_at_ = placement_.next_resume(now.at);

@@ -32,7 +32,8 @@ SubmitterRole::SubmitterRole(const NodeConfig& config, NodeCounters& counters, c
       placement_(membership, loads_, config.seed),
       tasks_(config.client_instance),
       waiting_(tasks_),
-      questions_(counters, membership) {}
+      questions_(counters, membership),
+      copy_order_(membership) {}
 
 void SubmitterRole::on_submit(SubmitTask&& submit, Now now, Effects& out) {
   if (const std::uint32_t known = tasks_.find(submit.id); known != no_slot) {
@@ -136,7 +137,10 @@ void SubmitterRole::on_accepted(LinkId link, const proto::Accepted& accepted, No
   if (worker == nullptr) return;
   loads_.on_answer(worker->node, accepted.load, now.at);
   worker->busy_pause = Duration::zero();
-  for_each_answered(*worker, accepted.seqs, [&](std::uint32_t slot) { accept(slot, now, out); });
+  for_each_answered(*worker, accepted.seqs, [&](std::uint32_t slot) {
+    if (!accepted.copies.empty()) note_copies(tasks_.at(slot), accepted);
+    accept(slot, now, out);
+  });
 }
 
 /// It waits for a place again, before those that were never sent.
@@ -225,6 +229,8 @@ void SubmitterRole::on_held_status(WorkerLink& worker, proto::Status&& status, N
     complete(slot, std::move(status.report), out);
   } else if (status.report.state != TaskState::unknown) {
     task.unknown_at.reset();
+  } else if (replicas_of(task.submit.id) > 0) {
+    follow(slot, worker.node, now, out);
   } else if (!task.unknown_at) {
     task.unknown_at = task.at;
   } else if (task.at >= *task.unknown_at + unknown_again) {
@@ -284,6 +290,10 @@ void SubmitterRole::on_worker_greeted(const PeerChange& change, Now now, Effects
     say(slot, now, out);
   }
   ask_held(worker, now.at, now, out);
+  for (std::uint32_t slot = homeless_.head, next = no_slot; slot != no_slot; slot = next) {
+    next = tasks_.at(slot).next;
+    rehome(slot, worker, now);
+  }
 }
 
 void SubmitterRole::on_worker_gone(WorkerLink& worker, bool left, Now now, Effects& out) {
@@ -296,14 +306,23 @@ void SubmitterRole::on_worker_gone(WorkerLink& worker, bool left, Now now, Effec
   while (!worker.sent.empty()) {
     // Asked and not answered: it may have run, it may even be what killed the worker. It goes elsewhere once.
     FlyingTask& task = tasks_.at(worker.sent.head);
-    if (!left && (task.bereaved || membership_.alive() == 0)) {
+    const bool alone = membership_.alive() == 0 && replicas_of(task.submit.id) == 0;
+    if (!left && (task.bereaved || alone)) {
       end_lost(worker.sent.head, worker, now, out);
     } else {
       task.bereaved = task.bereaved || !left;
       take_back(worker.sent.head, now, out);
     }
   }
-  while (!worker.held.empty()) end_lost(worker.held.head, worker, now, out);
+  worker.ask.clear();
+  while (!worker.held.empty()) {
+    const std::uint32_t slot = worker.held.head;
+    if (replicas_of(tasks_.at(slot).submit.id) > 0) {
+      follow(slot, {}, now, out);
+    } else {
+      end_lost(slot, worker, now, out);
+    }
+  }
   loads_.forget(worker.node);
   placement_.forget(worker.node);
   forget_if_useless(worker);

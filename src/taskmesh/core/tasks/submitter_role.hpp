@@ -18,6 +18,7 @@
 #include "taskmesh/core/config.hpp"
 #include "taskmesh/core/mesh/load_view.hpp"
 #include "taskmesh/core/mesh/membership.hpp"
+#include "taskmesh/core/tasks/copy_order.hpp"
 #include "taskmesh/core/tasks/in_flight.hpp"
 #include "taskmesh/core/tasks/placement.hpp"
 #include "taskmesh/core/tasks/query_book.hpp"
@@ -42,6 +43,7 @@ struct WorkerLink {
   SlotList sent;                     ///< Unanswered SUBMITs, least recently sent first.
   SlotList held;                     ///< Accepted and awaited, least recently asked about first.
   std::vector<proto::Range> acks;    ///< NOTIFYs of this turn.
+  std::vector<std::uint32_t> ask;    ///< Slots that it is asked about at the end of this turn.
   Duration busy_pause{};             ///< Of the last BUSY; doubles.
   TimePoint busy_until{};
   TimePoint next_check{};      ///< Not before: QUERY about what it holds.
@@ -67,6 +69,7 @@ class SubmitterRole {
   void on_reject(LinkId link, const proto::Reject& reject, Now now, Effects& out);
   void on_notify(LinkId link, proto::Notify&& notify, Now now, Effects& out);
   void on_status(LinkId link, proto::Status&& status, Now now, Effects& out);
+  void on_moved(LinkId link, const proto::Moved& moved, Now now, Effects& out);
   void on_heartbeat_load(LinkId link, const proto::Load& load, Now now);
   void on_welcome_load(LinkId link, const proto::Load& load, Now now);
 
@@ -97,6 +100,10 @@ class SubmitterRole {
     TaskId id;
     NodeId node;
   };
+  struct RecentCopies {
+    TaskId id;
+    std::vector<NodeId> nodes;
+  };
 
   // Placing and sending (submitter_placing.cpp).
   void place(Now now, Effects& out);
@@ -121,6 +128,21 @@ class SubmitterRole {
   void accept(std::uint32_t slot, Now now, Effects& out);
   void take_back(std::uint32_t slot, Now now, Effects& out);
   void on_held_status(WorkerLink& worker, proto::Status&& status, Now now, Effects& out);
+
+  // Following a task whose worker is gone (submitter_following.cpp).
+  struct Following {
+    TimePoint at{};
+    std::uint32_t slot = 0;
+    std::uint64_t serial = 0;
+  };
+  WorkerLink* next_holder(const FlyingTask& task, NodeId after);
+  void follow(std::uint32_t slot, NodeId after, Now now, Effects& out);
+  void found_nowhere(std::uint32_t slot, Now now, Effects& out);
+  void rehome(std::uint32_t slot, WorkerLink& to, Now now);
+  void follow_again(Now now, Effects& out);
+  void ask_followed(WorkerLink& worker, Effects& out);
+  void note_copies(FlyingTask& task, const proto::Accepted& accepted);
+  std::vector<NodeId> holders_of(const FlyingTask& task, NodeId owner) const;
 
   // Ends (submitter_ends.cpp).
   void complete(std::uint32_t slot, proto::TaskReport&& report, Effects& out);
@@ -162,6 +184,9 @@ class SubmitterRole {
   InFlight tasks_;
   WaitingRoom waiting_;
   QueryBook questions_;
+  CopyOrder copy_order_;
+  SlotList homeless_;  // Copied tasks whose worker is gone, and nobody who holds them is found yet.
+  std::deque<Following> following_;  // When those are looked for again.
   std::size_t pending_ = 0;
 
   std::map<NodeId, std::unique_ptr<WorkerLink>> workers_;
@@ -184,6 +209,7 @@ class SubmitterRole {
   std::deque<TaskId> ends_order_;
   std::vector<RecentEnd> recent_;  // A ring of ends that workers told.
   std::size_t recent_next_ = 0;
+  std::deque<RecentCopies> recent_copies_;  // Accepted and no longer kept here: who held them.
   std::vector<EndedPtr> ends_to_tell_;
 };
 

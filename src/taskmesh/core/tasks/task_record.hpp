@@ -71,6 +71,8 @@ enum class Place : std::uint8_t {
   waiting,  ///< In the run queue.
   later,    ///< Scheduled or retrying: it comes into the run queue when it is due.
   joined,   ///< Waits for the end of an earlier task with its key.
+  copying,  ///< Waits until somebody else holds a copy of it.
+  telling,  ///< Has ended; waits until somebody else has recorded that.
   ahead,    ///< Handed over although no slot is free: not started, may be taken back.
   slot,     ///< Handed over, and occupies a slot until the executor has answered.
 };
@@ -89,11 +91,14 @@ struct TaskRecord {
   TimePoint handed_over{};
   TimePoint in_slot_since{};
   bool moved_up = false;       ///< In a slot since another one ended: perhaps not started yet.
+  bool unanswered = false;     ///< Its SUBMIT is to be answered when it is copied.
+  bool claimed_anew = false;   ///< copying: it was in the run queue before.
   bool cancel_wanted = false;  ///< Its attempt was asked to stop; it ends as cancelled when that returns.
   WallTime started_at;
   LinkId asked_on;  ///< Link of the last SUBMIT for it.
   std::vector<Waiter> waiters;
   Boxed<proto::Fault> last_fault;  ///< Of the attempt before, while retrying.
+  EndedPtr ended;                  ///< telling: how.
   TaskRecord* older = nullptr;     ///< Neighbours in the order of hand-over (core/tasks/slots.hpp).
   TaskRecord* newer = nullptr;
 };

@@ -1,0 +1,179 @@
+// Messages between the worker that owns a task and those that keep copies of it. Spec: proto/05-keepers.md.
+#pragma once
+
+#include "taskmesh/proto/tasks.hpp"
+
+namespace taskmesh::proto {
+
+/// A task in one ownership of it: epochs grow with each take-over.
+struct Claim {
+  TaskId id;
+  std::uint32_t epoch = 0;
+  bool operator==(const Claim&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(id, epoch);
+  }
+};
+
+/// REPL: hold a copy of this open task for me. Answered by REPL_OK or REPL_DUP; repeated until then.
+struct Repl {
+  TaskId id;
+  NodeId owner;             ///< Who sends this.
+  std::uint32_t epoch = 0;  ///< Of its ownership.
+  std::uint8_t flags = 0;   ///< first_flag | again_flag | started_flag | stored_flag.
+  std::uint32_t attempt = 0;
+  std::vector<NodeId> holders;  ///< All that were asked to hold it, in the order in which they take over.
+  Submit submit;                ///< As accepted; its times are what is left of them.
+
+  static constexpr std::uint8_t first_flag = 1;  ///< To those who are asked first.
+  static constexpr std::uint8_t again_flag =
+      2;  ///< Its SUBMIT had been sent before, perhaps to another worker.
+  static constexpr std::uint8_t started_flag = 4;  ///< An attempt has been started here.
+  static constexpr std::uint8_t stored_flag = 8;   ///< Somebody has confirmed a copy of this claim.
+  bool operator==(const Repl&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(id, owner, epoch, flags, attempt, holders, submit);
+  }
+};
+
+/// REPL_OK: these are held here.
+struct ReplOk {
+  std::vector<Claim> claims;
+  bool operator==(const ReplOk&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(claims);
+  }
+};
+
+/// Why a copy is not taken. Numbers travel: append only.
+enum class Refused : std::uint8_t {
+  taken = 1,      ///< Somebody else owns it: `owner`, with `owner_epoch`.
+  delivered = 2,  ///< It has ended, and its end was told and acknowledged.
+  full = 3,       ///< No room for more copies: ask somebody else.
+};
+
+/// REPL_DUP: this copy is not taken.
+struct ReplDup {
+  TaskId id;
+  std::uint32_t epoch = 0;  ///< Of the claim that is refused.
+  Refused why = Refused::taken;
+  NodeId owner;  ///< Who has it, where that is known.
+  std::uint32_t owner_epoch = 0;
+  bool operator==(const ReplDup&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(id, epoch, why, owner, owner_epoch);
+  }
+};
+
+/// DONE: it has ended like this. Also a copy of an ended task for who has none. Repeated until DONE_OK names it.
+struct Done {
+  TaskId id;
+  NodeId owner;
+  std::uint32_t epoch = 0;
+  std::uint8_t flags = 0;  ///< unowed_flag.
+  std::uint64_t result_ttl_ms = 0;
+  std::uint64_t callback_ttl_ms = 0;  ///< 0: as whoever tells it does it.
+  std::uint32_t callback_attempts = 0;
+  std::vector<NodeId> holders;
+  std::string callback_address;
+  std::string callback_data;
+  std::string json;  ///< The result as JSON, where it is there beside the report's.
+  Boxed<TaskReport> report;
+
+  static constexpr std::uint8_t unowed_flag = 1;  ///< Nobody is to be told: keep the result, forget the task.
+  bool operator==(const Done&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(id, owner, epoch, flags, result_ttl_ms, callback_ttl_ms, callback_attempts, holders, callback_address,
+       callback_data, json, report);
+  }
+};
+
+/// DONE_OK: these ends are recorded here. `taken`: ... and somebody else owns the task by now, forget it.
+struct DoneOk {
+  std::vector<Claim> claims;
+  std::vector<Claim> taken;
+  bool operator==(const DoneOk&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(claims, taken);
+  }
+};
+
+/// RELEASE: who was to be told these ends has acknowledged them. `kept`: ... but nobody has fetched the result.
+struct Release {
+  std::vector<Claim> claims;
+  std::vector<Claim> kept;
+  bool operator==(const Release&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(claims, kept);
+  }
+};
+
+/// RELEASE_OK: none of these is held here any more.
+struct ReleaseOk {
+  std::vector<Claim> claims;
+  bool operator==(const ReleaseOk&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(claims);
+  }
+};
+
+/// STATUS_Q: I hold these for you; do you still want that?
+struct StatusQ {
+  std::vector<Claim> claims;
+  bool operator==(const StatusQ&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(claims);
+  }
+};
+
+/// What an owner says about a copy. Numbers travel: append only.
+enum class CopyVerdict : std::uint8_t {
+  yours = 1,      ///< Hold it on; also where this is not decided yet.
+  delivered = 2,  ///< Told and acknowledged: bury it.
+  needless = 3,   ///< I own it and others hold it: drop it.
+  unknown = 4,    ///< Never heard of, or forgotten: it is yours now.
+};
+
+/// One answer in a STATUS_A.
+struct CopyAnswer {
+  TaskId id;
+  std::uint32_t epoch = 0;  ///< As asked.
+  CopyVerdict what = CopyVerdict::yours;
+  bool operator==(const CopyAnswer&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(id, epoch, what);
+  }
+};
+
+/// STATUS_A: the answer to STATUS_Q.
+struct StatusA {
+  std::vector<CopyAnswer> answers;
+  bool operator==(const StatusA&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(answers);
+  }
+};
+
+/// MOVED, to a client: these tasks, which you submitted or wait for here, are with `owner`.
+struct Moved {
+  NodeId owner;
+  std::vector<TaskId> ids;
+  bool operator==(const Moved&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(owner, ids);
+  }
+};
+
+}  // namespace taskmesh::proto

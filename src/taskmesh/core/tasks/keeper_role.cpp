@@ -1,0 +1,423 @@
+#include "taskmesh/core/tasks/keeper_role.hpp"
+
+#include <algorithm>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include "taskmesh/base/check.hpp"
+#include "taskmesh/core/tasks/executor_role.hpp"
+#include "taskmesh/core/tasks/owner_role.hpp"
+#include "taskmesh/core/tasks/spans.hpp"
+#include "taskmesh/core/tasks/submit_check.hpp"
+
+namespace taskmesh::core {
+
+namespace {
+
+/// Dead workers that are remembered by name; beyond, their tasks are taken over a little later.
+constexpr std::size_t dead_max = 4'096;
+
+/// What this worker could run itself. Owners are workers like this one, but nothing is believed unread.
+bool is_sound(const proto::Repl& repl, const NodeConfig& config) {
+  const bool keyed = repl.submit.terms.has_value() && !repl.submit.terms->key.empty();
+  return replicas_of(repl.id) > 0 && repl.submit.id == repl.id && !keyed &&
+         !check_submit(repl.submit, config);
+}
+
+/// Says them in records of at most claims_max.
+template <class Claim, class Make>
+void flush_claims(LinkId link, std::vector<Claim>& claims, Effects& out, const Make& make) {
+  for (std::size_t from = 0; from < claims.size(); from += limits::claims_max) {
+    const auto begin = claims.begin() + static_cast<std::ptrdiff_t>(from);
+    const auto count = static_cast<std::ptrdiff_t>(std::min(claims.size() - from, limits::claims_max));
+    out.send.push_back({link, make(std::vector<Claim>(begin, begin + count))});
+  }
+}
+
+}  // namespace
+
+KeeperRole::KeeperRole(const NodeConfig& config, NodeCounters& counters, const Membership& membership,
+                       ExecutorRole& executor, OwnerRole& owner)
+    : config_(config), counters_(counters), membership_(membership), executor_(executor), owner_(owner) {}
+
+// ---- Records ---------------------------------------------------------------------------------------------
+
+KeeperRole::Held* KeeperRole::find(const TaskId& id) {
+  const auto found = index_.find(id);
+  return found == index_.end() ? nullptr : &pool_[found->second];
+}
+
+KeeperRole::Held& KeeperRole::make(const TaskId& id, Now now) {
+  if (free_.empty()) {
+    free_.push_back(static_cast<std::uint32_t>(pool_.size()));
+    pool_.emplace_back();
+  }
+  const std::uint32_t slot = free_.back();
+  free_.pop_back();
+  TASKMESH_CHECK(index_.emplace(id, slot).second);
+  Held& held = pool_[slot];
+  held.id = id;
+  held.serial = next_serial_++;
+  asks_.push_back({now.at + limits::copy_ask_every, slot, held.serial});
+  return held;
+}
+
+void KeeperRole::free(Held& held) {
+  bytes_ -= held.bytes;
+  const auto found = index_.find(held.id);
+  free_.push_back(found->second);
+  index_.erase(found);
+  held = Held{};
+}
+
+void KeeperRole::weigh(Held& held) {
+  bytes_ -= held.bytes;
+  held.bytes =
+      held_bytes(held.submit) + (held.ended ? held.ended->report.result.size() + held.ended->json.size() : 0);
+  bytes_ += held.bytes;
+}
+
+void KeeperRole::bury(const TaskId& id, Now now) { tombs_.check(id, 0, false, {}, now.at); }
+
+KeeperRole::Reply& KeeperRole::reply_to(LinkId link) {
+  for (Reply& reply : replies_) {
+    if (reply.link == link) return reply;
+  }
+  return replies_.emplace_back(Reply{.link = link});
+}
+
+/// Not known to be dead. Who was never met is given the time to greet.
+bool KeeperRole::lives(NodeId node) const { return node == config_.self.node || !dead_.contains(node); }
+
+// ---- Claims ----------------------------------------------------------------------------------------------
+
+void KeeperRole::on_repl(LinkId link, NodeId node, proto::Repl&& repl, Now now, Effects& out) {
+  if (repl.owner != node) return;
+  if (!is_sound(repl, config_)) return refuse(link, repl, proto::Refused::full, {}, 0);
+  if (refuse_claim(link, repl, now, out)) return;
+  Held* held = find(repl.id);
+  if (held == nullptr) held = &make(repl.id, now);
+  reply_to(link).repl_ok.claims.push_back({repl.id, repl.epoch});
+  if (held->ended &&
+      held->epoch < repl.epoch) {  // A new owner that has not heard of the end: it need not start.
+    held->epoch = repl.epoch;
+    held->owner = node;
+    return say_end(link, *held);
+  }
+  store(*held, std::move(repl), now);
+}
+
+void KeeperRole::refuse(LinkId link, const proto::Repl& repl, proto::Refused why, NodeId owner,
+                        std::uint32_t epoch) {
+  said_.push_back({link, proto::ReplDup{repl.id, repl.epoch, why, owner, epoch}});
+}
+
+/// True: it is refused, and that is said.
+bool KeeperRole::refuse_claim(LinkId link, const proto::Repl& repl, Now now, Effects& out) {
+  const NodeId self = config_.self.node;
+  if (buried(repl.id) || executor_.knows_end(repl.id, now)) {
+    if (!owner_.claimed(repl.id)) return refuse(link, repl, proto::Refused::delivered, self, 0), true;
+  }
+  if (const auto mine = owner_.claimed(repl.id)) {
+    const auto theirs = std::tuple((repl.epoch), (repl.flags & proto::Repl::started_flag) != 0,
+                                   (repl.flags & proto::Repl::stored_flag) != 0, repl.owner);
+    if (theirs <= std::tuple(mine->epoch, mine->started, mine->stored, self)) {
+      return refuse(link, repl, proto::Refused::taken, self, mine->epoch), true;
+    }
+    owner_.yield(repl.id, repl.owner, now, out);
+    return false;
+  }
+  const Held* held = find(repl.id);
+  if (held == nullptr) {
+    const bool room = index_.size() < limits::copies_max && bytes_ < limits::copies_bytes_max;
+    return room ? false : (refuse(link, repl, proto::Refused::full, {}, 0), true);
+  }
+  if (held->owner == repl.owner) return repl.epoch < held->epoch;  // A record that was overtaken.
+  if (repl.epoch > held->epoch || broken(4)) return false;
+  NodeId heir = held->owner;
+  for (const NodeId& holder : held->holders) {
+    if (!lives(heir)) heir = holder;
+  }
+  return refuse(link, repl, proto::Refused::taken, heir, held->epoch), true;
+}
+
+void KeeperRole::store(Held& held, proto::Repl&& repl, Now now) {
+  held.owner = repl.owner;
+  held.epoch = repl.epoch;
+  held.attempt = repl.attempt;
+  held.started = (repl.flags & proto::Repl::started_flag) != 0;
+  held.holders = std::move(repl.holders);
+  held.unknown_since = {};
+  if (held.ended) return;
+  held.submit = std::move(repl.submit);
+  held.at = now.at;
+  weigh(held);
+}
+
+// ---- Ends ------------------------------------------------------------------------------------------------
+
+EndedPtr KeeperRole::end_of(proto::Done&& done) {
+  auto ended = make_recycled<Ended>();
+  ended->report = std::move(done.report.edit());
+  ended->report.id = done.id;
+  ended->json = Bytes::copy_of(done.json);
+  ended->callback_ttl_ms = done.callback_ttl_ms;
+  ended->callback_attempts = done.callback_attempts;
+  ended->callback_address = std::move(done.callback_address);
+  ended->callback_data = std::move(done.callback_data);
+  return ended;
+}
+
+void KeeperRole::say_end(LinkId link, const Held& held) {
+  proto::Done done{.id = held.id, .owner = config_.self.node, .epoch = held.epoch};
+  done.report = held.ended->report;
+  done.json = held.ended->json.view();
+  said_.push_back({link, std::move(done)});
+}
+
+void KeeperRole::on_done(LinkId link, NodeId node, proto::Done&& done, Now now, Effects& out) {
+  if (done.owner != node || !is_terminal(done.report->state) || replicas_of(done.id) == 0) return;
+  const proto::Claim claim{done.id, done.epoch};
+  Reply& reply = reply_to(link);
+  const auto mine = owner_.claimed(done.id);
+  Held* held = find(done.id);
+  const bool success = done.report->state == TaskState::success;
+  if (mine) {
+    // Of a holder of mine, or of who owned it before: its success counts, its failure does not (R15).
+    if (done.epoch == mine->epoch || success) executor_.end_as_told(*end_of(std::move(done)), now, out);
+    return reply.done_ok.taken.push_back(claim);
+  }
+  if (held != nullptr && done.epoch < held->epoch && !success) return reply.done_ok.taken.push_back(claim);
+  reply.done_ok.claims.push_back(claim);
+  if (held == nullptr && buried(done.id)) return;
+  const Duration ttl = span_of_ms(done.result_ttl_ms);
+  const bool unowed = (done.flags & proto::Done::unowed_flag) != 0;
+  if (held == nullptr && !unowed) held = &make(done.id, now);
+  if (held != nullptr && done.epoch >= held->epoch) {
+    held->owner = node;
+    held->epoch = done.epoch;
+    held->holders = std::move(done.holders);
+  }
+  const EndedPtr ended = end_of(std::move(done));
+  if (held != nullptr && !held->ended) {  // The first end stands.
+    held->ended = ended;
+    held->ttl = ttl;
+    held->submit = {};
+    weigh(*held);
+    executor_.tell_links(std::exchange(held->waiters, {}), ended, now);
+  }
+  if (!unowed) return;
+  executor_.keep(ended, ttl, now);
+  bury(claim.id, now);
+  if (held != nullptr) free(*held);
+}
+
+void KeeperRole::on_release(LinkId link, const proto::Release& release, Now now) {
+  let_go(link, release.claims, false, now);
+  let_go(link, release.kept, true, now);
+}
+
+void KeeperRole::let_go(LinkId link, const std::vector<proto::Claim>& claims, bool keep, Now now) {
+  for (const proto::Claim& claim : claims) {
+    reply_to(link).release_ok.claims.push_back(claim);
+    if (owner_.claimed(claim.id)) continue;
+    Held* held = find(claim.id);
+    if (held != nullptr && claim.epoch < held->epoch) continue;  // Of an owner of former times.
+    bury(claim.id, now);
+    if (held == nullptr) continue;
+    if (keep && held->ended) executor_.keep(held->ended, held->ttl, now);
+    free(*held);
+  }
+}
+
+// ---- Questions -------------------------------------------------------------------------------------------
+
+void KeeperRole::ask(const Held& held, NodeId node) {
+  questions_[node].claims.push_back({held.id, held.epoch});
+}
+
+void KeeperRole::ask_owner(Held& held, Now now, Effects& out) {
+  if (!lives(held.owner)) {  // Then whoever is to take it over, which may never have got its copy.
+    const NodeId heir = heir_of(held);
+    return heir == config_.self.node ? take_over(held, now, out) : ask(held, heir);
+  }
+  const Peer* peer = membership_.by_node(held.owner);
+  if (peer != nullptr && peer->greeted) {
+    held.unknown_since = {};
+    return ask(held, held.owner);
+  }
+  if (held.unknown_since == TimePoint{}) held.unknown_since = now.at;
+  // Never met, or forgotten: nobody will tell of its death.
+  const bool nobody = peer == nullptr || peer->liveness == Liveness::joining;
+  if (nobody && now.at - held.unknown_since >= limits::dead_after) dead_.insert(held.owner);
+}
+
+void KeeperRole::on_status_q(LinkId link, NodeId node, const proto::StatusQ& ask, Now now) {
+  for (const proto::Claim& claim : ask.claims) {
+    auto what = owner_.verdict(node, claim);
+    const Held* held = what ? nullptr : find(claim.id);
+    if (held != nullptr) {
+      said_.push_back({link, proto::Moved{held->owner, {claim.id}}});
+      what = proto::CopyVerdict::yours;
+    } else if (!what) {
+      const bool over = buried(claim.id) || executor_.knows_end(claim.id, now);
+      what = over ? proto::CopyVerdict::delivered : proto::CopyVerdict::unknown;
+    }
+    reply_to(link).status.answers.push_back({claim.id, claim.epoch, *what});
+  }
+}
+
+void KeeperRole::on_status_a(NodeId node, const proto::StatusA& status, Now now, Effects& out) {
+  for (const proto::CopyAnswer& answer : status.answers) {
+    Held* held = find(answer.id);
+    if (held == nullptr || held->epoch != answer.epoch) continue;
+    if (held->owner != node && (lives(held->owner) || heir_of(*held) != node)) continue;
+    switch (answer.what) {
+      case proto::CopyVerdict::yours:
+        break;
+      case proto::CopyVerdict::delivered:
+        if (held->ended) executor_.keep(held->ended, held->ttl, now);
+        bury(answer.id, now);
+        free(*held);
+        break;
+      case proto::CopyVerdict::needless:
+        free(*held);
+        break;
+      case proto::CopyVerdict::unknown:
+        if (held->owner == node && heir_of(*held) != config_.self.node) {
+          ask(*held, heir_of(*held));
+        } else {
+          take_over(*held, now, out);
+        }
+        break;
+    }
+  }
+}
+
+void KeeperRole::on_moved(NodeId node, const proto::Moved& moved) {
+  for (const TaskId& id : moved.ids) {
+    Held* held = find(id);
+    if (held == nullptr || held->owner != node || moved.owner == config_.self.node) continue;
+    held->owner = moved.owner;  // Not dropped on hearsay (R10): that one is asked.
+    asks_now_.push_back(id);
+  }
+}
+
+// ---- Taking over -----------------------------------------------------------------------------------------
+
+/// Of several holders the first that lives takes over. Not named here: it is better to run twice than not at all.
+NodeId KeeperRole::heir_of(const Held& held) const {
+  for (const NodeId& holder : held.holders) {
+    if (holder == config_.self.node || (holder != held.owner && lives(holder))) return holder;
+  }
+  return config_.self.node;
+}
+
+void KeeperRole::take_over(Held& held, Now now, Effects& out) {
+  if (broken(17)) return;
+  ++counters_.taken_over;
+  Adoption adoption{.epoch = held.epoch + 1, .attempt = held.attempt, .ttl = held.ttl};
+  for (const NodeId& holder : held.holders) {
+    if (holder != config_.self.node && holder != held.owner && lives(holder))
+      adoption.others.push_back(holder);
+  }
+  adoption.submit = std::move(held.submit);
+  adoption.since = held.at;
+  adoption.ended = std::move(held.ended);
+  adoption.waiters = std::move(held.waiters);
+  const TaskId id = held.id;
+  free(held);
+  executor_.adopt(id, std::move(adoption), now, out);
+}
+
+/// What the dead one owned; and what an earlier dead one owned, where it was to take that over.
+void KeeperRole::on_peer_change(const PeerChange& change, Now now, Effects& out) {
+  if (change.what == PeerChange::What::cut) return;
+  if (change.what == PeerChange::What::greeted) {
+    dead_.erase(change.node);
+    return;
+  }
+  if (dead_.size() >= dead_max) dead_.clear();
+  dead_.insert(change.node);
+  const std::uint64_t before = counters_.taken_over;
+  for (std::size_t slot = 0; slot < pool_.size(); ++slot) {
+    Held& held = pool_[slot];
+    if (held.serial != 0 && !lives(held.owner)) ask_owner(held, now, out);
+  }
+  const std::uint64_t count = counters_.taken_over - before;
+  if (count == 0) return;
+  const Peer* peer = membership_.by_node(change.node);
+  out.notify.emplace_back(
+      Noted{true, std::to_string(count) + (count == 1 ? " task" : " tasks") + " of worker '" +
+                      (peer == nullptr ? to_string(change.node) : peer->member.name) + "' taken over"});
+}
+
+// ---- What the executor asks ------------------------------------------------------------------------------
+
+void KeeperRole::add_waiter(const TaskId& id, Waiter waiter) {
+  Held* held = find(id);
+  if (held == nullptr) return;
+  std::erase_if(held->waiters, [&](const Waiter& known) { return known.link == waiter.link; });
+  if (held->waiters.size() < limits::waiters_max) held->waiters.push_back(waiter);
+}
+
+std::optional<proto::TaskReport> KeeperRole::about(const TaskId& id, Codec codec) const {
+  const auto found = index_.find(id);
+  if (found == index_.end()) return std::nullopt;
+  const Held& held = pool_[found->second];
+  if (held.ended) return report_for(*held.ended, codec);
+  proto::TaskReport report{.id = id};
+  report.state = held.started ? TaskState::running : TaskState::queued;
+  report.attempt = held.attempt;
+  report.worker = held.owner;
+  if (const Peer* peer = membership_.by_node(held.owner)) report.worker_name = peer->member.name;
+  report.name = held.submit.name;
+  report.callback = held.submit.callback_address.empty() ? CallbackState::none : CallbackState::pending;
+  return report;
+}
+
+// ---- Time ------------------------------------------------------------------------------------------------
+
+void KeeperRole::on_tick(Now now, Effects& out) {
+  for (; !asks_.empty() && asks_.front().at <= now.at; asks_.pop_front()) {
+    const Timer timer = asks_.front();
+    Held& held = pool_[timer.slot];
+    if (held.serial != timer.serial) continue;
+    asks_.push_back({now.at + limits::copy_ask_every, timer.slot, timer.serial});
+    if (!broken(7)) ask_owner(held, now, out);
+  }
+}
+
+void KeeperRole::on_turn_end(Now now, Effects& out) {
+  for (const TaskId& id : std::exchange(asks_now_, {})) {
+    if (Held* held = find(id)) ask_owner(*held, now, out);
+  }
+  for (Reply& reply : replies_) {
+    flush_claims(reply.link, reply.repl_ok.claims, out,
+                 [](auto&& part) { return proto::ReplOk{std::move(part)}; });
+    flush_claims(reply.link, reply.done_ok.claims, out, [](auto&& part) {
+      return proto::DoneOk{std::move(part), {}};
+    });
+    flush_claims(reply.link, reply.done_ok.taken, out, [](auto&& part) {
+      return proto::DoneOk{{}, std::move(part)};
+    });
+    flush_claims(reply.link, reply.release_ok.claims, out,
+                 [](auto&& part) { return proto::ReleaseOk{std::move(part)}; });
+    flush_claims(reply.link, reply.status.answers, out,
+                 [](auto&& part) { return proto::StatusA{std::move(part)}; });
+  }
+  replies_.clear();
+  for (auto& [node, question] : questions_) {
+    const Peer* peer = membership_.by_node(node);
+    if (peer == nullptr || !peer->greeted) continue;
+    flush_claims(peer->link, question.claims, out,
+                 [](auto&& part) { return proto::StatusQ{std::move(part)}; });
+  }
+  questions_.clear();
+  for (Send& send : said_) out.send.push_back(std::move(send));
+  said_.clear();
+  if (!asks_.empty()) out.wake_by(asks_.front().at);
+}
+
+}  // namespace taskmesh::core

@@ -1,0 +1,142 @@
+// KeeperRole: copies of tasks that other workers own.  Spec: proto/05-keepers.md sections 3 and 6.
+//
+// Holds a copy until its owner releases it. A copy whose owner is dead, or no longer knows the task, is taken over: by
+// the first of its holders that lives. Refuses a claim to a task that another living worker owns, or that is done. What
+// was released is remembered by one bit per task, so that it is never taken for new. A client that waits here for a
+// task that is only held here is told its end too.
+// Pure; one thread; `now.at` never decreases.
+#pragma once
+
+#include <tsl/robin_map.h>
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <unordered_set>
+#include <vector>
+
+#include "taskmesh/core/config.hpp"
+#include "taskmesh/core/mesh/membership.hpp"
+#include "taskmesh/core/tasks/seen_ids.hpp"
+#include "taskmesh/core/tasks/task_record.hpp"
+#include "taskmesh/core/types.hpp"
+
+namespace taskmesh::core {
+
+class ExecutorRole;
+class OwnerRole;
+
+/// A task that comes to this worker from one that is gone.
+struct Adoption {
+  std::uint32_t epoch = 0;    ///< Of the new ownership.
+  std::uint32_t attempt = 0;  ///< Started before, as far as known.
+  Duration ttl{};
+  std::vector<NodeId> others;  ///< Who else holds it.
+  proto::Submit submit;
+  TimePoint since{};  ///< When the times in `submit` were what is left.
+  EndedPtr ended;     ///< Where it has ended; then there is no `submit`.
+  std::vector<Waiter> waiters;
+};
+
+class KeeperRole {
+ public:
+  KeeperRole(const NodeConfig& config, NodeCounters& counters, const Membership& membership,
+             ExecutorRole& executor, OwnerRole& owner);
+  KeeperRole(const KeeperRole&) = delete;
+  KeeperRole& operator=(const KeeperRole&) = delete;
+
+  // From owners: `node` has greeted on `link`, and answers go back on it.
+  void on_repl(LinkId link, NodeId node, proto::Repl&& repl, Now now, Effects& out);
+  void on_done(LinkId link, NodeId node, proto::Done&& done, Now now, Effects& out);
+  void on_release(LinkId link, const proto::Release& release, Now now);
+  void on_status_a(NodeId node, const proto::StatusA& status, Now now, Effects& out);
+  /// The owner has given way to another one.
+  void on_moved(NodeId node, const proto::Moved& moved);
+  // From other keepers, about what this node owns (or does not).
+  void on_status_q(LinkId link, NodeId node, const proto::StatusQ& ask, Now now);
+
+  // From the executor, about a task that it does not have.
+  bool holds(const TaskId& id) const { return index_.contains(id); }
+  bool buried(const TaskId& id) const { return tombs_.contains(id); }
+  /// The link is told the end when it comes.
+  void add_waiter(const TaskId& id, Waiter waiter);
+  /// What is known of a held task.
+  std::optional<proto::TaskReport> about(const TaskId& id, Codec codec) const;
+
+  void on_peer_change(const PeerChange& change, Now now, Effects& out);
+  void on_tick(Now now, Effects& out);
+  /// Sends what was gathered and sets wake_at.
+  void on_turn_end(Now now, Effects& out);
+
+  std::size_t held() const { return index_.size(); }
+
+ private:
+  struct Held {
+    TaskId id;
+    std::uint64_t serial = 0;  // 0: free.
+    NodeId owner;
+    std::uint32_t epoch = 0;
+    std::uint32_t attempt = 0;
+    bool started = false;
+    std::vector<NodeId> holders;
+    proto::Submit submit;
+    TimePoint at{};             // When the times in `submit` were what is left.
+    TimePoint unknown_since{};  // The owner is no living member since then.
+    EndedPtr ended;
+    Duration ttl{};
+    std::uint64_t bytes = 0;  // As counted in bytes_.
+    std::vector<Waiter> waiters;
+  };
+  struct Reply {
+    LinkId link;
+    proto::ReplOk repl_ok;
+    proto::DoneOk done_ok;
+    proto::ReleaseOk release_ok;
+    proto::StatusA status;
+  };
+  struct Timer {
+    TimePoint at{};
+    std::uint32_t slot = 0;
+    std::uint64_t serial = 0;
+  };
+
+  Held* find(const TaskId& id);
+  Held& make(const TaskId& id, Now now);
+  void free(Held& held);
+  void weigh(Held& held);
+  void bury(const TaskId& id, Now now);
+  Reply& reply_to(LinkId link);
+  void refuse(LinkId link, const proto::Repl& repl, proto::Refused why, NodeId owner, std::uint32_t epoch);
+  bool refuse_claim(LinkId link, const proto::Repl& repl, Now now, Effects& out);
+  void store(Held& held, proto::Repl&& repl, Now now);
+  static EndedPtr end_of(proto::Done&& done);
+  void say_end(LinkId link, const Held& held);
+  void let_go(LinkId link, const std::vector<proto::Claim>& claims, bool keep, Now now);
+  bool lives(NodeId node) const;
+  NodeId heir_of(const Held& held) const;
+  void ask(const Held& held, NodeId node);
+  void take_over(Held& held, Now now, Effects& out);
+  void ask_owner(Held& held, Now now, Effects& out);
+  bool broken(int rule) const { return (config_.broken_rules >> rule & 1U) != 0; }
+
+  const NodeConfig& config_;
+  NodeCounters& counters_;
+  const Membership& membership_;
+  ExecutorRole& executor_;
+  OwnerRole& owner_;
+  std::deque<Held> pool_;
+  std::vector<std::uint32_t> free_;
+  tsl::robin_map<TaskId, std::uint32_t, TaskIdHash> index_;
+  std::uint64_t bytes_ = 0;
+  std::uint64_t next_serial_ = 1;
+  std::unordered_set<NodeId> dead_;
+  SeenIds tombs_;
+  std::deque<Timer> asks_;
+  std::vector<TaskId> asks_now_;  // Their owner has changed.
+  std::vector<Reply> replies_;
+  std::vector<Send> said_;
+  std::map<NodeId, proto::StatusQ> questions_;
+};
+
+}  // namespace taskmesh::core

@@ -1,0 +1,523 @@
+#include "taskmesh/core/tasks/owner_role.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "taskmesh/base/check.hpp"
+#include "taskmesh/core/tasks/executor_role.hpp"
+#include "taskmesh/core/tasks/spans.hpp"
+
+namespace taskmesh::core {
+
+namespace {
+
+/// So many workers without room for one task; then it is taken with fewer copies.
+constexpr std::uint8_t full_max = 3;
+
+void add_claim(std::vector<proto::Claim>& claims, const TaskId& id, std::uint32_t epoch) {
+  claims.push_back({id, epoch});
+}
+
+/// An end that every living holder must know before anybody else does (R13): another one of them would say otherwise.
+bool needs_all(const Ended& ended) {
+  return ended.report.state == TaskState::cancelled || ended.report.state == TaskState::lost ||
+         is_once(ended.report.id);
+}
+
+}  // namespace
+
+OwnerRole::OwnerRole(const NodeConfig& config, NodeCounters& counters, const Membership& membership,
+                     ExecutorRole& executor)
+    : config_(config),
+      counters_(counters),
+      membership_(membership),
+      executor_(executor),
+      order_(membership) {}
+
+// ---- Records ---------------------------------------------------------------------------------------------
+
+OwnerRole::Owned* OwnerRole::find(const TaskId& id) {
+  const auto found = index_.find(id);
+  return found == index_.end() ? nullptr : &pool_[found->second];
+}
+
+const OwnerRole::Owned* OwnerRole::find(const TaskId& id) const {
+  const auto found = index_.find(id);
+  return found == index_.end() ? nullptr : &pool_[found->second];
+}
+
+OwnerRole::Owned& OwnerRole::make(const TaskId& id, std::uint32_t epoch) {
+  if (Owned* former = find(id)) free(*former);  // Told and not confirmed by all; and forgotten otherwise.
+  if (free_.empty()) {
+    free_.push_back(static_cast<std::uint32_t>(pool_.size()));
+    pool_.emplace_back();
+  }
+  const std::uint32_t slot = free_.back();
+  free_.pop_back();
+  TASKMESH_CHECK(index_.emplace(id, slot).second);
+  Owned& owned = pool_[slot];
+  owned.id = id;
+  owned.serial = next_serial_++;
+  owned.epoch = epoch;
+  owned.wanted = static_cast<std::uint8_t>(replicas_of(id));
+  return owned;
+}
+
+void OwnerRole::free(Owned& owned) {
+  if (owned.under) --under_;
+  const auto found = index_.find(owned.id);
+  free_.push_back(found->second);
+  index_.erase(found);
+  owned = Owned{};
+}
+
+OwnerRole::Holder* OwnerRole::holder_of(Owned& owned, NodeId node) {
+  for (std::size_t i = 0; i < owned.count; ++i) {
+    if (owned.holders[i].node == node) return &owned.holders[i];
+  }
+  return nullptr;
+}
+
+OwnerRole::Holder* OwnerRole::claim_of(NodeId node, const proto::Claim& claim) {
+  Owned* owned = find(claim.id);
+  if (owned == nullptr || owned->epoch != claim.epoch) return nullptr;
+  return holder_of(*owned, node);
+}
+
+void OwnerRole::forget_holder(Owned& owned, NodeId node) {
+  Holder* holder = holder_of(owned, node);
+  if (holder == nullptr) return;
+  Holder* const end = owned.holders.data() + owned.count;
+  std::move(holder + 1, end, holder);
+  owned.holders[--owned.count] = Holder{};
+}
+
+/// Fewer confirmed copies than were asked for, of what is not over.
+void OwnerRole::recount(Owned& owned) {
+  const auto stored = std::count_if(owned.holders.begin(), owned.holders.begin() + owned.count,
+                                    [](const Holder& holder) { return holder.stored; });
+  const bool under = owned.stage != Stage::releasing && stored < owned.wanted;
+  if (under != owned.under) under ? ++under_ : --under_;
+  owned.under = under;
+}
+
+LinkId OwnerRole::link_of(NodeId node) const {
+  const Peer* peer = membership_.by_node(node);
+  return peer != nullptr && peer->greeted ? peer->link : LinkId{};
+}
+
+std::string_view OwnerRole::name_of(const Owned& owned) const {
+  return owned.ended ? std::string_view{owned.ended->report.name} : executor_.name_of(owned.id);
+}
+
+// ---- Asking for copies -----------------------------------------------------------------------------------
+
+bool OwnerRole::begin(const TaskId& id, std::string_view name, bool again, Now now) {
+  Owned& owned = make(id, 1);
+  owned.again = again;
+  fill_up(owned, name, now, true);
+  recount(owned);
+  if (owned.count > 0 && !broken(1)) return true;
+  owned.stage = Stage::open;
+  return false;
+}
+
+/// One more holder. False: there is nobody left to ask.
+bool OwnerRole::ask_next(Owned& owned, std::string_view name, Now now, bool first, NodeId refused) {
+  if (owned.count == holders_max) return false;
+  std::array<NodeId, holders_max + 1> without;
+  for (std::size_t i = 0; i < owned.count; ++i) without[i] = owned.holders[i].node;
+  without[owned.count] = refused;
+  const NodeId node = order_.first(owned.id, name, std::span(without).first(owned.count + 1U));
+  if (!node) return false;
+  Holder& holder = owned.holders[owned.count++];
+  holder = Holder{.node = node};
+  if (owned.ended) {
+    say_done(owned, holder);
+  } else {
+    say_repl(owned, holder, first, now);
+  }
+  const auto slot = index_.at(owned.id);
+  if (!owned.again && owned.stage == Stage::copying) {
+    slow_.push_back({now.at + limits::copy_elsewhere_after, slot, owned.serial});
+  }
+  arm(owned, now);
+  return true;
+}
+
+/// What is being said is said again unless it is answered. A timer of an earlier phase means nothing any more.
+void OwnerRole::arm(const Owned& owned, Now now) {
+  repeat_.push_back({now.at + limits::copy_repeat, index_.at(owned.id), owned.serial, phase_of(owned)});
+}
+
+OwnerRole::Phase OwnerRole::phase_of(const Owned& owned) {
+  if (owned.stage == Stage::releasing && !owned.unowed) return Phase::releasing;
+  return owned.ended ? Phase::ended : Phase::open;
+}
+
+void OwnerRole::fill_up(Owned& owned, std::string_view name, Now now, bool first) {
+  while (owned.count < owned.wanted && ask_next(owned, name, now, first)) {
+  }
+}
+
+void OwnerRole::repair(Owned& owned, Now now) {
+  if (broken(6) || owned.stage == Stage::releasing) return;
+  const std::size_t before = owned.count;
+  fill_up(owned, name_of(owned), now, false);
+  if (owned.count > before) counters_.repaired += owned.count - before;
+  recount(owned);
+}
+
+void OwnerRole::say_repl(Owned& owned, const Holder& holder, bool first, Now now) {
+  const LinkId link = link_of(holder.node);
+  if (!link) return;
+  Send& sent = said_.emplace_back();
+  sent.link = link;
+  auto& repl = sent.message.emplace<proto::Repl>();
+  repl.id = owned.id;
+  repl.owner = config_.self.node;
+  repl.epoch = owned.epoch;
+  repl.flags = static_cast<std::uint8_t>((first ? proto::Repl::first_flag : 0) |
+                                         (owned.again ? proto::Repl::again_flag : 0) |
+                                         (owned.stored ? proto::Repl::stored_flag : 0));
+  for (std::size_t i = 0; i < owned.count; ++i) repl.holders.push_back(owned.holders[i].node);
+  executor_.fill_copy(repl, now);
+}
+
+void OwnerRole::say_done(const Owned& owned, const Holder& holder) {
+  const LinkId link = link_of(holder.node);
+  if (!link) return;
+  Send& sent = said_.emplace_back();
+  sent.link = link;
+  auto& done = sent.message.emplace<proto::Done>();
+  done.id = owned.id;
+  done.owner = config_.self.node;
+  done.epoch = owned.epoch;
+  done.flags = owned.unowed ? proto::Done::unowed_flag : 0;
+  done.result_ttl_ms = ms_of_span(owned.ttl);
+  done.callback_ttl_ms = owned.ended->callback_ttl_ms;
+  done.callback_attempts = owned.ended->callback_attempts;
+  for (std::size_t i = 0; i < owned.count; ++i) done.holders.push_back(owned.holders[i].node);
+  done.callback_address = owned.ended->callback_address;
+  done.callback_data = owned.ended->callback_data;
+  done.json = owned.ended->json.view();
+  done.report = owned.ended->report;
+}
+
+/// Gathered: one RELEASE for each peer and turn.
+void OwnerRole::say_release(const Owned& owned, const Holder& holder) {
+  proto::Release& release = releases_[holder.node];
+  add_claim(owned.got ? release.claims : release.kept, owned.id, owned.epoch);
+}
+
+// ---- Answers ---------------------------------------------------------------------------------------------
+
+void OwnerRole::on_repl_ok(NodeId node, const proto::ReplOk& ok, Now now) {
+  for (const proto::Claim& claim : ok.claims) {
+    Holder* holder = claim_of(node, claim);
+    if (holder == nullptr) continue;
+    Owned& owned = *find(claim.id);
+    holder->stored = owned.stored = true;
+    recount(owned);
+    check_copied(owned, now);
+  }
+}
+
+/// Enough copies, or all that there can be.
+void OwnerRole::check_copied(Owned& owned, Now now) {
+  if (owned.stage != Stage::copying) return;
+  std::size_t stored = 0;
+  for (std::size_t i = 0; i < owned.count; ++i) stored += owned.holders[i].stored ? 1U : 0U;
+  if (stored < owned.wanted && stored < owned.count) return;
+  owned.stage = Stage::open;
+  owned.again = false;
+  executor_.on_copied(owned.id, now);
+}
+
+void OwnerRole::on_repl_dup(NodeId node, const proto::ReplDup& dup, Now now, Effects& out) {
+  if (claim_of(node, {dup.id, dup.epoch}) == nullptr) return;
+  Owned& owned = *find(dup.id);
+  if (owned.ended) return;  // DONE is under way to it, and decides.
+  forget_holder(owned, node);
+  if (dup.why == proto::Refused::full) {
+    if (++owned.full < full_max) ask_next(owned, name_of(owned), now, false, node);
+    recount(owned);
+    return check_copied(owned, now);
+  }
+  ++counters_.refused_claims;
+  if (owned.stage == Stage::open && executor_.is_started(dup.id)) return recount(owned);  // Its end decides.
+  yield(dup.id, dup.why == proto::Refused::delivered ? node : dup.owner, now, out);
+}
+
+void OwnerRole::yield(const TaskId& id, NodeId winner, Now now, Effects& out) {
+  Owned* owned = find(id);
+  if (owned == nullptr) return;
+  for (std::size_t i = 0; i < owned->count; ++i) {
+    const LinkId link = link_of(owned->holders[i].node);
+    if (link && owned->holders[i].node != winner) said_.push_back({link, proto::Moved{winner, {id}}});
+  }
+  free(*owned);
+  executor_.yield(id, winner, now, out);
+}
+
+void OwnerRole::on_done_ok(NodeId node, const proto::DoneOk& ok, Now now, Effects& out) {
+  for (const proto::Claim& claim : ok.claims) {
+    Holder* holder = claim_of(node, claim);
+    if (holder == nullptr) continue;
+    Owned& owned = *find(claim.id);
+    holder->stored = holder->ended = true;
+    holder->released = holder->released || owned.unowed;
+    recount(owned);
+    check_recorded(owned, now);
+  }
+  for (const proto::Claim& claim : ok.taken) {
+    if (claim_of(node, claim) != nullptr) yield(claim.id, node, now, out);
+  }
+}
+
+void OwnerRole::check_recorded(Owned& owned, Now now) {
+  if (owned.stage == Stage::ending) {
+    std::size_t recorded = 0;
+    for (std::size_t i = 0; i < owned.count; ++i) recorded += owned.holders[i].ended ? 1U : 0U;
+    const std::size_t needed = needs_all(*owned.ended) ? owned.count : std::min<std::size_t>(owned.count, 1);
+    if (recorded < needed) return;
+    owned.stage = Stage::owed;
+    return executor_.on_end_copied(owned.id, now);  // Says how many are owed: owe().
+  }
+  if (owned.stage == Stage::releasing && !outstanding(owned)) return free(owned);
+  check_settled(owned, now);
+}
+
+void OwnerRole::on_release_ok(NodeId node, const proto::ReleaseOk& ok) {
+  for (const proto::Claim& claim : ok.claims) {
+    Holder* holder = claim_of(node, claim);
+    if (holder == nullptr) continue;
+    Owned& owned = *find(claim.id);
+    if (owned.stage != Stage::releasing) continue;
+    holder->released = true;
+    if (!outstanding(owned)) free(owned);
+  }
+}
+
+// ---- Ends ------------------------------------------------------------------------------------------------
+
+bool OwnerRole::ending(const EndedPtr& ended, Duration ttl, bool owed, Now now) {
+  Owned* owned = find(ended->report.id);
+  TASKMESH_CHECK(owned != nullptr);
+  owned->ended = ended;
+  owned->ttl = ttl;
+  owned->unowed = !owed;
+  if (owned->count == 0) {
+    owned->stage = Stage::owed;
+    return false;
+  }
+  owned->stage = Stage::ending;
+  for (std::size_t i = 0; i < owned->count; ++i) say_done(*owned, owned->holders[i]);
+  arm(*owned, now);
+  return !broken(14);
+}
+
+void OwnerRole::owe(const TaskId& id, std::uint32_t debts, Now now) {
+  Owned* owned = find(id);
+  if (owned == nullptr) return;
+  owned->stage = Stage::owed;
+  owned->debts = debts;
+  check_settled(*owned, now);
+}
+
+void OwnerRole::settle(const TaskId& id, bool got, Now now) {
+  Owned* owned = find(id);
+  if (owned == nullptr || owned->debts == 0) return;
+  --owned->debts;
+  owned->got = owned->got || got;
+  check_settled(*owned, now);
+}
+
+void OwnerRole::check_settled(Owned& owned, Now now) {
+  if (owned.stage != Stage::owed || owned.debts > 0) return;
+  owned.stage = Stage::releasing;
+  recount(owned);
+  if (!outstanding(owned)) return free(owned);
+  if (owned.unowed) return;  // DONE has said so; who has not confirmed it is told again.
+  for (std::size_t i = 0; i < owned.count; ++i) say_release(owned, owned.holders[i]);
+  arm(owned, now);
+}
+
+bool OwnerRole::outstanding(const Owned& owned) const {
+  for (std::size_t i = 0; i < owned.count; ++i) {
+    const Holder& holder = owned.holders[i];
+    if (owned.stage == Stage::releasing ? !holder.released : owned.ended ? !holder.ended : !holder.stored)
+      return true;
+  }
+  return false;
+}
+
+// ---- What a keeper of this node knows --------------------------------------------------------------------
+
+bool OwnerRole::adopt(const TaskId& id, std::uint32_t epoch, std::string_view name,
+                      const std::vector<NodeId>& others, Now now) {
+  Owned& owned = make(id, epoch);
+  for (const NodeId& node : others) {
+    if (owned.count < holders_max - 1U) owned.holders[owned.count++] = Holder{.node = node};
+  }
+  for (std::size_t i = 0; i < owned.count; ++i) say_repl(owned, owned.holders[i], false, now);
+  if (owned.count > 0) arm(owned, now);
+  fill_up(owned, name, now, false);
+  recount(owned);
+  if (owned.count > 0) return true;
+  owned.stage = Stage::open;
+  return false;
+}
+
+void OwnerRole::adopt_ended(const EndedPtr& ended, std::uint32_t epoch, Duration ttl,
+                            const std::vector<NodeId>& others, Now now) {
+  Owned& owned = make(ended->report.id, epoch);
+  owned.stage = Stage::owed;
+  owned.ended = ended;
+  owned.ttl = ttl;
+  for (const NodeId& node : others) {
+    if (owned.count < holders_max - 1U) owned.holders[owned.count++] = Holder{.node = node};
+  }
+  for (std::size_t i = 0; i < owned.count; ++i) say_done(owned, owned.holders[i]);
+  if (owned.count > 0) arm(owned, now);
+  fill_up(owned, name_of(owned), now, false);
+  recount(owned);
+}
+
+std::optional<OwnerRole::Claimed> OwnerRole::claimed(const TaskId& id) const {
+  const Owned* owned = find(id);
+  if (owned == nullptr) return std::nullopt;
+  return Claimed{owned->epoch, owned->ended != nullptr || executor_.is_started(id), owned->stored};
+}
+
+bool OwnerRole::is_safe(const TaskId& id) const {
+  const Owned* owned = find(id);
+  return owned != nullptr && std::any_of(owned->holders.begin(), owned->holders.begin() + owned->count,
+                                         [](const Holder& holder) { return holder.stored; });
+}
+
+std::vector<NodeId> OwnerRole::holders(const TaskId& id) const {
+  std::vector<NodeId> nodes;
+  const Owned* owned = find(id);
+  for (std::size_t i = 0; owned != nullptr && i < owned->count; ++i) {
+    if (owned->holders[i].stored) nodes.push_back(owned->holders[i].node);
+  }
+  return nodes;
+}
+
+std::uint32_t OwnerRole::epoch_of(const TaskId& id) const {
+  const Owned* owned = find(id);
+  return owned == nullptr ? 1 : owned->epoch;
+}
+
+std::optional<proto::CopyVerdict> OwnerRole::verdict(NodeId node, const proto::Claim& claim) const {
+  const Owned* owned = find(claim.id);
+  if (owned == nullptr) return std::nullopt;
+  bool elsewhere = false;
+  for (std::size_t i = 0; i < owned->count; ++i) {
+    if (owned->holders[i].node == node) return proto::CopyVerdict::yours;
+    elsewhere = elsewhere || owned->holders[i].stored;
+  }
+  return elsewhere ? proto::CopyVerdict::needless : proto::CopyVerdict::yours;
+}
+
+// ---- Peers and time --------------------------------------------------------------------------------------
+
+void OwnerRole::on_peer_change(const PeerChange& change, Now now) {
+  if (change.what == PeerChange::What::cut)
+    return;  // It may come back; what is not answered is said again then.
+  for (std::size_t slot = 0; slot < pool_.size(); ++slot) {
+    Owned& owned = pool_[slot];
+    if (owned.serial == 0) continue;
+    if (change.what != PeerChange::What::greeted) {
+      lost_holder(owned, change.node, now);
+    } else if (holder_of(owned, change.node) != nullptr) {
+      say_again(owned, change.node, now);
+    } else if (owned.count < owned.wanted) {
+      repair(owned, now);
+    }
+  }
+}
+
+/// What it held is gone: somebody else is asked, and nobody waits for its answer.
+void OwnerRole::lost_holder(Owned& owned, NodeId node, Now now) {
+  if (holder_of(owned, node) == nullptr) return;
+  forget_holder(owned, node);
+  const std::uint64_t serial = owned.serial;
+  if (owned.stage == Stage::releasing) {
+    if (!outstanding(owned)) free(owned);
+    return;
+  }
+  if (owned.stage == Stage::ending) check_recorded(owned, now);
+  if (owned.serial != serial) return;
+  repair(owned, now);
+  recount(owned);
+  check_copied(owned, now);
+}
+
+/// Says again what is not answered, to all or to one.
+void OwnerRole::say_again(Owned& owned, NodeId only, Now now) {
+  for (std::size_t i = 0; i < owned.count; ++i) {
+    const Holder& holder = owned.holders[i];
+    if (only && holder.node != only) continue;
+    if (owned.ended && !holder.ended) {
+      say_done(owned, holder);
+    } else if (owned.stage == Stage::releasing && !holder.released && !owned.unowed) {
+      say_release(owned, holder);
+    } else if (!owned.ended && !holder.stored) {
+      say_repl(owned, holder, owned.stage == Stage::copying && owned.epoch == 1 && i == 0, now);
+    }
+  }
+}
+
+void OwnerRole::on_stall(Now now) {
+  for (std::size_t slot = 0; slot < pool_.size(); ++slot) {
+    Owned& owned = pool_[slot];
+    if (owned.serial == 0 || owned.stage != Stage::open || owned.count == 0) continue;
+    if (!executor_.hold_back(owned.id)) continue;
+    owned.stage = Stage::copying;
+    owned.again = true;
+    for (std::size_t i = 0; i < owned.count; ++i) owned.holders[i].stored = false;
+    say_again(owned, {}, now);
+    arm(owned, now);
+    ++counters_.reclaimed;
+  }
+}
+
+void OwnerRole::on_tick(Now now) {
+  for (; !slow_.empty() && slow_.front().at <= now.at; slow_.pop_front()) {
+    Owned& owned = pool_[slow_.front().slot];
+    if (owned.serial != slow_.front().serial || owned.stage != Stage::copying) continue;
+    if (!broken(16)) ask_next(owned, name_of(owned), now, false);
+  }
+  for (; !repeat_.empty() && repeat_.front().at <= now.at; repeat_.pop_front()) {
+    const Timer timer = repeat_.front();
+    Owned& owned = pool_[timer.slot];
+    if (owned.serial != timer.serial || phase_of(owned) != timer.phase || !outstanding(owned)) continue;
+    say_again(owned, {}, now);
+    arm(owned, now);
+  }
+}
+
+void OwnerRole::on_turn_end(Now /*now*/, Effects& out) {
+  for (auto& [node, release] : releases_) {
+    const LinkId link = link_of(node);
+    while (link && release.claims.size() + release.kept.size() > 0) {
+      proto::Release part;
+      for (auto [from, to] :
+           {std::pair(&release.claims, &part.claims), std::pair(&release.kept, &part.kept)}) {
+        const auto count = static_cast<std::ptrdiff_t>(std::min(from->size(), limits::claims_max));
+        to->assign(from->end() - count, from->end());
+        from->erase(from->end() - count, from->end());
+      }
+      out.send.push_back({link, std::move(part)});
+    }
+  }
+  releases_.clear();
+  for (Send& send : said_) out.send.push_back(std::move(send));
+  said_.clear();
+  if (!slow_.empty()) out.wake_by(slow_.front().at);
+  if (!repeat_.empty()) out.wake_by(repeat_.front().at);
+}
+
+}  // namespace taskmesh::core

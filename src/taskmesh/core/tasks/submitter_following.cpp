@@ -1,0 +1,136 @@
+// SubmitterRole: tasks that other workers hold copies of, when the one that had them is gone.
+// Spec: proto/05-keepers.md section 7.
+#include <algorithm>
+#include <utility>
+
+#include "taskmesh/core/tasks/submitter_role.hpp"
+
+namespace taskmesh::core {
+
+namespace {
+
+constexpr Duration nowhere_for = 5s;  // Nobody knows a task for so long: it is lost.
+constexpr std::size_t recent_copies_max = 4'096;
+
+bool names(const std::vector<proto::Range>& seqs, std::uint64_t seq) {
+  return std::any_of(seqs.begin(), seqs.end(),
+                     [&](const proto::Range& range) { return range.first <= seq && seq <= range.last; });
+}
+
+}  // namespace
+
+/// The next worker in the task's own order that can be asked; from the beginning, where `after` is not in it.
+WorkerLink* SubmitterRole::next_holder(const FlyingTask& task, NodeId after) {
+  const std::vector<NodeId> order = copy_order_.all(task.submit.id, task.submit.name);
+  const auto last = std::find(order.begin(), order.end(), after);
+  for (auto node = last == order.end() ? order.begin() : last + 1; node != order.end(); ++node) {
+    const auto worker = workers_.find(*node);
+    if (worker != workers_.end() && worker->second->ready) return worker->second.get();
+  }
+  return nullptr;
+}
+
+/// Whoever had it is gone, or does not know it (any more).
+void SubmitterRole::follow(std::uint32_t slot, NodeId after, Now now, Effects& out) {
+  FlyingTask& task = tasks_.at(slot);
+  settle_load(task);
+  if (WorkerLink* next = next_holder(task, after)) return rehome(slot, *next, now);
+  found_nowhere(slot, now, out);
+}
+
+void SubmitterRole::rehome(std::uint32_t slot, WorkerLink& to, Now now) {
+  FlyingTask& task = tasks_.at(slot);
+  tasks_.unlink(slot);
+  task.stage = FlyingTask::Stage::held;
+  task.worker = &to;
+  task.at = now.at;
+  task.wait_said = true;
+  tasks_.append(to.held, slot);
+  to.ask.push_back(slot);
+}
+
+/// All were asked, or there is nobody to ask.
+void SubmitterRole::found_nowhere(std::uint32_t slot, Now now, Effects& out) {
+  FlyingTask& task = tasks_.at(slot);
+  const bool asked = membership_.alive() > 0;
+  if (asked && task.unknown_at && now.at >= *task.unknown_at + nowhere_for) {
+    ++counters_.lost;
+    proto::TaskReport report = lost_report(task.submit.id, task.submit.name, {}, "", false, now);
+    report.submitted_at = task.submitted_wall;
+    report.fault = proto::Fault::from({.kind = ErrorKind::lost,
+                                       .what = "task " + to_string(task.submit.id) + " is lost",
+                                       .why = "the worker that had it is gone, and no other one knows it",
+                                       .fix = "submit it again if running it twice does no harm"});
+    return finish_here(slot, std::move(report), out);
+  }
+  if (asked && !task.unknown_at) task.unknown_at = now.at;
+  tasks_.unlink(slot);
+  task.worker = nullptr;
+  tasks_.append(homeless_, slot);
+  following_.push_back({now.at + limits::follow_pause, slot, task.serial});
+}
+
+void SubmitterRole::follow_again(Now now, Effects& out) {
+  while (!following_.empty() && following_.front().at <= now.at) {
+    const Following due = following_.front();
+    following_.pop_front();
+    const FlyingTask& task = tasks_.at(due.slot);
+    if (task.serial == due.serial && task.list == &homeless_) follow(due.slot, {}, now, out);
+  }
+}
+
+/// One question for all that is looked for here.
+void SubmitterRole::ask_followed(WorkerLink& worker, Effects& out) {
+  if (worker.ask.empty()) return;
+  for (const Codec codec : {Codec::cereal, Codec::json}) {
+    proto::Query query{.flags = proto::Query::wait_flag, .reply_codec = codec};
+    for (const std::uint32_t slot : worker.ask) {
+      const FlyingTask& task = tasks_.at(slot);
+      if (task.worker != &worker || task.stage != FlyingTask::Stage::held) continue;
+      if ((task.submit.reply_codec == Codec::json) != (codec == Codec::json)) continue;
+      query.ids.push_back(task.submit.id);
+      if (query.ids.size() < limits::query_ids_max) continue;
+      out.send.push_back({worker.link, query});
+      query.ids.clear();
+    }
+    if (!query.ids.empty()) out.send.push_back({worker.link, std::move(query)});
+  }
+  worker.ask.clear();
+}
+
+/// The worker that was asked says who has them.
+void SubmitterRole::on_moved(LinkId link, const proto::Moved& moved, Now now, Effects& out) {
+  WorkerLink* worker = worker_at(link);
+  if (worker == nullptr) return;
+  const auto owner = workers_.find(moved.owner);
+  WorkerLink* to = owner == workers_.end() || !owner->second->ready ? nullptr : owner->second.get();
+  for (const TaskId& id : moved.ids) {
+    const std::uint32_t slot = tasks_.find(id);
+    if (slot == no_slot || tasks_.at(slot).worker != worker) continue;
+    if (tasks_.at(slot).stage == FlyingTask::Stage::held) {
+      settle_load(tasks_.at(slot));
+      to == nullptr ? follow(slot, {}, now, out) : rehome(slot, *to, now);
+    } else if (to != nullptr) {  // Else it is said again, and somebody will know better.
+      accept(slot, now, out);
+      if (tasks_.find(id) == slot) rehome(slot, *to, now);
+    }
+  }
+  forget_answered(*worker);
+}
+
+void SubmitterRole::note_copies(FlyingTask& task, const proto::Accepted& accepted) {
+  for (const proto::Copies& copies : accepted.copies) {
+    if (names(copies.seqs, task.seq)) task.copies.edit().push_back(copies.holder);
+  }
+  if (!task.copies.has_value() || task.awaited()) return;
+  recent_copies_.push_back({task.submit.id, *task.copies});
+  if (recent_copies_.size() > recent_copies_max) recent_copies_.pop_front();
+}
+
+std::vector<NodeId> SubmitterRole::holders_of(const FlyingTask& task, NodeId owner) const {
+  std::vector<NodeId> nodes{owner};
+  nodes.insert(nodes.end(), task.copies->begin(), task.copies->end());
+  return nodes;
+}
+
+}  // namespace taskmesh::core

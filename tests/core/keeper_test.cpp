@@ -1,0 +1,294 @@
+// Copies, as one node deals with them: records made by hand, time passed by hand.  proto/05-keepers.md.
+#include <catch2/catch.hpp>
+
+#include "taskmesh/core/node.hpp"
+
+namespace taskmesh::core {
+namespace {
+
+constexpr LinkId client{LinkId::inbound_bit | 1};
+constexpr LinkId other{LinkId::inbound_bit | 2};  // Dialled by worker 2...
+constexpr LinkId third{LinkId::inbound_bit | 3};  // ...and by worker 3.
+
+NodeId node_id(std::uint8_t number) {
+  NodeId id;
+  id.bytes[0] = number;
+  return id;
+}
+
+proto::Member worker(std::uint8_t number) {
+  proto::Member self;
+  self.node = node_id(number);
+  self.incarnation = 1;
+  self.slots = 1;
+  self.name = "w" + std::to_string(number);
+  self.endpoints = {"tcp://127.0.0.1:2480" + std::to_string(number)};
+  self.serves = {"add"};
+  return self;
+}
+
+NodeConfig config() {
+  NodeConfig config;
+  config.kind = NodeKind::worker;
+  config.token = std::string(32, 't');
+  config.self = worker(1);
+  return config;
+}
+
+TaskId task(std::uint32_t number, std::uint16_t flags = 1) {
+  return make_task_id(1'700'000'000'000, flags, 9, number);
+}
+
+/// Worker 1, with a client and, where asked for, workers 2 and 3.
+struct Bench {
+  explicit Bench(int others = 1) : node(config()) {
+    greet(client, proto::Role::client, {.node = node_id(9), .incarnation = 1, .name = "c"});
+    for (std::uint8_t i = 2; i < 2 + others; ++i) meet(i);
+  }
+  template <class Input>
+  void turn(Input input) {
+    out.clear();
+    node.step(std::move(input), now(), out);
+    node.turn_end(now(), out);
+  }
+  void say(LinkId link, proto::Message message) { turn(Received{link, std::move(message)}); }
+  void pass(Duration span) {
+    at += span;
+    turn(Tick{});
+  }
+  void greet(LinkId link, proto::Role role, proto::Member self) {
+    proto::Hello hello;
+    hello.role = role;
+    hello.window_records = 100;
+    hello.window_bytes = 100'000;
+    hello.payload_max = limits::payload_bytes;
+    hello.token = std::string(32, 't');
+    hello.self = std::move(self);
+    say(link, std::move(hello));
+  }
+  void meet(std::uint8_t number) {
+    turn(Found{node_id(number), 1, worker(number).endpoints});
+    const LinkId link = out.dial.at(0).link;
+    links[number] = link;
+    turn(LinkUp{link});
+    proto::Welcome welcome;
+    welcome.window_records = 100;
+    welcome.window_bytes = 100'000;
+    welcome.payload_max = limits::payload_bytes;
+    welcome.self = worker(number);
+    say(link, std::move(welcome));
+    greet(number == 2 ? other : third, proto::Role::worker, worker(number));
+  }
+  void submit(std::uint32_t number, std::uint16_t flags = 1,
+              std::uint8_t submit_flags = proto::Submit::wait_flag) {
+    say(client,
+        proto::Submit{.seq = number, .id = task(number, flags), .flags = submit_flags, .name = "add"});
+  }
+  void finish(std::uint32_t number) {
+    Finished finished{.id = task(number), .attempt = 1};
+    finished.result = {Codec::opaque, Bytes::copy_of("5")};
+    turn(std::move(finished));
+  }
+  proto::Repl repl(std::uint8_t owner, std::uint32_t epoch, std::uint32_t number = 1) const {
+    proto::Repl record{.id = task(number), .owner = node_id(owner), .epoch = epoch, .holders = {node_id(1)}};
+    record.submit = {.seq = 1, .id = task(number), .name = "add"};
+    return record;
+  }
+  proto::Done done(std::uint8_t owner, std::uint32_t epoch, TaskState state) const {
+    proto::Done record{.id = task(1), .owner = node_id(owner), .epoch = epoch, .result_ttl_ms = 60'000};
+    record.report = proto::TaskReport{.id = task(1), .state = state, .attempt = 1};
+    return record;
+  }
+  template <class Record>
+  std::vector<Record> sent(LinkId link) const {
+    std::vector<Record> all;
+    for (const Send& send : out.send) {
+      const auto* record = std::get_if<Record>(&send.message);
+      if (record != nullptr && send.link == link) all.push_back(*record);
+    }
+    return all;
+  }
+  Now now() const { return {TimePoint{} + at, WallTime{1'000'000}}; }
+
+  Duration at = 100s;
+  Effects out;
+  std::array<LinkId, 4> links{};
+  Node node;
+};
+
+}  // namespace
+
+SCENARIO("a task that asks for a copy is accepted and started when somebody holds one, and not before",
+         "[core][keepers]") {
+  Bench bench;
+  bench.submit(1);
+  REQUIRE(bench.sent<proto::Repl>(bench.links[2]).size() == 1);
+  CHECK(bench.sent<proto::Repl>(bench.links[2]).front().submit.name == "add");
+  CHECK(bench.sent<proto::Accepted>(client).empty());
+  CHECK(bench.out.run.empty());
+  bench.say(bench.links[2], proto::ReplOk{{{task(1), 1}}});
+  REQUIRE(bench.sent<proto::Accepted>(client).size() == 1);
+  CHECK(bench.sent<proto::Accepted>(client).front().copies ==
+        std::vector<proto::Copies>{{node_id(2), {{1, 1}}}});
+  CHECK(bench.out.run.size() == 1);
+}
+
+SCENARIO("an end is told when a keeper has recorded it, and the copy is released when it was heard",
+         "[core][keepers]") {
+  Bench bench;
+  bench.submit(1);
+  bench.say(bench.links[2], proto::ReplOk{{{task(1), 1}}});
+  bench.finish(1);
+  REQUIRE(bench.sent<proto::Done>(bench.links[2]).size() == 1);
+  CHECK(bench.sent<proto::Notify>(client).empty());
+  bench.say(bench.links[2], proto::DoneOk{.claims = {{task(1), 1}}});
+  REQUIRE(bench.sent<proto::Notify>(client).size() == 1);
+  CHECK(bench.sent<proto::Release>(bench.links[2]).empty());
+  bench.say(client, proto::NotifyAck{{{1, 1}}});
+  REQUIRE(bench.sent<proto::Release>(bench.links[2]).size() == 1);
+  CHECK(bench.sent<proto::Release>(bench.links[2]).front().claims == std::vector<proto::Claim>{{task(1), 1}});
+  WHEN("nothing is heard of it") {
+    bench.pass(limits::copy_repeat);
+    CHECK(bench.sent<proto::Release>(bench.links[2]).size() == 1);
+    bench.say(bench.links[2], proto::ReleaseOk{{{task(1), 1}}});
+    CHECK(bench.node.owner()->open() == 0);
+  }
+}
+
+SCENARIO("with nobody to hold a copy a task is accepted, counted, and copied as soon as somebody comes",
+         "[core][keepers]") {
+  Bench bench{0};
+  bench.submit(1);
+  CHECK(bench.sent<proto::Accepted>(client).size() == 1);
+  CHECK(bench.node.owner()->under_replicated() == 1);
+  bench.meet(2);
+  bench.say(bench.links[2], proto::ReplOk{{{task(1), 1}}});
+  CHECK(bench.node.owner()->under_replicated() == 0);
+  CHECK(bench.node.owner()->is_safe(task(1)));
+}
+
+SCENARIO("a keeper that does not answer costs a quarter of a second, not the acceptance", "[core][keepers]") {
+  Bench bench{2};
+  bench.submit(1);
+  const bool second_first = bench.sent<proto::Repl>(bench.links[3]).size() == 1;
+  const LinkId slow = bench.links[second_first ? 3 : 2];
+  const LinkId quick = bench.links[second_first ? 2 : 3];
+  CHECK(bench.sent<proto::Repl>(slow).size() == 1);
+  bench.pass(limits::copy_elsewhere_after);
+  REQUIRE(bench.sent<proto::Repl>(quick).size() == 1);
+  bench.say(quick, proto::ReplOk{{{task(1), 1}}});
+  CHECK(bench.sent<proto::Accepted>(client).size() == 1);
+}
+
+SCENARIO("a keeper that dies is replaced by the next one", "[core][keepers]") {
+  Bench bench{2};
+  bench.submit(1);
+  const std::uint8_t first = bench.sent<proto::Repl>(bench.links[2]).empty() ? 3 : 2;
+  const std::uint8_t next = first == 2 ? 3 : 2;
+  bench.say(bench.links[first], proto::ReplOk{{{task(1), 1}}});
+  bench.say(bench.links[first], proto::Bye{node_id(first), 1});
+  CHECK(bench.sent<proto::Repl>(bench.links[next]).size() == 1);
+  CHECK(bench.node.owner()->under_replicated() == 1);
+}
+
+SCENARIO("a keeper refuses another owner at the same epoch while the first one lives", "[core][keepers]") {
+  Bench bench{2};
+  bench.say(other, bench.repl(2, 1));
+  CHECK(bench.sent<proto::ReplOk>(other).size() == 1);
+  bench.say(third, bench.repl(3, 1));
+  REQUIRE(bench.sent<proto::ReplDup>(third).size() == 1);
+  CHECK(bench.sent<proto::ReplDup>(third).front().why == proto::Refused::taken);
+  CHECK(bench.sent<proto::ReplDup>(third).front().owner == node_id(2));
+  bench.say(third, bench.repl(3, 2));  // A higher epoch has taken it over.
+  CHECK(bench.sent<proto::ReplOk>(third).size() == 1);
+}
+
+SCENARIO("what was released is not held again, and is not new to who submits it here", "[core][keepers]") {
+  Bench bench;
+  bench.say(other, bench.repl(2, 1));
+  bench.say(other, bench.done(2, 1, TaskState::success));
+  CHECK(bench.sent<proto::DoneOk>(other).front().claims.size() == 1);
+  bench.say(other, proto::Release{.claims = {{task(1), 1}}});
+  CHECK(bench.sent<proto::ReleaseOk>(other).size() == 1);
+  CHECK(bench.node.keeper()->held() == 0);
+  bench.say(other, bench.repl(2, 1));
+  REQUIRE(bench.sent<proto::ReplDup>(other).size() == 1);
+  CHECK(bench.sent<proto::ReplDup>(other).front().why == proto::Refused::delivered);
+  bench.submit(1, 1, proto::Submit::again_flag);
+  CHECK(bench.sent<proto::Accepted>(client).size() == 1);
+  CHECK(bench.out.run.empty());
+}
+
+SCENARIO("the keeper of a worker that died runs its task, in a new epoch, and tells who waits",
+         "[core][keepers]") {
+  Bench bench;
+  bench.say(other, bench.repl(2, 1));
+  bench.say(client, proto::Query{.request = 7, .flags = proto::Query::wait_flag, .ids = {task(1)}});
+  CHECK(bench.sent<proto::Status>(client).front().report.state == TaskState::queued);
+  bench.say(bench.links[2], proto::Bye{node_id(2), 1});
+  REQUIRE(bench.out.run.size() == 1);
+  CHECK(bench.out.run.front().epoch == 2);
+  bench.finish(1);
+  CHECK(bench.sent<proto::Notify>(client).size() == 1);
+}
+
+SCENARIO("a once task of a worker that died is lost, and is not run again", "[core][keepers]") {
+  Bench bench;
+  proto::Repl record = bench.repl(2, 1);
+  record.id = record.submit.id = task(1, 1 | once_flag);
+  bench.say(other, record);
+  bench.say(client, proto::Query{.request = 7, .flags = proto::Query::wait_flag, .ids = {record.id}});
+  bench.say(bench.links[2], proto::Bye{node_id(2), 1});
+  CHECK(bench.out.run.empty());
+  REQUIRE(bench.sent<proto::Notify>(client).size() == 1);
+  CHECK(bench.sent<proto::Notify>(client).front().report.state == TaskState::lost);
+}
+
+SCENARIO("after a take-over the old owner's failure changes nothing, its success ends the task",
+         "[core][keepers]") {
+  Bench bench{2};
+  bench.say(other, bench.repl(2, 1));
+  bench.say(third, bench.repl(3, 2));  // 3 has taken it over; 2 comes back.
+  bench.say(other, bench.done(2, 1, TaskState::failure));
+  REQUIRE(bench.sent<proto::DoneOk>(other).size() == 1);
+  CHECK(bench.sent<proto::DoneOk>(other).front().taken == std::vector<proto::Claim>{{task(1), 1}});
+  bench.say(other, bench.done(2, 1, TaskState::success));
+  CHECK(bench.sent<proto::DoneOk>(other).front().claims == std::vector<proto::Claim>{{task(1), 1}});
+}
+
+SCENARIO("an owner that stood still asks before it starts what it has queued", "[core][keepers]") {
+  Bench bench;
+  for (std::uint32_t i = 1; i <= 2; ++i) {
+    bench.submit(i);
+    bench.say(bench.links[2], proto::ReplOk{{{task(i), 1}}});
+  }
+  bench.pass(limits::reclaim_after_stall + 1s);
+  REQUIRE(!bench.sent<proto::Repl>(bench.links[2]).empty());
+  for (const auto& asked : bench.sent<proto::Repl>(bench.links[2]))
+    CHECK(asked.id == task(2));  // The first runs.
+  bench.finish(1);
+  CHECK(bench.out.run.empty());
+  bench.say(
+      bench.links[2],
+      proto::ReplDup{
+          .id = task(2), .epoch = 1, .why = proto::Refused::taken, .owner = node_id(2), .owner_epoch = 2});
+  CHECK(bench.out.run.empty());
+  REQUIRE(bench.sent<proto::Moved>(client).size() == 1);
+  CHECK(bench.sent<proto::Moved>(client).front().owner == node_id(2));
+}
+
+SCENARIO("a keeper asks for what it holds, and takes over what its owner has never heard of",
+         "[core][keepers]") {
+  Bench bench;
+  bench.say(other, bench.repl(2, 1));
+  for (int i = 0; i < 5; ++i) {
+    bench.say(bench.links[2], proto::Heartbeat{.node = node_id(2), .incarnation = 1});
+    bench.pass(1s);
+  }
+  REQUIRE(bench.sent<proto::StatusQ>(bench.links[2]).size() == 1);
+  bench.say(bench.links[2], proto::StatusA{{{task(1), 1, proto::CopyVerdict::unknown}}});
+  CHECK(bench.node.owner()->open() == 1);
+  CHECK(bench.node.keeper()->held() == 0);
+}
+
+}  // namespace taskmesh::core

@@ -1,0 +1,93 @@
+// Tasks that more than one worker holds, when a worker is killed: real processes, real signals.
+#include <algorithm>
+#include <chrono>
+
+#include "e2e/mesh.hpp"
+#include "e2e/slow_tally.hpp"
+
+using namespace e2e;
+using taskmesh::SubmitOptions;
+
+namespace {
+
+const SubmitOptions copied{.replicas = 1};
+
+std::chrono::milliseconds since(std::chrono::steady_clock::time_point then) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - then);
+}
+
+}  // namespace
+
+SCENARIO(
+    "2,000 tasks of 1 ms on three workers: one of them is killed, nothing is lost, each completion is "
+    "delivered",
+    "[e2e][takeover]") {
+  Mesh mesh(3);
+  Client client;
+  Collector collector;
+  const std::string path = mesh.file("tally");
+  REQUIRE(client.submit_task(add(1, 1), copied).value() == 2);
+  std::set<TaskId> ids;
+  for (int i = 0; i < 2'000; ++i) {
+    ids.insert(client.delay_with_callback(slow_tally(path, 1, i), {collector.address()}, copied));
+  }
+  REQUIRE(collector.take(200).size() == 200);
+  mesh.workers()[0].signal(SIGKILL);
+  const auto killed = std::chrono::steady_clock::now();
+  std::set<TaskId> told;
+  std::size_t lost = 0;
+  while (told.size() < 1'800) {
+    const auto event = collector.listener().next(5s);
+    if (!event) break;
+    told.insert(event->task_id);
+    lost += event->state == TaskState::success ? 0U : 1U;
+  }
+  CHECK(told.size() >= 1'800);
+  CHECK(lost == 0);
+  CHECK(since(killed) < 5s);
+  std::set<std::string> ran;
+  for (const std::string& line : mesh.lines(path)) ran.insert(line);
+  CHECK(ran.size() == 2'000);
+  WARN("all told " << since(killed).count() << " ms after the kill, " << mesh.lines(path).size() - 2'000
+                   << " tasks ran twice");
+}
+
+SCENARIO("who waits for a killed worker's copied tasks gets their results from those who take them over",
+         "[e2e][takeover]") {
+  Mesh mesh(3);
+  Client client;
+  REQUIRE(client.submit_task(add(1, 1), copied).value() == 2);
+  std::vector<TaskId> ids;
+  for (int i = 0; i < 12; ++i) ids.push_back(client.delay(stubborn(700), copied));
+  for (const TaskId& id : ids) {
+    const auto receipt = client.accepted(id);
+    REQUIRE(receipt);
+    CHECK(std::set(receipt->nodes.begin(), receipt->nodes.end()).size() == 2);
+  }
+  mesh.workers()[1].signal(SIGKILL);
+  const auto killed = std::chrono::steady_clock::now();
+  for (const TaskId& id : ids) CHECK(client.wait_for<std::uint32_t>(id, 15s).state == TaskState::success);
+  CHECK(since(killed) < 8s);
+}
+
+SCENARIO("a task that may run once only is lost when its worker is killed, and its listener is told so",
+         "[e2e][takeover]") {
+  Mesh mesh(2);
+  Client client;
+  Collector collector;
+  REQUIRE(client.submit_task(add(1, 1), copied).value() == 2);
+  const std::string path = mesh.file("tally");
+  std::vector<TaskId> ids;
+  for (int i = 0; i < 8; ++i) {
+    ids.push_back(
+        client.delay_with_callback(busy(path, 1'000), {collector.address()}, {.replicas = 1, .once = true}));
+  }
+  for (const TaskId& id : ids) REQUIRE(client.accepted(id));
+  mesh.workers()[0].signal(SIGKILL);
+  const auto events = collector.take(8, 15s);
+  CHECK(ids_of(events).size() == 8);
+  const auto is_lost = [](const auto& event) { return event.state == TaskState::lost; };
+  CHECK(std::count_if(events.begin(), events.end(), is_lost) > 0);
+  const auto lines = mesh.lines(path);
+  CHECK(std::count(lines.begin(), lines.end(), "+") <= 8);
+}

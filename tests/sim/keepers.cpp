@@ -1,0 +1,283 @@
+#include "sim/keepers.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "sim/world.hpp"
+
+namespace taskmesh::sim {
+
+namespace {
+
+using core::NodeKind;
+
+constexpr Duration storm = 120s;
+constexpr Duration between_faults = 26s;  // Longer than detection and repair.
+const std::string here = "tcp://127.0.0.1:6000";
+
+class KeeperWorld {
+ public:
+  KeeperWorld(std::uint64_t seed, const KeeperPlan& plan) : plan_(plan), world_(seed) {
+    world_.observer.behaviour = [this](const core::Run&) { return behave(); };
+    world_.observer.started = [this](Process& worker, const core::Run& run) { on_started(worker, run); };
+    world_.observer.told = [this](Process& process, core::Notice&& notice) {
+      on_told(process, std::move(notice));
+    };
+  }
+
+  KeeperOutcome run() {
+    for (int i = 0; i < plan_.workers; ++i) add_worker();
+    world_.add({.kind = NodeKind::listener, .endpoint = here});
+    for (int i = 0; i < 2; ++i) clients_.push_back(world_.add({.kind = NodeKind::client}));
+    for (int i = 0; i < plan_.tasks; ++i) {
+      world_.timeline().after(2s + up_to(storm),
+                              [this, i] { submit(clients_[static_cast<std::size_t>(i) % 2]); });
+    }
+    plan_faults();
+    world_.run_for(storm + 12s);
+    world_.heal();
+    world_.network().set_weather({});
+    world_.run_for(60s);
+    world_.run_until([this] { return told_all(); }, plan_.long_tasks ? 600s : 60s);
+    world_.run_for(10s);
+    check_end();
+    return outcome_;
+  }
+
+ private:
+  struct Story {
+    bool wait = false;
+    bool callback = false;
+    bool once = false;
+    bool cancelled = false;  // Asked for.
+    bool accepted = false;
+    std::optional<TaskState> told;
+    std::optional<TaskState> event;
+    int starts = 0;
+    std::set<std::uint32_t> epochs;
+  };
+
+  bool chance(double share) { return world_.random().unit() < share; }
+  Duration up_to(Duration most) {
+    return Duration{
+        static_cast<Duration::rep>(world_.random().below(static_cast<std::uint64_t>(most.count()) + 1))};
+  }
+  void fail(const std::string& text) {
+    if (outcome_.failures.size() < 12) outcome_.failures.push_back(text);
+  }
+
+  void add_worker() {
+    Plan plan{.endpoint = "tcp://127.0.0.1:" + std::to_string(24'800 + endpoints_++)};
+    plan.slots = 2;
+    plan.serves = {"add"};
+    plan.broken_rules = plan_.broken_rules;
+    workers_.push_back(world_.add(plan));
+  }
+
+  Behaviour behave() {
+    if (plan_.long_tasks) return {.takes = 40s + up_to(20s)};
+    constexpr std::array spans{Duration{100ms}, Duration{500ms}, Duration{6s}};
+    const auto takes = spans[world_.random().below(spans.size())];
+    return {.takes = takes / 2 + up_to(takes)};
+  }
+
+  void submit(Host client) {
+    const auto& self = world_.at(client).config;
+    std::uint16_t flags = static_cast<std::uint16_t>(plan_.replicas);
+    const bool once = chance(plan_.once);
+    if (once) flags |= once_flag;
+    const auto unix_ms = static_cast<std::uint64_t>(world_.timeline().now().wall.unix_us / 1'000);
+    const TaskId id = make_task_id(unix_ms, flags, self.client_instance, ++counters_[client]);
+    Story& story = stories_[id];
+    story.once = once;
+    story.callback = chance(0.5);
+    story.wait = !story.callback || chance(plan_.both);
+    core::SubmitTask task{.id = id, .name = "add", .wait = story.wait};
+    task.args = {Codec::opaque, Bytes::copy_of(to_string(id))};
+    if (story.wait) task.token = token_of(id);
+    if (story.callback) task.callback_address = here;
+    world_.give(client, std::move(task));
+    world_.give(client, core::AwaitAccepted{token_of(id), id});
+    if (!chance(plan_.cancels)) return;
+    story.cancelled = true;
+    world_.timeline().after(up_to(3s), [this, client, id] { world_.give(client, core::CancelTask{0, id}); });
+  }
+
+  core::Token token_of(const TaskId& id) {
+    tokens_[++last_token_] = id;
+    return last_token_;
+  }
+
+  // ---- What is seen
+
+  void on_started(Process& worker, const core::Run& run) {
+    Story& story = stories_.at(run.id);
+    ++story.starts;
+    const core::OwnerRole& owner = *worker.node->owner();
+    const std::uint32_t epoch = owner.epoch_of(run.id);
+    if (!story.epochs.insert(epoch).second && plan_.faults != Faults::cut && plan_.faults != Faults::all) {
+      fail("task " + to_string(run.id) + " started twice in epoch " + std::to_string(epoch));
+    }
+    if (story.once && story.starts > 1) fail("a once task started twice: " + to_string(run.id));
+    if (!owner.is_safe(run.id) && worker.node->membership().alive() > 0 && plan_.faults == Faults::none) {
+      fail("task " + to_string(run.id) + " started before anybody held a copy");
+    }
+  }
+
+  void on_told(Process& process, core::Notice&& notice) {
+    if (const auto* completed = std::get_if<core::Completed>(&notice)) {
+      Story& story = stories_.at(tokens_.at(completed->token));
+      if (story.told) fail("the end of a task was told twice to one who waits");
+      story.told = completed->report.state;
+    } else if (const auto* acceptance = std::get_if<core::Acceptance>(&notice)) {
+      Story& story = stories_.at(acceptance->id);
+      story.accepted = !acceptance->error;
+      if (plan_.faults == Faults::none && static_cast<int>(acceptance->nodes.size()) != plan_.replicas + 1) {
+        fail("a receipt names " + std::to_string(acceptance->nodes.size()) + " workers");
+      }
+    } else if (const auto* arrived = std::get_if<core::EventArrived>(&notice)) {
+      Story& story = stories_.at(arrived->notify.report.id);
+      if (story.event) ++outcome_.repeated;
+      story.event = arrived->notify.report.state;
+      world_.give(process.host, core::EventHandled{arrived->link, arrived->seq, arrived->notify.report.id});
+    }
+  }
+
+  // ---- Faults
+
+  void plan_faults() {
+    const bool lossy = plan_.faults == Faults::loss || plan_.faults == Faults::all;
+    if (lossy) world_.network().set_weather({.delay_max = 20ms, .loss = 0.05, .duplicate = 0.03});
+    if (plan_.faults == Faults::none || plan_.faults == Faults::loss) return;
+    for (Duration at = 8s; at < storm - 10s; at += between_faults) {
+      world_.timeline().after(at, [this] { do_harm(); });
+    }
+  }
+
+  void do_harm() {
+    std::vector<Host> up;
+    for (const Host host : workers_) {
+      if (world_.at(host).up) up.push_back(host);
+    }
+    const auto any = [&] { return up[world_.random().below(up.size())]; };
+    Faults kind = plan_.faults;
+    if (kind == Faults::all)
+      kind = std::array{Faults::crash, Faults::pause, Faults::cut}[world_.random().below(3)];
+    if (kind == Faults::crash) return crash(any());
+    if (kind == Faults::pause) return pause(any());
+    if (kind == Faults::cut) {
+      const Host a = any();
+      const Host b = any();
+      if (a != b) cut(a, b);
+      return;
+    }
+    const Host first = any();
+    Host second = any();
+    while (second == first) second = any();
+    crash(first);
+    world_.timeline().after(up_to(1s), [this, second] { crash(second); });
+  }
+
+  void crash(Host host) {
+    if (!world_.at(host).up) return;
+    constexpr std::array pauses{Duration{300ms}, Duration{3s}, Duration{12s}};
+    world_.crash(host, chance(0.5), chance(0.3));
+    world_.timeline().after(pauses[world_.random().below(pauses.size())],
+                            [this, host] { workers_.push_back(world_.restart(host)); });
+  }
+
+  void pause(Host host) {
+    constexpr std::array pauses{Duration{1s}, Duration{5s}, Duration{15s}};
+    world_.pause(host);
+    world_.timeline().after(pauses[world_.random().below(pauses.size())],
+                            [this, host] { world_.resume(host); });
+  }
+
+  void cut(Host a, Host b) {
+    constexpr std::array pauses{Duration{1s}, Duration{6s}, Duration{15s}};
+    world_.network().block(a, b);
+    world_.timeline().after(pauses[world_.random().below(pauses.size())],
+                            [this] { world_.network().unblock_all(); });
+  }
+
+  // ---- The end
+
+  bool told_all() const {
+    return std::ranges::all_of(stories_, [](const auto& each) {
+      const Story& story = each.second;
+      return (!story.wait || story.told) && (!story.callback || story.event || story.told == TaskState::lost);
+    });
+  }
+
+  void check_end() {
+    for (const std::string& text : world_.failures) fail(text);
+    for (const auto& [id, story] : stories_) check_story(id, story);
+    for (const auto& process : world_.processes()) {
+      if (!process->up || process->node->owner() == nullptr) continue;
+      const core::Node& node = *process->node;
+      const std::size_t left = node.owner()->open() + node.keeper()->held() + node.executor()->records();
+      outcome_.leaked += left;
+      if (left > 0) {
+        fail("process " + std::to_string(process->host) + " still has " +
+             std::to_string(node.owner()->open()) + " owned, " + std::to_string(node.keeper()->held()) +
+             " held, " + std::to_string(node.executor()->records()) + " records");
+      }
+      if (node.owner()->under_replicated() > 0) fail("a task is short of copies still");
+    }
+    count_records();
+    outcome_.counters = world_.counters();
+    outcome_.hash = world_.history().hash();
+  }
+
+  void check_story(const TaskId& id, const Story& story) {
+    if (story.accepted) ++outcome_.accepted;
+    if (story.starts > 1) outcome_.extra += static_cast<std::uint64_t>(story.starts - 1);
+    const std::string who = "task " + to_string(id);
+    const auto over = [](const std::optional<TaskState>& state) {
+      return state && *state != TaskState::lost;
+    };
+    const bool silent = (story.wait && !story.told) || (story.callback && !story.event);
+    const bool lost = (story.wait && !over(story.told)) || (story.callback && !over(story.event));
+    if (story.once && story.starts > 0 && lost && !silent) {
+      ++outcome_.once_lost;
+      return;
+    }
+    if (story.once && lost && !silent) return;
+    if (silent)
+      fail(who + " was never told: waits " + std::to_string(story.wait) + ", started " +
+           std::to_string(story.starts) + ", callback " + std::to_string(story.callback));
+    if (lost && !silent) fail(who + " is lost, started " + std::to_string(story.starts));
+    if (lost && story.accepted) ++outcome_.lost;
+  }
+
+  void count_records() {
+    const auto sent = [&](const proto::Message& like) {
+      return static_cast<double>(world_.network().named(like.index()));
+    };
+    const double all = sent(proto::Submit{}) + sent(proto::Repl{}) + sent(proto::ReplOk{}) +
+                       sent(proto::Accepted{}) + sent(proto::Done{}) + sent(proto::DoneOk{}) +
+                       sent(proto::Notify{}) + sent(proto::NotifyAck{}) + sent(proto::Release{}) +
+                       sent(proto::ReplDup{}) + sent(proto::Moved{});
+    outcome_.records = all / static_cast<double>(stories_.size());
+  }
+
+  KeeperPlan plan_;
+  World world_;
+  KeeperOutcome outcome_;
+  std::map<TaskId, Story> stories_;
+  std::map<core::Token, TaskId> tokens_;
+  std::map<Host, std::uint32_t> counters_;
+  core::Token last_token_ = 0;
+  std::vector<Host> workers_;
+  std::vector<Host> clients_;
+  int endpoints_ = 0;
+};
+
+}  // namespace
+
+KeeperOutcome run_keepers(std::uint64_t seed, const KeeperPlan& plan) {
+  return KeeperWorld{seed, plan}.run();
+}
+
+}  // namespace taskmesh::sim

@@ -1,0 +1,45 @@
+// Keepers: a mesh whose tasks are held by more than one worker, under one kind of fault at a time.
+// Spec: proto/05-keepers.md section 9 names what is checked here.
+//
+// No accepted task may be lost, every end reaches its waiting client and its listener, nothing is left behind once the
+// faults are over; extra executions are counted. One seed, one history.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "taskmesh/core/config.hpp"
+
+namespace taskmesh::sim {
+
+enum class Faults { none, loss, crash, pause, cut, all, two_crashes };
+
+struct KeeperPlan {
+  Faults faults = Faults::none;
+  int workers = 5;
+  int tasks = 480;
+  int replicas = 1;
+  double both = 0.5;        ///< Of the tasks with a callback, those that a client waits for too.
+  bool long_tasks = false;  ///< They outlast a fault and its repair.
+  double once = 0;
+  double cancels = 0;
+  std::uint32_t broken_rules = 0;
+};
+
+struct KeeperOutcome {
+  std::uint64_t hash = 0;  ///< Of the whole history.
+  std::uint64_t accepted = 0;
+  std::uint64_t lost = 0;      ///< Accepted, and its end is `lost` or was never told.
+  std::uint64_t leaked = 0;    ///< Records of owners and keepers at the end.
+  std::uint64_t extra = 0;     ///< Starts beyond the first.
+  std::uint64_t repeated = 0;  ///< Events that a listener had had before.
+  std::uint64_t once_lost = 0;
+  double records = 0;  ///< Named per task in records between the peers, RELEASE_OK left out.
+  core::NodeCounters counters;
+  std::vector<std::string> failures;
+};
+
+KeeperOutcome run_keepers(std::uint64_t seed, const KeeperPlan& plan);
+
+}  // namespace taskmesh::sim

@@ -1,0 +1,52 @@
+// taskmesh_keepers FAULTS [SEEDS [REPLICAS [BROKEN_RULE [FIRST_SEED]]]]: the table of docs/guarantees.md, one line per call.
+// FAULTS: none, loss, crash, pause, cut, all, two_crashes. BROKEN_RULE: its number (proto/05-keepers.md), 0: none.
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+
+#include "sim/keepers.hpp"
+
+int main(int argc, char** argv) {
+  using namespace taskmesh::sim;
+  constexpr std::array<std::string_view, 7> names{"none", "loss", "crash",      "pause",
+                                                  "cut",  "all",  "two_crashes"};
+  KeeperPlan plan{.once = 0.1, .cancels = 0.1};
+  const auto number = [&](int index, int fallback) {
+    return argc > index ? std::atoi(argv[index]) : fallback;
+  };
+  for (std::size_t i = 0; argc > 1 && i < names.size(); ++i) {
+    if (names[i] == argv[1]) plan.faults = static_cast<Faults>(i);
+  }
+  const int seeds = number(2, 20);
+  plan.replicas = number(3, 1);
+  if (number(4, 0) > 0) plan.broken_rules = 1U << number(4, 0);
+  if (plan.faults == Faults::none) plan.once = plan.cancels = 0;
+  KeeperOutcome sum;
+  const int first = number(5, 1);
+  for (int seed = first; seed < first + seeds; ++seed) {
+    const KeeperOutcome one = run_keepers(static_cast<std::uint64_t>(seed), plan);
+    for (const std::string& failure : one.failures) std::printf("seed %d: %s\n", seed, failure.c_str());
+    sum.accepted += one.accepted;
+    sum.lost += one.lost;
+    sum.leaked += one.leaked;
+    sum.extra += one.extra;
+    sum.repeated += one.repeated;
+    sum.once_lost += one.once_lost;
+    sum.records += one.records / seeds;
+    sum.counters.taken_over += one.counters.taken_over;
+    sum.counters.repaired += one.counters.repaired;
+    sum.counters.refused_claims += one.counters.refused_claims;
+    sum.counters.reclaimed += one.counters.reclaimed;
+    sum.counters.told_ends += one.counters.told_ends;
+  }
+  const auto count = [](std::uint64_t value) { return static_cast<unsigned long long>(value); };
+  std::printf(
+      "%-11s accepted=%llu lost=%llu leaked=%llu extra=%llu repeated=%llu once_lost=%llu records=%.2f "
+      "taken_over=%llu repaired=%llu refused=%llu reclaimed=%llu told_ends=%llu\n",
+      argc > 1 ? argv[1] : "none", count(sum.accepted), count(sum.lost), count(sum.leaked), count(sum.extra),
+      count(sum.repeated), count(sum.once_lost), sum.records, count(sum.counters.taken_over),
+      count(sum.counters.repaired), count(sum.counters.refused_claims), count(sum.counters.reclaimed),
+      count(sum.counters.told_ends));
+  return sum.lost + sum.leaked == 0 ? 0 : 1;
+}

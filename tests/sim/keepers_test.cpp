@@ -1,0 +1,129 @@
+// Keepers under faults: what proto/05-keepers.md section 9 names, and that breaking a rule is noticed.
+#include "sim/keepers.hpp"
+
+#include <catch2/catch.hpp>
+
+namespace taskmesh::sim {
+namespace {
+
+constexpr std::uint64_t seeds = 20;
+
+KeeperOutcome run_seeds(const KeeperPlan& plan, std::uint64_t count = seeds) {
+  KeeperOutcome sum;
+  for (std::uint64_t seed = 1; seed <= count; ++seed) {
+    const KeeperOutcome one = run_keepers(seed, plan);
+    for (const std::string& failure : one.failures) {
+      sum.failures.push_back("seed " + std::to_string(seed) + ": " + failure);
+    }
+    sum.accepted += one.accepted;
+    sum.lost += one.lost;
+    sum.leaked += one.leaked;
+    sum.extra += one.extra;
+    sum.once_lost += one.once_lost;
+    sum.records += one.records / static_cast<double>(count);
+    sum.counters.taken_over += one.counters.taken_over;
+    sum.counters.repaired += one.counters.repaired;
+    sum.counters.refused_claims += one.counters.refused_claims;
+    sum.counters.reclaimed += one.counters.reclaimed;
+    sum.counters.told_ends += one.counters.told_ends;
+  }
+  return sum;
+}
+
+/// Nothing lost, nothing left behind, and few tasks run twice.
+KeeperOutcome check_kept(const KeeperPlan& plan) {
+  const KeeperOutcome sum = run_seeds(plan);
+  for (const std::string& failure : sum.failures) UNSCOPED_INFO(failure);
+  CHECK(sum.failures.empty());
+  CHECK(sum.lost == 0);
+  CHECK(sum.leaked == 0);
+  CHECK(sum.accepted > 0);
+  CHECK(static_cast<double>(sum.extra) <= 0.025 * static_cast<double>(sum.accepted));
+  return sum;
+}
+
+KeeperPlan with(Faults faults) { return {.faults = faults, .once = 0.1, .cancels = 0.1}; }
+
+/// The checks notice it.
+bool is_red(KeeperPlan plan, int rule) {
+  plan.broken_rules = 1U << rule;
+  const KeeperOutcome sum = run_seeds(plan, 10);
+  return !sum.failures.empty() || sum.lost > 0 || sum.leaked > 0;
+}
+
+}  // namespace
+
+TEST_CASE("without faults a copied task costs nine records, with two copies fourteen, and runs once",
+          "[sim]") {
+  const KeeperOutcome one = check_kept({.both = 0});
+  CHECK(one.records == Approx(9.0));
+  CHECK(one.extra == 0);
+  const KeeperOutcome two = check_kept({.replicas = 2, .both = 0});
+  CHECK(two.records == Approx(14.0));
+  CHECK(two.extra == 0);
+}
+
+TEST_CASE("loss, repetition and delay lose no copied task, and run none twice", "[sim]") {
+  CHECK(check_kept(with(Faults::loss)).extra == 0);
+}
+
+TEST_CASE("whichever worker crashes, and whether it returns or not, no accepted task with a copy is lost",
+          "[sim]") {
+  const KeeperOutcome sum = check_kept(with(Faults::crash));
+  CHECK(sum.counters.taken_over > 0);
+  CHECK(sum.counters.repaired > 0);
+  CHECK(sum.once_lost > 0);
+}
+
+TEST_CASE("workers that stand still lose no copied task, and give way to who has taken over", "[sim]") {
+  const KeeperOutcome sum = check_kept(with(Faults::pause));
+  CHECK(sum.counters.taken_over > 0);
+  CHECK(sum.counters.refused_claims > 0);
+  CHECK(sum.counters.reclaimed > 0);
+  CHECK(sum.counters.told_ends > 0);
+}
+
+TEST_CASE("two workers that do not hear each other lose no copied task", "[sim]") {
+  CHECK(check_kept(with(Faults::cut)).counters.taken_over == 0);  // Others hear both: nobody is dead.
+}
+
+TEST_CASE("all faults mixed, with one copy and with two: nothing accepted is lost", "[sim]") {
+  check_kept(with(Faults::all));
+  KeeperPlan two = with(Faults::all);
+  two.replicas = 2;
+  check_kept(two);
+}
+
+TEST_CASE("two workers that crash within a second lose nothing that has two copies", "[sim]") {
+  KeeperPlan plan = with(Faults::two_crashes);
+  plan.replicas = 2;
+  const KeeperOutcome two = run_seeds(plan);
+  CHECK(two.lost == 0);
+  CHECK(two.leaked == 0);
+  plan.replicas = 1;
+  CHECK(run_seeds(plan).lost > 0);  // One copy is not enough for that, and the checks see it.
+}
+
+TEST_CASE("long tasks outlive one crash after another, as their copies are made anew", "[sim]") {
+  KeeperPlan plan{.faults = Faults::crash, .tasks = 12, .long_tasks = true};
+  const KeeperOutcome sum = run_seeds(plan);
+  for (const std::string& failure : sum.failures) UNSCOPED_INFO(failure);
+  CHECK(sum.lost == 0);
+  CHECK(is_red(plan, 6));
+}
+
+TEST_CASE("the checks of keepers turn red when a rule is broken", "[sim]") {
+  CHECK(is_red({}, 1));                    // Accepted before anybody holds it.
+  CHECK(is_red(with(Faults::pause), 7));   // Keepers do not ask: copies are left behind.
+  CHECK(is_red(with(Faults::crash), 17));  // Nobody takes over.
+  CHECK_FALSE(is_red(with(Faults::pause), 0));
+}
+
+TEST_CASE("the same seed gives the same history of keepers", "[sim]") {
+  const KeeperOutcome once = run_keepers(3, with(Faults::all));
+  const KeeperOutcome again = run_keepers(3, with(Faults::all));
+  CHECK(once.hash == again.hash);
+  CHECK(once.hash != run_keepers(4, with(Faults::all)).hash);
+}
+
+}  // namespace taskmesh::sim
