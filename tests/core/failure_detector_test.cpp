@@ -293,6 +293,19 @@ SCENARIO("one that was only silent may return", "[core][membership]") {
         CHECK(notes_in(back).size() == 1);
       }
     }
+    WHEN("another worker answers at its address") {
+      REQUIRE(node.run_to(18s).dial.size() == 1);
+      node.up(LinkId{2});
+      node.on(LinkId{2}, welcome(2));
+      THEN("it is looked for there again 10 s later, not at once") {
+        CHECK(node.liveness(1) == Liveness::dead);
+        for (int i = 0; i < 99; ++i) {
+          node.heard(LinkId{2});
+          CHECK(node.run_to(18s + i * 100ms).dial.empty());
+        }
+        CHECK(node.run_to(28s).dial.size() == 1);
+      }
+    }
     WHEN("discovery or its own heartbeat tells of it") {
       const bool by_beat = GENERATE(true, false);
       const Effects out = by_beat ? node.on(LinkId{}, beat(1)) : node.on(found(1));

@@ -171,7 +171,8 @@ class Model {
     }
     if (const auto* welcome = std::get_if<proto::Welcome>(&message)) {
       for (const auto& [link, target] : workers_[to].links) {
-        if (target == from && view.by_link(link) != nullptr) {
+        const core::Peer* waiting = target == from ? view.by_link(link) : nullptr;
+        if (waiting != nullptr && waiting->connected && !waiting->greeted) {
           view.on_welcome(link, *welcome, now(), out);
           return;
         }

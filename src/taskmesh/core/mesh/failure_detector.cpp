@@ -105,7 +105,10 @@ void Membership::bury(Entry& entry, Liveness how, bool proven, std::string_view 
   entry.proven = entry.proven || proven;
   entry.gone = false;
   acquit(entry);
-  if (entry.ended()) return;
+  if (entry.ended()) {  // Looked for once more, and not there.
+    entry.dial_at = now.at + limits::dead_retry;
+    return;
+  }
   entry.liveness = how;
   entry.refused = false;
   entry.ended_at = now.at;

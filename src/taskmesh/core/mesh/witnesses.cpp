@@ -88,11 +88,11 @@ void Membership::on_doubt(LinkId link, const proto::Doubt& doubt, Now now, Effec
   enter(now);
   proto::Witness answer{.request = doubt.request, .node = doubt.node, .incarnation = doubt.incarnation};
   const Entry* entry = find(doubt.node);
-  const bool met = entry != nullptr && (entry->living() || entry->ended());
+  // Of one that was merely told of the incarnation is not known.
+  const bool met = entry != nullptr && (entry->living() || entry->ended()) &&
+                   doubt.incarnation <= entry->member.incarnation;
   if (doubt.node == config_.self.node) {
     answer.testimony = proto::Testimony::linked;
-  } else if (met && doubt.incarnation > entry->member.incarnation) {
-    answer.testimony = proto::Testimony::unsure;
   } else if (met && (entry->ended() || entry->gone || doubt.incarnation < entry->member.incarnation)) {
     answer.testimony = proto::Testimony::ended;
   } else if (now.at < steady_at_) {  // Its own stall explains a silence, and no broken connection.
