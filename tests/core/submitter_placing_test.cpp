@@ -51,7 +51,8 @@ SCENARIO("a task weighs where it was placed until its end is known", "[core][sub
       }
     }
     WHEN("nobody waits for its end any more") {
-      client.turn([&] { client.role.on_abandon({.token = 5, .id = client.id(1)}, client.now(), client.out); });
+      client.turn(
+          [&] { client.role.on_abandon({.token = 5, .id = client.id(1)}, client.now(), client.out); });
       THEN("it weighs nothing") {
         CHECK(client.role.in_flight() == 0);
         CHECK(further_to(client, holder, other) > 5);
@@ -71,6 +72,21 @@ SCENARIO("a task weighs where it was placed until its end is known", "[core][sub
     client.accept(holder, 1);
     THEN("it is no load") { CHECK(further_to(client, holder, other) > 5); }
   }
+}
+
+SCENARIO("a once task that its dead worker has not answered is lost, and sent to nobody else",
+         "[core][submitter]") {
+  ClientBench client;
+  const auto a = client.join(1);
+  const auto b = client.join(2);
+  SubmitTask wish = client.task(1, 5);
+  wish.id = make_task_id(1'000, once_flag, ClientBench::instance, 1);
+  client.submit(std::move(wish));
+  const bool at_a = !client.sent<proto::Submit>(a).empty();
+  client.kill(at_a ? a : b);
+  CHECK(client.sent<proto::Submit>(at_a ? b : a).empty());
+  REQUIRE(client.told<Completed>().size() == 1);
+  CHECK(client.told<Completed>().front().report.state == TaskState::lost);
 }
 
 }  // namespace

@@ -237,20 +237,21 @@ void KeeperRole::ask(const Held& held, NodeId node) {
   questions_[node].claims.push_back({held.id, held.epoch});
 }
 
+/// The owner; where that is dead, whoever is to take the task over: it may never have got its copy.
 void KeeperRole::ask_owner(Held& held, Now now, Effects& out) {
-  if (!lives(held.owner)) {  // Then whoever is to take it over, which may never have got its copy.
-    const NodeId heir = heir_of(held);
-    return heir == config_.self.node ? take_over(held, now, out) : ask(held, heir);
-  }
-  const Peer* peer = membership_.by_node(held.owner);
+  const NodeId whom = lives(held.owner) ? held.owner : heir_of(held);
+  if (whom == config_.self.node) return take_over(held, now, out);
+  const Peer* peer = membership_.by_node(whom);
   if (peer != nullptr && peer->greeted) {
     held.unknown_since = {};
-    return ask(held, held.owner);
+    return ask(held, whom);
   }
   if (held.unknown_since == TimePoint{}) held.unknown_since = now.at;
   // Never met, or forgotten: nobody will tell of its death.
   const bool nobody = peer == nullptr || peer->liveness == Liveness::joining;
-  if (nobody && now.at - held.unknown_since >= limits::dead_after) dead_.insert(held.owner);
+  if (!nobody || now.at - held.unknown_since < limits::dead_after) return;
+  dead_.insert(whom);
+  held.unknown_since = {};
 }
 
 void KeeperRole::on_status_q(LinkId link, NodeId node, const proto::StatusQ& ask, Now now) {
@@ -272,7 +273,7 @@ void KeeperRole::on_status_a(NodeId node, const proto::StatusA& status, Now now,
   for (const proto::CopyAnswer& answer : status.answers) {
     Held* held = find(answer.id);
     if (held == nullptr || held->epoch != answer.epoch) continue;
-    if (held->owner != node && (lives(held->owner) || heir_of(*held) != node)) continue;
+    if (held->owner != node && heir_of(*held) != node) continue;
     switch (answer.what) {
       case proto::CopyVerdict::yours:
         break;

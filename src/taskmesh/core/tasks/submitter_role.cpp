@@ -307,7 +307,7 @@ void SubmitterRole::on_worker_gone(WorkerLink& worker, bool left, Now now, Effec
     // Asked and not answered: it may have run, it may even be what killed the worker. It goes elsewhere once.
     FlyingTask& task = tasks_.at(worker.sent.head);
     const bool alone = membership_.alive() == 0 && replicas_of(task.submit.id) == 0;
-    if (!left && (task.bereaved || alone)) {
+    if (!left && (task.bereaved || alone || is_once(task.submit.id))) {
       end_lost(worker.sent.head, worker, now, out);
     } else {
       task.bereaved = task.bereaved || !left;
