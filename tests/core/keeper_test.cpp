@@ -155,6 +155,30 @@ SCENARIO("an end is told when a keeper has recorded it, and the copy is released
   }
 }
 
+SCENARIO("a result stays readable at the keeper for who is called back, though its submitter has got it",
+         "[core][keepers]") {
+  Bench bench;
+  bench.say(client, proto::Submit{.seq = 1,
+                                  .id = task(1),
+                                  .flags = proto::Submit::wait_flag,
+                                  .name = "add",
+                                  .callback_address = "tcp://127.0.0.1:6000"});
+  bench.say(bench.links[2], proto::ReplOk{{{task(1), 1}}});
+  bench.finish(1);
+  bench.say(bench.links[2], proto::DoneOk{.claims = {{task(1), 1}}});
+  const LinkId listener = bench.out.dial.at(0).link;
+  bench.say(client, proto::NotifyAck{{{1, 1}}});
+  CHECK(bench.sent<proto::Release>(bench.links[2]).empty());
+  bench.turn(LinkUp{listener});
+  proto::CbWelcome welcome;
+  welcome.nonce = bench.sent<proto::CbHello>(listener).at(0).nonce;
+  bench.say(listener, std::move(welcome));
+  REQUIRE(bench.sent<proto::Notify>(listener).size() == 1);
+  bench.say(listener, proto::NotifyAck{{{1, 1}}});
+  REQUIRE(bench.sent<proto::Release>(bench.links[2]).size() == 1);
+  CHECK(bench.sent<proto::Release>(bench.links[2]).front().kept == std::vector<proto::Claim>{{task(1), 1}});
+}
+
 SCENARIO("with nobody to hold a copy a task is accepted, counted, and copied as soon as somebody comes",
          "[core][keepers]") {
   Bench bench{0};

@@ -204,10 +204,11 @@ void OwnerRole::say_done(const Owned& owned, const Holder& holder) {
   done.report = owned.ended->report;
 }
 
-/// Gathered: one RELEASE for each peer and turn.
+/// Gathered: one RELEASE for each peer and turn. Who was called back will ask for the result, whoever else has got it.
 void OwnerRole::say_release(const Owned& owned, const Holder& holder) {
   proto::Release& release = releases_[holder.node];
-  add_claim(owned.got ? release.claims : release.kept, owned.id, owned.epoch);
+  const bool wanted = !owned.got || !owned.ended->callback_address.empty();
+  add_claim(wanted ? release.kept : release.claims, owned.id, owned.epoch);
 }
 
 // ---- Answers ---------------------------------------------------------------------------------------------

@@ -1,0 +1,51 @@
+// What must hold after each kind of harm.
+#pragma once
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <fstream>
+
+#include "chaos/scene.hpp"
+
+namespace chaos {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool sanitizers_keep_memory = true;
+#else
+inline constexpr bool sanitizers_keep_memory = false;
+#endif
+
+/// A call waits for 30 s at most (SubmitOptions::wait); it may return a little later on a machine with other work.
+inline constexpr long call_budget_ms = 30'000 + 5'000;
+
+/// A line of them for tests/chaos/run, which adds up those of many runs.
+inline void note_facts(const Facts& facts) {
+  const char* path = std::getenv("TASKMESH_CHAOS_FACTS");
+  if (path == nullptr) return;
+  std::ofstream(path, std::ios::app) << "accepted " << facts.accepted << " told " << facts.told
+                                     << " told_lost " << facts.told_lost << " silent " << facts.silent
+                                     << " refused " << facts.refused << " repeated " << facts.repeated
+                                     << " executions " << facts.executions << " extra " << facts.extra
+                                     << " explained " << facts.explained << '\n';
+}
+
+/// Every task that was accepted has succeeded, and its listener was told; no call hung. Says what was seen.
+inline Facts check_nothing_lost(Scene& scene, milliseconds most = 60s) {
+  const auto begun = std::chrono::steady_clock::now();
+  const bool told = scene.until_told(most);
+  const Facts facts = scene.facts();
+  note_facts(facts);
+  WARN(facts.text() << ", all told after " << Scene::since(begun).count() << " ms");
+  CHECK(told);
+  CHECK(facts.accepted > 0);
+  CHECK(facts.silent == 0);
+  CHECK(facts.told_lost == 0);
+  CHECK(facts.never_ran == 0);
+  INFO(facts.heard_badly);
+  CHECK(facts.waited_badly == 0);
+  CHECK(facts.refused == 0);
+  CHECK(facts.slowest_ms < call_budget_ms);
+  return facts;
+}
+
+}  // namespace chaos

@@ -1,0 +1,58 @@
+// Connections that are slow, stand still, break or carry rubbish.
+#include <catch2/catch.hpp>
+#include <csignal>
+
+#include "chaos/checks.hpp"
+#include "chaos/gate.hpp"
+
+using namespace chaos;
+
+SCENARIO("a listener behind a line that is slow, stands still and breaks is told of every task", "[chaos]") {
+  Scene scene(3);
+  Gate gate(scene.listener_port());
+  scene.set_callback_address(gate.address());
+  gate.delay(100ms);
+  scene.start_load({.replicas = 1});
+  for (int i = 0; i < 5; ++i) {
+    Scene::sleep(200ms);
+    gate.hang_up();
+  }
+  gate.stall(true);
+  Scene::sleep(6s);  // Longer than an acknowledgement may take.
+  gate.stall(false);
+  check_nothing_lost(scene);
+  CHECK(gate.connections() > 3);
+}
+
+SCENARIO("a client behind a line that is slow and breaks, and whose worker dies, loses nothing", "[chaos]") {
+  Scene scene(3);
+  Gate gate(scene.port_of(0));
+  scene.set_client_seed(gate.address());
+  gate.delay(50ms);
+  scene.start_load({.replicas = 1, .window = 500});
+  REQUIRE(scene.until_ran(200));
+  for (int i = 0; i < 5; ++i) {
+    Scene::sleep(150ms);
+    gate.hang_up();
+  }
+  scene.kill(1);
+  gate.delay(0ms);
+  check_nothing_lost(scene);
+}
+
+SCENARIO("a line that turns bits ends no process, and whoever speaks through another one notices nothing",
+         "[chaos]") {
+  Scene scene(3);
+  Gate gate(scene.port_of(0));
+  scene.set_client_seed(gate.address());
+  gate.corrupt(997);
+  scene.start_load({.tasks = 200, .replicas = 1, .window = 20});
+  Scene::until([&] { return gate.corrupted() > 200; }, 5s);
+  WARN(gate.corrupted() << " octets changed on " << gate.connections() << " connections");
+  CHECK(gate.corrupted() > 0);
+  gate.corrupt(0);
+  for (int slot = 0; slot < 3; ++slot) CHECK(scene.worker(slot).running());
+  scene.set_client_seed("");
+  scene.start_load({.replicas = 1});
+  check_nothing_lost(scene);
+}

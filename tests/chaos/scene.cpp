@@ -1,0 +1,213 @@
+#include "chaos/scene.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <stdexcept>
+#include <thread>
+
+namespace chaos {
+
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+constexpr int machine_port = 7'000;
+
+/// The numbered lines of a file: what follows the number, in the file's order.
+std::map<int, std::vector<std::string>> by_number(const std::string& path) {
+  std::map<int, std::vector<std::string>> found;
+  for (const std::string& line : support::lines_of_file(path)) {
+    const auto space = line.find(' ');
+    if (space == std::string::npos) throw std::runtime_error("a line without a number: " + line);
+    found[std::stoi(line)].push_back(line.substr(space + 1));
+  }
+  return found;
+}
+
+bool is_success(const std::string& words) { return words.starts_with("success"); }
+
+}  // namespace
+
+std::string Facts::text() const {
+  std::ostringstream out;
+  out << "accepted " << accepted << ", refused " << refused << ", told " << told << ", told lost "
+      << told_lost << ", silent " << silent << ", events repeated " << repeated << ", executions "
+      << executions << ", extra " << extra << " (" << explained << " after a take-over), short of copies "
+      << under << ", slowest call " << slowest_ms << " ms";
+  return out.str();
+}
+
+Scene::Scene(int workers, int machines) : machines_(machines), last_(std::max(machines, 1) - 1) {
+  if (machines > 0) wires_ = std::make_unique<Wires>(machines);
+  for (int i = 0; i < std::max(machines, 1) + 1;
+       ++i)  // One more, for a client that is to know one worker only.
+    homes_.push_back(std::make_unique<support::Host>(TASKMESH_CLI));
+  token_ = homes_[0]->file("shared.token");
+  std::ofstream(token_) << std::string(32, 'k');
+  fs::permissions(token_, fs::perms::owner_read | fs::perms::owner_write);
+  events_ = homes_[0]->file("events");
+  for (int i = 0; i < workers; ++i) {
+    ports_[i] = machines > 0 ? machine_port + i : support::free_port();
+  }
+  for (int i = 0; i < workers; ++i) start_worker(i);
+  start_listener();
+}
+
+support::Host& Scene::home_of(int machine) { return *homes_.at(static_cast<std::size_t>(machine)); }
+
+support::Words Scene::at(int machine, support::Words words) const {
+  if (!wires_) return words;
+  support::Words all = wires_->on(machine);
+  all.insert(all.end(), words.begin(), words.end());
+  return all;
+}
+
+std::string Scene::address_of(int slot) const {
+  const std::string ip = wires_ ? Wires::ip(slot) : "127.0.0.1";
+  return "tcp://" + ip + ":" + std::to_string(ports_.at(slot));
+}
+
+/// All others; on one host they find each other.
+std::string Scene::seeds_for(int slot) const {
+  std::string seeds;
+  for (const auto& [other, port] : ports_) {
+    if (!wires_ || other == slot) continue;
+    seeds += (seeds.empty() ? "" : ",") + address_of(other);
+  }
+  return seeds;
+}
+
+Process& Scene::start_worker(int slot) {
+  if (!ports_.contains(slot)) ports_[slot] = wires_ ? machine_port + slot : support::free_port();
+  support::Host& home = home_of(wires_ ? slot : 0);
+  home.variables() = {{"TASKMESH_TOKEN_FILE", token_}, {"TASKMESH_BIND", address_of(slot)}};
+  if (const std::string seeds = seeds_for(slot); !seeds.empty()) home.variables()["TASKMESH_SEEDS"] = seeds;
+  workers_[slot] = std::make_unique<Process>(
+      home.start_program(at(wires_ ? slot : 0, {TASKMESH_CHAOS_PEER, "worker", "2"})));
+  Process& worker = *workers_[slot];
+  if (!worker.wait_for_err("serves at")) throw std::runtime_error("no worker: " + worker.err());
+  return worker;
+}
+
+void Scene::kill(int slot) {
+  worker(slot).signal(SIGKILL);
+  worker(slot).wait();
+}
+
+void Scene::start_listener() {
+  if (listener_port_ == 0) listener_port_ = wires_ ? 6'000 : support::free_port();
+  const std::string ip = wires_ ? Wires::ip(last_) : "127.0.0.1";
+  const std::string address = "tcp://" + ip + ":" + std::to_string(listener_port_);
+  if (callback_address_.empty()) callback_address_ = address;
+  support::Host& home = home_of(last_);
+  home.variables() = {{"TASKMESH_TOKEN_FILE", token_}};
+  listener_ = std::make_unique<Process>(
+      home.start_program(at(last_, {TASKMESH_CHAOS_PEER, "listener", address, events_})));
+  if (!listener_->wait_for_err("listens at")) throw std::runtime_error("no listener: " + listener_->err());
+}
+
+void Scene::kill_listener() {
+  listener_->signal(SIGKILL);
+  listener_->wait();
+}
+
+void Scene::start_load(const Asked& asked) {
+  asked_ = asked;
+  first_ = next_number_;
+  next_number_ += asked.tasks;
+  prefix_ = homes_[0]->file("load" + std::to_string(++loads_));
+  support::Host& home = client_seed_.empty() ? home_of(last_) : *homes_.back();
+  home.variables() = {{"TASKMESH_TOKEN_FILE", token_}};
+  const std::string seeds = client_seed_.empty() ? seeds_for(-1) : client_seed_;
+  if (!seeds.empty()) home.variables()["TASKMESH_SEEDS"] = seeds;
+  load_ = std::make_unique<Process>(home.start_program(
+      at(last_, {TASKMESH_CHAOS_PEER, "load", prefix_, callback_address_, std::to_string(first_),
+                 std::to_string(asked.tasks), std::to_string(asked.ms), std::to_string(asked.replicas),
+                 std::to_string(asked.window)})));
+}
+
+std::size_t Scene::ran() const { return support::lines_of_file(prefix_ + ".ran").size(); }
+
+bool Scene::until_ran(std::size_t count, milliseconds most) const {
+  return until([&] { return ran() >= count; }, most);
+}
+
+bool Scene::until_told(milliseconds most) {
+  const auto end = Clock::now() + most;
+  if (!load_->wait_for_out("done ", most)) return false;
+  load_->wait_for_lines(1);
+  slowest_ms_ = std::stol(load_->out().substr(load_->out().find("done ") + 5));
+  const auto all_told = [this] {
+    const Facts now = facts();
+    return now.silent == 0 && now.accepted + now.refused == static_cast<std::size_t>(asked_.tasks);
+  };
+  return until(all_told,
+               std::max(milliseconds{0}, std::chrono::duration_cast<milliseconds>(end - Clock::now())));
+}
+
+Facts Scene::facts() const {
+  Facts facts;
+  const auto accepted = by_number(prefix_ + ".accepted");
+  const auto events = by_number(events_);
+  const auto ran = by_number(prefix_ + ".ran");
+  facts.accepted = accepted.size();
+  facts.refused = by_number(prefix_ + ".refused").size();
+  for (const auto& [number, holders] : accepted) {
+    facts.under += std::stoi(holders.front()) < asked_.replicas + 1 ? 1U : 0U;
+    const auto heard = events.find(number);
+    if (heard == events.end()) {
+      ++facts.silent;
+      continue;
+    }
+    const bool success = std::ranges::any_of(heard->second, is_success);
+    ++(success ? facts.told : facts.told_lost);
+    facts.never_ran += success && !ran.contains(number) ? 1U : 0U;
+  }
+  for (const auto& [number, heard] : events) {
+    if (number >= first_ && number < first_ + asked_.tasks) facts.repeated += heard.size() - 1;
+  }
+  for (const auto& [number, lines] : ran) {
+    facts.executions += lines.size();
+    std::set<std::string> epochs;  // "epoch pid"; the first of each epoch is explained.
+    for (const std::string& line : lines) {
+      epochs.insert(line.substr(0, line.find(' ')));
+      facts.later_epochs += line.starts_with("1 ") ? 0U : 1U;
+    }
+    facts.extra += lines.size() - 1;
+    facts.explained += epochs.size() - 1;
+  }
+  for (const auto& [number, states] : by_number(prefix_ + ".waited")) {
+    if (is_success(states.front())) continue;
+    ++facts.waited_badly;
+    facts.heard_badly = states.front();
+  }
+  facts.slowest_ms = slowest_ms_;
+  return facts;
+}
+
+void Scene::sleep(milliseconds span) { std::this_thread::sleep_for(span); }
+
+bool Scene::until(const std::function<bool()>& question, milliseconds most) {
+  for (const auto end = Clock::now() + most; Clock::now() < end; sleep(10ms)) {
+    if (question()) return true;
+  }
+  return question();
+}
+
+milliseconds Scene::since(Clock::time_point then) {
+  return std::chrono::duration_cast<milliseconds>(Clock::now() - then);
+}
+
+long Scene::resident_kib(pid_t pid) {
+  for (const std::string& line : support::lines_of_file("/proc/" + std::to_string(pid) + "/status")) {
+    if (line.starts_with("VmRSS:")) return std::stol(line.substr(6));
+  }
+  return 0;
+}
+
+}  // namespace chaos
