@@ -315,4 +315,68 @@ SCENARIO("a keeper asks for what it holds, and takes over what its owner has nev
   CHECK(bench.node.keeper()->held() == 0);
 }
 
+SCENARIO("a wish to cancel that comes to a keeper goes to the owner, and the owner's word goes back",
+         "[core][keepers][cancel]") {
+  Bench bench;
+  bench.say(other, bench.repl(2, 1));
+  bench.say(client, proto::Cancel{7, {task(1)}});
+  REQUIRE(bench.sent<proto::Cancel>(bench.links[2]).size() == 1);
+  CHECK(bench.sent<proto::Status>(client).empty());
+  WHEN("the owner says that it is to stop") {
+    proto::Status status{1, {.id = task(1), .state = TaskState::running}};
+    status.report.flags = proto::TaskReport::stopping_flag;
+    bench.say(bench.links[2], status);
+    REQUIRE(bench.sent<proto::Status>(client).size() == 1);
+    CHECK(bench.sent<proto::Status>(client).front().request == 7);
+    CHECK(bench.sent<proto::Status>(client).front().report.flags == proto::TaskReport::stopping_flag);
+  }
+  WHEN("its end comes") {
+    bench.say(other, bench.done(2, 1, TaskState::cancelled));
+    REQUIRE(bench.sent<proto::Status>(client).size() == 1);
+    CHECK(bench.sent<proto::Status>(client).front().report.state == TaskState::cancelled);
+  }
+  WHEN("the owner dies") {
+    bench.say(bench.links[2], proto::Bye{node_id(2), 1});
+    THEN("it is not run, and who cancelled it is told") {
+      CHECK(bench.out.run.empty());
+      REQUIRE(bench.sent<proto::Status>(client).size() == 1);
+      CHECK(bench.sent<proto::Status>(client).front().report.state == TaskState::cancelled);
+    }
+  }
+}
+
+SCENARIO("a running task that was asked to stop is not run again by who takes it over",
+         "[core][keepers][cancel]") {
+  Bench bench{2};
+  GIVEN("the owner, who tells its keeper") {
+    bench.submit(1);
+    const LinkId keeper = bench.sent<proto::Repl>(bench.links[2]).empty() ? bench.links[3] : bench.links[2];
+    bench.say(keeper, proto::ReplOk{{{task(1), 1}}});
+    bench.say(client, proto::Cancel{7, {task(1)}});
+    REQUIRE(bench.sent<proto::Cancel>(keeper).size() == 1);
+    CHECK(bench.sent<proto::Cancel>(keeper).front().request == 0);
+  }
+  GIVEN("the keeper, who takes it over") {
+    bench.say(other, bench.repl(2, 1));
+    bench.say(third, proto::Cancel{0, {task(1)}});  // Not its owner: no word of his.
+    bench.say(other, proto::Cancel{0, {task(1)}});
+    bench.say(bench.links[2], proto::Bye{node_id(2), 1});
+    CHECK(bench.out.run.empty());
+    CHECK(!bench.sent<proto::Done>(bench.links[3]).empty());
+  }
+}
+
+SCENARIO("cancelled is told to who cancels when every holder has recorded it", "[core][keepers][cancel]") {
+  Bench bench;
+  for (std::uint32_t i = 1; i <= 2; ++i) {
+    bench.submit(i);
+    bench.say(bench.links[2], proto::ReplOk{{{task(i), 1}}});
+  }
+  bench.say(client, proto::Cancel{7, {task(2)}});
+  CHECK(bench.sent<proto::Status>(client).empty());
+  bench.say(bench.links[2], proto::DoneOk{.claims = {{task(2), 1}}});
+  REQUIRE(bench.sent<proto::Status>(client).size() == 1);
+  CHECK(bench.sent<proto::Status>(client).front().report.state == TaskState::cancelled);
+}
+
 }  // namespace taskmesh::core

@@ -91,3 +91,40 @@ SCENARIO("a task that may run once only is lost when its worker is killed, and i
   const auto lines = mesh.lines(path);
   CHECK(std::count(lines.begin(), lines.end(), "+") <= 8);
 }
+
+SCENARIO(
+    "any client can read, follow and cancel what another one submitted, when that one and its worker are "
+    "gone",
+    "[e2e][takeover]") {
+  Mesh mesh(3, 1);
+  std::vector<TaskId> ended;
+  std::vector<TaskId> open;
+  std::string killed;
+  {
+    Client client;
+    for (int i = 0; i < 6; ++i) ended.push_back(client.delay(add(i, 1), copied));
+    for (const TaskId& id : ended) CHECK(client.wait_for<void>(id).state == TaskState::success);
+    for (int i = 0; i < 12; ++i) open.push_back(client.delay(stubborn(i < 3 ? 1'000 : 50), copied));
+    for (const TaskId& id : open) REQUIRE(client.accepted(id));
+  }
+  mesh.workers()[0].signal(SIGKILL);
+  Client other;
+  for (std::size_t i = 0; i < ended.size(); ++i) {
+    const auto result = other.get_task_result<int>(ended[i]);
+    if (result.state == TaskState::unknown) continue;  // Read by its submitter, and kept by its worker alone.
+    CHECK(result.value() == static_cast<int>(i) + 1);
+  }
+  const std::set<TaskId> back{open[8], open[9], open[10], open[11]};
+  std::set<TaskId> gone;
+  for (const TaskId& id : back) {
+    const auto answer = other.try_cancel(id);
+    REQUIRE(answer);
+    if (answer->gone()) gone.insert(id);
+  }
+  CHECK(!gone.empty());
+  for (const TaskId& id : open) {
+    CHECK(other.get_task_result<std::uint32_t>(id).state != TaskState::unknown);
+    const auto state = other.wait_for<std::uint32_t>(id, 15s).state;
+    CHECK(state == (gone.contains(id) ? TaskState::cancelled : TaskState::success));
+  }
+}

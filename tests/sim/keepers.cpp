@@ -50,7 +50,8 @@ class KeeperWorld {
     bool wait = false;
     bool callback = false;
     bool once = false;
-    bool cancelled = false;  // Asked for.
+    bool cancelled = false;   // Asked for.
+    bool taken_back = false;  // Told to who asked for it.
     bool accepted = false;
     std::optional<TaskState> told;
     std::optional<TaskState> event;
@@ -101,7 +102,10 @@ class KeeperWorld {
     world_.give(client, core::AwaitAccepted{token_of(id), id});
     if (!chance(plan_.cancels)) return;
     story.cancelled = true;
-    world_.timeline().after(up_to(3s), [this, client, id] { world_.give(client, core::CancelTask{0, id}); });
+    const Host by = clients_[chance(0.5) ? 0 : 1];  // Its own client, or a stranger.
+    world_.timeline().after(up_to(3s), [this, by, id] {
+      world_.give(by, core::CancelTask{token_of(id), id});
+    });
   }
 
   core::Token token_of(const TaskId& id) {
@@ -119,6 +123,9 @@ class KeeperWorld {
     if (!story.epochs.insert(epoch).second && plan_.faults != Faults::cut && plan_.faults != Faults::all) {
       fail("task " + to_string(run.id) + " started twice in epoch " + std::to_string(epoch));
     }
+    const bool split = plan_.faults == Faults::cut || plan_.faults == Faults::all;
+    if (story.taken_back && !split)
+      fail("task " + to_string(run.id) + " started after it was told cancelled");
     if (story.once && story.starts > 1) fail("a once task started twice: " + to_string(run.id));
     if (!owner.is_safe(run.id) && worker.node->membership().alive() > 0 && plan_.faults == Faults::none) {
       fail("task " + to_string(run.id) + " started before anybody held a copy");
@@ -130,6 +137,11 @@ class KeeperWorld {
       Story& story = stories_.at(tokens_.at(completed->token));
       if (story.told) fail("the end of a task was told twice to one who waits");
       story.told = completed->report.state;
+    } else if (const auto* cancellation = std::get_if<core::Cancellation>(&notice)) {
+      const bool gone = !cancellation->error && cancellation->state == TaskState::cancelled;
+      if (!gone) return;
+      ++outcome_.taken_back;
+      stories_.at(cancellation->id).taken_back = true;
     } else if (const auto* acceptance = std::get_if<core::Acceptance>(&notice)) {
       Story& story = stories_.at(acceptance->id);
       story.accepted = !acceptance->error;

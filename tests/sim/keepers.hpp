@@ -35,7 +35,8 @@ struct KeeperOutcome {
   std::uint64_t extra = 0;     ///< Starts beyond the first.
   std::uint64_t repeated = 0;  ///< Events that a listener had had before.
   std::uint64_t once_lost = 0;
-  double records = 0;  ///< Named per task in records between the peers, RELEASE_OK left out.
+  std::uint64_t taken_back = 0;  ///< Told cancelled to who cancelled them, half of those no submitters.
+  double records = 0;            ///< Named per task in records between the peers, RELEASE_OK left out.
   core::NodeCounters counters;
   std::vector<std::string> failures;
 };

@@ -20,6 +20,7 @@ KeeperOutcome run_seeds(const KeeperPlan& plan, std::uint64_t count = seeds) {
     sum.leaked += one.leaked;
     sum.extra += one.extra;
     sum.once_lost += one.once_lost;
+    sum.taken_back += one.taken_back;
     sum.records += one.records / static_cast<double>(count);
     sum.counters.taken_over += one.counters.taken_over;
     sum.counters.repaired += one.counters.repaired;
@@ -38,6 +39,7 @@ KeeperOutcome check_kept(const KeeperPlan& plan) {
   CHECK(sum.lost == 0);
   CHECK(sum.leaked == 0);
   CHECK(sum.accepted > 0);
+  CHECK((plan.cancels == 0 || sum.taken_back > 0));
   CHECK(static_cast<double>(sum.extra) <= 0.025 * static_cast<double>(sum.accepted));
   return sum;
 }

@@ -160,7 +160,7 @@ struct TaskReport {
   TaskId id;
   TaskState state = TaskState::unknown;
   CallbackState callback = CallbackState::none;
-  std::uint8_t flags = 0;     ///< value_gone_flag | stopping_flag.
+  std::uint8_t flags = 0;     ///< value_gone_flag | stopping_flag | unsure_flag.
   std::uint32_t attempt = 0;  ///< 1 from the first start on.
   WallTime submitted_at;
   WallTime started_at;
@@ -174,7 +174,8 @@ struct TaskReport {
   Boxed<Joined> joined;
 
   static constexpr std::uint8_t value_gone_flag = 1;  ///< Ended, but the result is no longer kept.
-  static constexpr std::uint8_t stopping_flag = 2;    ///< Not ended; it runs and was asked to stop (CANCEL).
+  static constexpr std::uint8_t stopping_flag = 2;    ///< Not ended; it is to stop (CANCEL).
+  static constexpr std::uint8_t unsure_flag = 4;  ///< Unknown here; somebody who cannot be asked may know it.
   bool operator==(const TaskReport&) const = default;
   template <class Archive>
   void serialize(Archive& ar) {
@@ -199,7 +200,8 @@ struct Query {
 };
 
 /// CANCEL: these tasks are not wanted any more. Answered like QUERY, by one STATUS for each id, without results:
-/// cancelled; running with stopping_flag (it was asked to stop); another end, which stands; or unknown.
+/// cancelled; running with stopping_flag (it was asked to stop); another end, which stands; or unknown. A worker that
+/// holds a copy asks the owner. From an owner to a holder, request 0: take nothing over but to cancel it; no answer.
 struct Cancel {
   std::uint64_t request = 0;  ///< Chosen by the asker, given back in STATUS.
   std::vector<TaskId> ids;

@@ -130,7 +130,9 @@ inline constexpr Duration copy_elsewhere_after =
 inline constexpr Duration copy_repeat = 1s;     ///< REPL, DONE and RELEASE are said again until answered.
 inline constexpr Duration copy_ask_every = 5s;  ///< A keeper asks the owner about each copy.
 inline constexpr Duration reclaim_after_stall = 3s;  ///< Stood still so long: queued tasks are claimed anew.
-inline constexpr Duration follow_pause = 1s;         ///< A client that found its task nowhere asks all again.
+inline constexpr std::size_t cancel_asks_max =
+    10'000;                                   ///< Wishes to cancel that wait for others' word; then: later.
+inline constexpr Duration follow_pause = 1s;  ///< A client that found its task nowhere asks all again.
 
 // Callbacks (proto/04-callbacks.md).
 inline constexpr std::uint32_t events_window = 64;                  ///< Unacknowledged events per listener...

@@ -169,6 +169,7 @@ void Node::on_event(LinkDown&& down, Now now, Effects& out) {
     forget_guests(now, out);
     outbox_.on_link_down(down.link, now, out);
     if (executor_) executor_->on_link_down(down.link);
+    if (keeper_) keeper_->on_link_down(down.link);
     if (listener_) listener_->on_link_down(down.link);
   } else if (outbox_.owns(down.link)) {
     outbox_.on_link_down(down.link, now, out);
@@ -358,6 +359,7 @@ void Node::on_message(LinkId link, proto::Reject&& reject, Now now, Effects& out
 
 void Node::on_message(LinkId link, proto::Cancel&& cancel, Now now, Effects& out) {
   if (!executor_) return refuse(link, proto::Type::cancel, now, out);
+  if (const NodeId node = worker_at(link)) return keeper_->on_cancel(link, node, std::move(cancel), now, out);
   executor_->on_cancel(link, cancel, now, out);
 }
 
@@ -367,8 +369,9 @@ void Node::on_message(LinkId link, proto::Query&& query, Now now, Effects& out) 
 }
 
 void Node::on_message(LinkId link, proto::Status&& status, Now now, Effects& out) {
-  if (!submitter_) return refuse(link, proto::Type::status, now, out);
-  submitter_->on_status(link, std::move(status), now, out);
+  if (submitter_) return submitter_->on_status(link, std::move(status), now, out);
+  const NodeId node = copying_worker(link, proto::Type::status, now, out);
+  if (node) keeper_->on_status(node, status);
 }
 
 void Node::on_message(LinkId link, proto::CbHello&& hello, Now now, Effects& out) {

@@ -288,6 +288,7 @@ void Membership::reached_myself(Entry& entry, Now now, Effects& out) {
   std::erase(entry.seeds, entry.endpoint);
   entry.seed = !entry.seeds.empty();
   if (!entry.member.node && entry.endpoints.empty()) return forget(entry, out);
+  entry.replaced = true;
   if (entry.living()) {
     return bury(entry, Liveness::dead, false, "its address is this node's now", now, out);
   }
@@ -345,6 +346,7 @@ Membership::Entry* Membership::hand_link_over(Entry& from, Entry* to, const prot
     if (!to->member.node) to->member.node = self.node;
   }
   if (from.member.node) {
+    from.replaced = true;
     bury(from, Liveness::dead, false, "another worker answers at its address", now, out);
   } else {
     forget(from, out);
@@ -384,7 +386,7 @@ void Membership::take_welcome(Entry& entry, const proto::Welcome& welcome, Now n
   entry.window_bytes = welcome.window_bytes;
   entry.payload_max = welcome.payload_max;
   entry.last_heard = now.at;
-  entry.proven = entry.failed = entry.refused = entry.noted = false;
+  entry.proven = entry.replaced = entry.failed = entry.refused = entry.noted = false;
   if (joined) entry.liveness = Liveness::alive;
   take_load(entry, welcome.load);
   heard(entry, now, out);
@@ -529,6 +531,13 @@ const Peer* Membership::by_node(NodeId node) const { return find(node); }
 
 void Membership::for_each(const std::function<void(const Peer&)>& visit) const {
   for (const auto& [number, entry] : peers_) visit(*entry);
+}
+
+bool Membership::someone_missing() const {
+  return std::ranges::any_of(peers_, [](const auto& each) {
+    const Entry& entry = *each.second;
+    return entry.met && !entry.proven && !entry.replaced && (entry.gone || entry.liveness == Liveness::dead);
+  });
 }
 
 std::size_t Membership::alive() const {

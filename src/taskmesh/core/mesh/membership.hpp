@@ -44,8 +44,9 @@ struct Peer {
   TimePoint last_hello{};
   TimePoint cut_at{};  ///< When the connection broke; only meaningful while !connected.
   bool connected = false;
-  bool gone = false;  ///< Its process has ended; what it said before may still be on its way.
-  proto::Load load;   ///< As it said last in WELCOME or HEARTBEAT.
+  bool gone = false;    ///< Its process has ended; what it said before may still be on its way.
+  bool proven = false;  ///< Ended by its own word or the operating system's: only a new incarnation revives.
+  proto::Load load;     ///< As it said last in WELCOME or HEARTBEAT.
 
   /// New work may be sent there.
   bool routable() const { return !gone && greeted && liveness == Liveness::alive; }
@@ -117,6 +118,9 @@ class Membership {
   std::uint64_t version() const { return version_; }
   /// Peers that are alive and greeted.
   std::size_t alive() const;
+  /// Somebody was met here and fell silent or was cut off, and nobody knows that its process has ended: what it knows
+  /// cannot be asked for, and is not gone.
+  bool someone_missing() const;
   /// True while something dialled has neither greeted nor failed (a young node is still looking around).
   bool settling(TimePoint now) const;
   /// Up to 64 living members, for WELCOME.
@@ -152,10 +156,9 @@ class Membership {
     bool held = false;        ///< The half rule kept it from being called dead; counted once.
     TimePoint ask_at{};       ///< Witnesses are not asked again before.
     Round round;
-    bool told = false;  ///< The others were told `greeted` and not yet `dead` or `left`.
-    bool proven =
-        false;           ///< Ended by its own word or the operating system's: only a new incarnation revives.
-    NodeId rumoured_by;  ///< Who told of it, until it is greeted.
+    bool told = false;             ///< The others were told `greeted` and not yet `dead` or `left`.
+    bool replaced = false;         ///< Another process has its address.
+    NodeId rumoured_by;            ///< Who told of it, until it is greeted.
     TimePoint lost_until{};        ///< Set: only its address is known, from a record that was forgotten.
     TimePoint digest_at{};         ///< Of its last DIGEST.
     bool digest_answered = false;  ///< It has one.

@@ -152,6 +152,7 @@ void ExecutorRole::yield(const TaskId& id, NodeId winner, Now now, Effects& out)
   leave_place(*task);
   seen_.forget(id);
   erase(*task);
+  std::erase_if(cancel_asks_, [&](const CancelAsk& ask) { return ask.id == id; });  // They ask again.
   if (had_deadline) drop_timer();
   if (had_due) drop_timer();
 }
@@ -172,7 +173,7 @@ void ExecutorRole::add_timers(TaskRecord& task, Now now) {
   timers_.add({*task.deadline, submit.id, Timers::What::deadline});
 }
 
-void ExecutorRole::adopt(const TaskId& id, Adoption&& adoption, Now now, Effects& /*out*/) {
+void ExecutorRole::adopt(const TaskId& id, Adoption&& adoption, Now now, Effects& out) {
   if (adoption.ended) {
     const EndedPtr ended = std::move(adoption.ended);
     keep(ended, adoption.ttl, now);
@@ -198,6 +199,9 @@ void ExecutorRole::adopt(const TaskId& id, Adoption&& adoption, Now now, Effects
   add_timers(task, now);
   if (!owner_->adopt(id, adoption.epoch, config_.self.serves[*name], adoption.others, now))
     on_copied(id, now);
+  if (!adoption.cancelled) return;
+  TaskRecord* adopted = find(id);
+  if (adopted != nullptr) cancel(*adopted, now, out);
 }
 
 /// Nobody may or can run it (again): its end is that it is lost.

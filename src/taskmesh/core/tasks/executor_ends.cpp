@@ -105,6 +105,7 @@ void ExecutorRole::cancel(TaskRecord& task, Now now, Effects& out) {
   if (task.cancel_wanted) return;
   task.cancel_wanted = true;
   out.stop.push_back({task.submit.id, attempt_at_executor(task)});
+  if (is_copied(task)) owner_->tell_cancel(task.submit.id);
 }
 
 void ExecutorRole::end_cancelled(TaskRecord& task, Now now) {
@@ -226,6 +227,8 @@ void ExecutorRole::conclude(TaskRecord& task, const EndedPtr& ended, Now now) {
   const bool was_first = submit.terms.has_value() && !submit.terms->key.empty();
   if (was_first && ended->report.attempt == 0) keys_.forget(task.name, submit.terms->key, ended_id);
   erase(task);
+  if (!cancel_asks_.empty()) [[unlikely]]
+    answer_cancels(ended_id, now);
   if (was_first && keys_.waiting() > 0) end_joined(ended_id, ended, now);
 }
 

@@ -341,13 +341,17 @@ void ExecutorRole::recall(Now now, Effects& out) {
 // ---- Turns and links
 // ----------------------------------------------------------------------------------
 
-void ExecutorRole::on_link_down(LinkId link) { answers_.close(link); }
+void ExecutorRole::on_link_down(LinkId link) {
+  answers_.close(link);
+  std::erase_if(cancel_asks_, [&](const CancelAsk& ask) { return ask.link == link; });
+}
 
 void ExecutorRole::on_turn_end(const proto::Load& load, Now now, Effects& out) {
   do_due(now, out);
   settle_told(now);
   hand_over(now, out);
   answers_.flush(load, now, out);
+  for (Send& late : std::exchange(late_answers_, {})) out.send.push_back(std::move(late));
   recall(now, out);
   if (const auto next = timers_.next()) out.wake_by(*next);
   if (drain_until_ && live_ > 0) out.wake_by(*drain_until_);

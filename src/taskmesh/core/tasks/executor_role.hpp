@@ -53,6 +53,8 @@ class ExecutorRole {
   void on_submit(LinkId link, proto::Submit&& submit, Now now, Effects& out);
   void on_query(LinkId link, const proto::Query& query, Now now, Effects& out);
   void on_cancel(LinkId link, const proto::Cancel& cancel, Now now, Effects& out);
+  /// The same of another worker: it asks about what it holds a copy of.
+  void on_cancel_of_keeper(LinkId link, const proto::Cancel& cancel, Now now, Effects& out);
   void on_list(LinkId link, const proto::ListTasks& ask, Effects& out);
   void on_finished(Finished&& finished, Now now, Effects& out);
   void on_returned(const Returned& returned, Now now, Effects& out);
@@ -121,6 +123,11 @@ class ExecutorRole {
   const SeenIds& seen() const { return seen_; }
 
  private:
+  struct CancelAsk {
+    TaskId id;
+    LinkId link;
+    std::uint64_t request = 0;
+  };
   struct Outcome {
     TaskState state = TaskState::lost;
     Boxed<proto::Fault> fault;
@@ -192,6 +199,9 @@ class ExecutorRole {
   void refuse_too_many(LinkId link, proto::Type type, Effects& out);
   void describe(const TaskRecord& task, proto::TaskReport& report) const;
   proto::TaskReport about(const TaskId& id, LinkId link, const proto::Query& query, Now now);
+  void cancel_one(LinkId link, std::uint64_t request, const TaskId& id, bool ask_owner, Now now,
+                  Effects& out);
+  void answer_cancels(const TaskId& id, Now now);
   struct TaskPage;
   bool list_open(std::uint64_t from, TaskPage& page) const;
   bool list_ended(std::uint64_t from, TaskPage& page) const;
@@ -223,11 +233,13 @@ class ExecutorRole {
   SeenIds seen_;
   ResultCache cache_;
   SubmitAnswers answers_;
-  std::size_t waiting_ = 0;       // In queue_ and alive.
-  std::size_t later_ = 0;         // Not due yet, or joined.
-  std::size_t copying_ = 0;       // Not held by anybody else yet.
-  std::size_t live_ = 0;          // Accepted, end not told.
-  std::uint64_t live_bytes_ = 0;  // Their arguments, keys and headers.
+  std::vector<CancelAsk> cancel_asks_;  // Answered when others have recorded the end.
+  std::vector<Send> late_answers_;      // To those.
+  std::size_t waiting_ = 0;             // In queue_ and alive.
+  std::size_t later_ = 0;               // Not due yet, or joined.
+  std::size_t copying_ = 0;             // Not held by anybody else yet.
+  std::size_t live_ = 0;                // Accepted, end not told.
+  std::uint64_t live_bytes_ = 0;        // Their arguments, keys and headers.
   std::optional<TimePoint> drain_until_;
   bool short_of_memory_ = false;
 };

@@ -1,4 +1,5 @@
 // ExecutorRole: what is told to who asks: QUERY and CANCEL.
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -24,13 +25,47 @@ void ExecutorRole::on_query(LinkId link, const proto::Query& query, Now now, Eff
 void ExecutorRole::on_cancel(LinkId link, const proto::Cancel& cancel, Now now, Effects& out) {
   if (cancel.ids.size() > limits::query_ids_max) return refuse_too_many(link, proto::Type::cancel, out);
   answers_.open(link);
-  for (const TaskId& id : cancel.ids) {
-    if (TaskRecord* task = find(id)) this->cancel(*task, now, out);
-    proto::TaskReport report = about(id, link, {}, now);
-    report.result = {};  // Who cancels does not want it.
-    report.codec = Codec::none;
-    out.send.push_back({link, proto::Status{cancel.request, std::move(report)}});
+  for (const TaskId& id : cancel.ids) cancel_one(link, cancel.request, id, true, now, out);
+}
+
+/// What a keeper asks for it asks its owner for; so nothing goes in circles.
+void ExecutorRole::on_cancel_of_keeper(LinkId link, const proto::Cancel& cancel, Now now, Effects& out) {
+  if (cancel.ids.size() > limits::query_ids_max) return refuse_too_many(link, proto::Type::cancel, out);
+  for (const TaskId& id : cancel.ids) cancel_one(link, cancel.request, id, false, now, out);
+}
+
+void ExecutorRole::cancel_one(LinkId link, std::uint64_t request, const TaskId& id, bool ask_owner, Now now,
+                              Effects& out) {
+  if (TaskRecord* task = find(id)) {
+    this->cancel(*task, now, out);
+    task = find(id);
+    if (task != nullptr && task->place == Place::telling) {  // The end is told when others know it.
+      const bool known = std::ranges::any_of(cancel_asks_, [&](const CancelAsk& ask) {
+        return ask.id == id && ask.link == link && ask.request == request;
+      });
+      if (!known && cancel_asks_.size() < limits::cancel_asks_max)
+        cancel_asks_.push_back({id, link, request});
+      return;
+    }
+  } else if (ask_owner && replicas_of(id) > 0 && keeper_ != nullptr && keeper_->cancel(id, link, request)) {
+    return;  // Its owner is asked.
   }
+  proto::TaskReport report = about(id, link, {}, now);
+  report.result = {};  // Who cancels does not want it.
+  report.codec = Codec::none;
+  out.send.push_back({link, proto::Status{request, std::move(report)}});
+}
+
+/// Its end is told: also to who has cancelled it.
+void ExecutorRole::answer_cancels(const TaskId& id, Now now) {
+  std::erase_if(cancel_asks_, [&](const CancelAsk& ask) {
+    if (ask.id != id) return false;
+    proto::TaskReport report = about(id, ask.link, {}, now);
+    report.result = {};
+    report.codec = Codec::none;
+    late_answers_.push_back({ask.link, proto::Status{ask.request, std::move(report)}});
+    return true;
+  });
 }
 
 void ExecutorRole::refuse_too_many(LinkId link, proto::Type type, Effects& out) {
@@ -65,6 +100,9 @@ proto::TaskReport ExecutorRole::about(const TaskId& id, LinkId link, const proto
     report.worker_name = config_.self.name;
   }
   if (const auto callback = cache_.callback(id)) report.callback = *callback;
+  if (report.state == TaskState::unknown && keeper_ != nullptr && keeper_->misses_somebody()) {
+    report.flags |= proto::TaskReport::unsure_flag;
+  }
   return report;
 }
 

@@ -1,6 +1,7 @@
 #include "taskmesh/core/tasks/keeper_role.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -65,6 +66,9 @@ KeeperRole::Held& KeeperRole::make(const TaskId& id, Now now) {
 
 void KeeperRole::free(Held& held) {
   bytes_ -= held.bytes;
+  if (held.cancelled) {
+    std::erase_if(cancel_asks_, [&](const CancelAsk& ask) { return ask.id == held.id; });  // They ask again.
+  }
   const auto found = index_.find(held.id);
   free_.push_back(found->second);
   index_.erase(found);
@@ -206,6 +210,7 @@ void KeeperRole::on_done(LinkId link, NodeId node, proto::Done&& done, Now now, 
     held->submit = {};
     weigh(*held);
     executor_.tell_links(std::exchange(held->waiters, {}), ended, now);
+    if (!cancel_asks_.empty()) answer_cancels(claim.id, ended->report);
   }
   if (!unowed) return;
   executor_.keep(ended, ttl, now);
@@ -327,9 +332,13 @@ void KeeperRole::take_over(Held& held, Now now, Effects& out) {
   adoption.since = held.at;
   adoption.ended = std::move(held.ended);
   adoption.waiters = std::move(held.waiters);
+  adoption.cancelled = held.cancelled;
   const TaskId id = held.id;
+  std::vector<CancelAsk> asks;
+  std::ranges::copy_if(cancel_asks_, std::back_inserter(asks), [&](const auto& ask) { return ask.id == id; });
   free(held);
   executor_.adopt(id, std::move(adoption), now, out);
+  for (const CancelAsk& ask : asks) executor_.on_cancel(ask.link, {ask.request, {id}}, now, out);
 }
 
 /// What the dead one owned; and what an earlier dead one owned, where it was to take that over.
@@ -354,6 +363,52 @@ void KeeperRole::on_peer_change(const PeerChange& change, Now now, Effects& out)
                       (peer == nullptr ? to_string(change.node) : peer->member.name) + "' taken over"});
 }
 
+// ---- Cancelling ------------------------------------------------------------------------------------------
+
+bool KeeperRole::cancel(const TaskId& id, LinkId link, std::uint64_t request) {
+  Held* held = find(id);
+  if (held == nullptr || held->ended) return false;
+  held->cancelled = true;
+  const bool known = std::ranges::any_of(cancel_asks_, [&](const CancelAsk& ask) {
+    return ask.id == id && ask.link == link && ask.request == request;
+  });
+  if (!known && cancel_asks_.size() >= limits::cancel_asks_max) return false;
+  if (!known) cancel_asks_.push_back({id, link, request});
+  const Peer* peer = membership_.by_node(held->owner);
+  // Where it cannot be asked it comes back, or its task is taken over; and who cancels says it again.
+  if (peer != nullptr && peer->greeted) said_.push_back({peer->link, proto::Cancel{1, {id}}});
+  return true;
+}
+
+void KeeperRole::on_cancel(LinkId link, NodeId node, proto::Cancel&& cancel, Now now, Effects& out) {
+  if (cancel.request != 0) return executor_.on_cancel_of_keeper(link, cancel, now, out);
+  for (const TaskId& id : cancel.ids) {
+    Held* held = find(id);
+    if (held != nullptr && held->owner == node) held->cancelled = true;
+  }
+}
+
+void KeeperRole::on_status(NodeId node, const proto::Status& status) {
+  const Held* held = find(status.report.id);
+  if (held == nullptr || held->owner != node || status.report.state == TaskState::unknown) return;
+  answer_cancels(status.report.id, status.report);
+}
+
+void KeeperRole::answer_cancels(const TaskId& id, const proto::TaskReport& report) {
+  std::erase_if(cancel_asks_, [&](const CancelAsk& ask) {
+    if (ask.id != id) return false;
+    proto::TaskReport copy = report;
+    copy.result = {};
+    copy.codec = Codec::none;
+    said_.push_back({ask.link, proto::Status{ask.request, std::move(copy)}});
+    return true;
+  });
+}
+
+void KeeperRole::on_link_down(LinkId link) {
+  std::erase_if(cancel_asks_, [&](const CancelAsk& ask) { return ask.link == link; });
+}
+
 // ---- What the executor asks ------------------------------------------------------------------------------
 
 void KeeperRole::add_waiter(const TaskId& id, Waiter waiter) {
@@ -371,6 +426,7 @@ std::optional<proto::TaskReport> KeeperRole::about(const TaskId& id, Codec codec
   proto::TaskReport report{.id = id};
   report.state = held.started ? TaskState::running : TaskState::queued;
   report.attempt = held.attempt;
+  if (held.cancelled) report.flags |= proto::TaskReport::stopping_flag;
   report.worker = held.owner;
   if (const Peer* peer = membership_.by_node(held.owner)) report.worker_name = peer->member.name;
   report.name = held.submit.name;

@@ -37,6 +37,7 @@ struct Adoption {
   TimePoint since{};  ///< When the times in `submit` were what is left.
   EndedPtr ended;     ///< Where it has ended; then there is no `submit`.
   std::vector<Waiter> waiters;
+  bool cancelled = false;  ///< Somebody has cancelled it: it is not to start.
 };
 
 class KeeperRole {
@@ -56,11 +57,22 @@ class KeeperRole {
   // From other keepers, about what this node owns (or does not).
   void on_status_q(LinkId link, NodeId node, const proto::StatusQ& ask, Now now);
 
+  // CANCEL and its answers, between workers.
+  /// `node` has said it: about what it owns it is a wish for the case of its death, else a question of a keeper.
+  void on_cancel(LinkId link, NodeId node, proto::Cancel&& cancel, Now now, Effects& out);
+  /// The owner's answer is passed on to who has cancelled.
+  void on_status(NodeId node, const proto::Status& status);
+
   // From the executor, about a task that it does not have.
   bool holds(const TaskId& id) const { return index_.contains(id); }
   bool buried(const TaskId& id) const { return tombs_.contains(id); }
   /// The link is told the end when it comes.
   void add_waiter(const TaskId& id, Waiter waiter);
+  /// Somebody cancels it: its owner is asked, and the answer goes to `link`. False: it is not held, or has ended.
+  bool cancel(const TaskId& id, LinkId link, std::uint64_t request);
+  /// A worker that may know more than the living ones is cut off or silent.
+  bool misses_somebody() const { return membership_.someone_missing(); }
+  void on_link_down(LinkId link);
   /// What is known of a held task.
   std::optional<proto::TaskReport> about(const TaskId& id, Codec codec) const;
 
@@ -79,6 +91,7 @@ class KeeperRole {
     std::uint32_t epoch = 0;
     std::uint32_t attempt = 0;
     bool started = false;
+    bool cancelled = false;  // Somebody has cancelled it.
     std::vector<NodeId> holders;
     proto::Submit submit;
     TimePoint at{};             // When the times in `submit` were what is left.
@@ -100,6 +113,11 @@ class KeeperRole {
     std::uint32_t slot = 0;
     std::uint64_t serial = 0;
   };
+  struct CancelAsk {
+    TaskId id;
+    LinkId link;
+    std::uint64_t request = 0;
+  };
 
   Held* find(const TaskId& id);
   Held& make(const TaskId& id, Now now);
@@ -117,6 +135,7 @@ class KeeperRole {
   NodeId heir_of(const Held& held) const;
   void ask(const Held& held, NodeId node);
   void take_over(Held& held, Now now, Effects& out);
+  void answer_cancels(const TaskId& id, const proto::TaskReport& report);
   void ask_owner(Held& held, Now now, Effects& out);
   bool broken(int rule) const { return (config_.broken_rules >> rule & 1U) != 0; }
 
@@ -133,7 +152,8 @@ class KeeperRole {
   std::unordered_set<NodeId> dead_;
   SeenIds tombs_;
   std::deque<Timer> asks_;
-  std::vector<TaskId> asks_now_;  // Their owner has changed.
+  std::vector<TaskId> asks_now_;        // Their owner has changed.
+  std::vector<CancelAsk> cancel_asks_;  // Of clients, passed on to owners.
   std::vector<Reply> replies_;
   std::vector<Send> said_;
   std::map<NodeId, proto::StatusQ> questions_;

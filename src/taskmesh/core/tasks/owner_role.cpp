@@ -344,6 +344,14 @@ void OwnerRole::check_settled(Owned& owned, Now now) {
   arm(owned, now);
 }
 
+void OwnerRole::tell_cancel(const TaskId& id) {
+  const Owned* owned = find(id);
+  for (std::size_t i = 0; owned != nullptr && i < owned->count; ++i) {
+    const LinkId link = link_of(owned->holders[i].node);
+    if (link) said_.push_back({link, proto::Cancel{0, {id}}});
+  }
+}
+
 bool OwnerRole::outstanding(const Owned& owned) const {
   for (std::size_t i = 0; i < owned.count; ++i) {
     const Holder& holder = owned.holders[i];

@@ -44,6 +44,8 @@ class OwnerRole {
   void owe(const TaskId& id, std::uint32_t debts, Now now);
   /// One of them has, or is gone (then it has not `got` it).
   void settle(const TaskId& id, bool got, Now now);
+  /// It runs and was asked to stop: whoever takes it over is to know that.
+  void tell_cancel(const TaskId& id);
   /// True if somebody else is known to hold it.
   bool is_safe(const TaskId& id) const;
   /// Who is known to hold it.

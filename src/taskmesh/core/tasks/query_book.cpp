@@ -10,6 +10,10 @@ namespace {
 
 /// How long `unknown` waits for workers that have been dialled and have not greeted.
 constexpr Duration unknown_grace = limits::name_grace;
+/// What was said without effect, or told by another than the worker that has the task, is asked again after this.
+constexpr Duration wish_again = limits::copy_ask_every;
+/// A wish to cancel is given up after this.
+constexpr Duration wish_for = limits::forget_dead_after;
 
 bool reachable(const Peer& peer) {
   return peer.greeted && peer.link && peer.liveness != Liveness::dead && peer.liveness != Liveness::left;
@@ -42,7 +46,15 @@ proto::TaskReport lost_report(const TaskId& id, const std::string& name, NodeId 
 
 Cancellation cancellation(Token token, const proto::TaskReport& report) {
   const bool stopping = (report.flags & proto::TaskReport::stopping_flag) != 0;
-  return {.token = token, .id = report.id, .state = report.state, .stopping = stopping};
+  Cancellation answer{.token = token, .id = report.id, .state = report.state, .stopping = stopping};
+  if (report.state == TaskState::unknown && *report.fault) answer.error = report.fault->to_error();
+  return answer;
+}
+
+/// It is over when the end of its task is told, whoever tells it.
+bool QueryBook::awaits_end(const Ask& ask) {
+  const bool stands = ask.kind == Kind::cancel && replicas_of(ask.items.front().id) > 0;
+  return ask.kind == Kind::wait || stands;
 }
 
 void QueryBook::mark(std::uint64_t serial, Ask& ask) {
@@ -74,7 +86,7 @@ void QueryBook::ask(Token token, Kind kind, Codec reply_codec, std::vector<Wante
     if (want.known) answer(ask, index, std::move(*want.known));
   }
   if (token != 0) by_token_[token] = serial;
-  if (kind == Kind::wait) waits_.emplace(wanted.front().id, serial);
+  if (awaits_end(ask)) waits_.emplace(wanted.front().id, serial);
   if (ask.open == 0) {
     finish(serial, ask, out);
   } else {
@@ -90,7 +102,8 @@ void QueryBook::answer(Ask& ask, std::uint32_t index, proto::TaskReport&& report
   --ask.open;
 }
 
-std::optional<QueryBook::Holder> QueryBook::on_status(NodeId node, proto::Status&& status, Effects& out) {
+std::optional<QueryBook::Holder> QueryBook::on_status(NodeId node, proto::Status&& status, Now now,
+                                                      Effects& out) {
   const auto request = requests_.find(status.request);
   // Only the answer to this very question counts: an older one may tell less than is known by now.
   if (request == requests_.end() || request->second.node != node) return std::nullopt;
@@ -111,9 +124,14 @@ std::optional<QueryBook::Holder> QueryBook::on_status(NodeId node, proto::Status
     if (ask.open == 0) finish(serial, ask, out);
     return std::nullopt;
   }
-  if (state == TaskState::unknown) {
+  const proto::TaskReport& report = status.report;
+  const bool others = !is_terminal(state) && report.worker && report.worker != node;
+  if (state == TaskState::unknown || (ask.kind == Kind::status && others)) {
     item.denied.push_back(node);
     if (item.holder == node) item.holder = NodeId{};
+    item.unsure = item.unsure || (report.flags & proto::TaskReport::unsure_flag) != 0;
+    if (state != TaskState::unknown) item.heard_at = now.at;
+    if (state != TaskState::unknown) item.hearsay = std::move(status.report);
     mark(serial, ask);
     return std::nullopt;
   }
@@ -122,9 +140,36 @@ std::optional<QueryBook::Holder> QueryBook::on_status(NodeId node, proto::Status
     drop(serial);
     return holder;
   }
+  if (ask.kind == Kind::cancel && !is_terminal(state) && awaits_end(ask)) {
+    tell_caller(ask, report, out);
+    wish_on(ask, report.worker, now.at + wish_again);
+    return std::nullopt;
+  }
   answer(ask, index, std::move(status.report));
   if (ask.open == 0) finish(serial, ask, out);
   return std::nullopt;
+}
+
+/// Who cancels has an answer; the wish stands until the end of the task is told.
+void QueryBook::tell_caller(Ask& ask, const proto::TaskReport& report, Effects& out) {
+  if (ask.token == 0) return;
+  out.notify.emplace_back(cancellation(ask.token, report));
+  by_token_.erase(ask.token);
+  ask.token = 0;
+}
+
+/// It is said again, to who has the task as far as is known.
+void QueryBook::wish_on(Ask& ask, NodeId holder, TimePoint at) {
+  for (const std::uint64_t number : ask.requests) requests_.erase(number);
+  ask.requests.clear();
+  Item& item = ask.items.front();
+  const Peer* peer = membership_.by_node(holder);
+  item.holder = peer != nullptr && reachable(*peer) ? holder : NodeId{};
+  item.asked.clear();
+  item.denied.clear();
+  item.unsure = false;
+  ask.again_at = at;
+  wake_by(at);
 }
 
 bool QueryBook::on_end(const proto::TaskReport& report, Effects& out) {
@@ -158,7 +203,7 @@ void QueryBook::drop(std::uint64_t serial) {
   const auto found = asks_.find(serial);
   TASKMESH_CHECK(found != asks_.end());
   by_token_.erase(found->second.token);
-  if (found->second.kind == Kind::wait) {
+  if (awaits_end(found->second)) {
     const auto [first, last] = waits_.equal_range(found->second.items.front().id);
     const auto wait = std::find_if(first, last, [&](const auto& entry) { return entry.second == serial; });
     if (wait != last) waits_.erase(wait);
@@ -170,7 +215,14 @@ void QueryBook::drop(std::uint64_t serial) {
 bool QueryBook::abandon(Token token) {
   const auto found = by_token_.find(token);
   if (found == by_token_.end()) return false;
-  drop(found->second);
+  Ask& ask = asks_.at(found->second);
+  const bool stands = ask.kind == Kind::cancel && awaits_end(ask) && !ask.requests.empty();
+  if (!stands) {
+    drop(found->second);
+  } else {
+    ask.token = 0;
+    by_token_.erase(found);
+  }
   return true;
 }
 
@@ -239,19 +291,45 @@ bool QueryBook::may_say_unknown(const Ask& ask, TimePoint now) const {
   return all_greeted;
 }
 
+/// Nobody else is to be heard; or only one who is silent, and somebody else knows where the task is.
+bool QueryBook::may_conclude(const Item& item, Now now) {
+  if (item.done || item.holder || item.denied.empty()) return false;
+  if (!item.hearsay) return item.asked.empty();
+  if (!contains(item.asked, item.hearsay->worker)) return true;
+  if (now.at >= item.heard_at + limits::resend_after) return true;
+  wake_by(item.heard_at + limits::resend_after);
+  return false;
+}
+
+/// All have said so. Without somebody who is missing it is no answer.
+proto::TaskReport QueryBook::unknown_report(const Item& item) const {
+  proto::TaskReport report{.id = item.id};
+  if (!item.unsure && !membership_.someone_missing()) return report;
+  report.flags = proto::TaskReport::unsure_flag;
+  report.fault = proto::Fault::from({.kind = ErrorKind::unavailable,
+                                     .what = "nobody who can be reached knows task " + to_string(item.id),
+                                     .why = "a worker that may know it is cut off or silent",
+                                     .fix = "ask again later, or see `taskmesh workers`"});
+  return report;
+}
+
 void QueryBook::conclude(Ask& ask, Now now) {
   std::optional<bool> may;  // Asked of all peers once, not per id.
   for (std::uint32_t index = 0; index < ask.items.size(); ++index) {
-    const Item& item = ask.items[index];
-    if (item.done || item.holder || item.denied.empty() || !item.asked.empty()) continue;
+    Item& item = ask.items[index];
+    if (!may_conclude(item, now)) continue;
+    if (item.hearsay) {
+      answer(ask, index, std::move(*item.hearsay));
+      continue;
+    }
     if (!may) may = may_say_unknown(ask, now.at);
     if (!*may) {
       wake_by(ask.began + unknown_grace);
       return;
     }
-    proto::TaskReport report;
-    report.id = item.id;
-    report.state = TaskState::unknown;
+    proto::TaskReport report = unknown_report(item);
+    const bool said = ask.kind == Kind::cancel && ask.token == 0 && awaits_end(ask);
+    if (said && *report.fault && now.at < ask.began + wish_for) return wish_on(ask, {}, now.at + wish_again);
     answer(ask, index, std::move(report));
   }
 }
@@ -325,6 +403,15 @@ void QueryBook::on_turn_end(Now now, Effects& out) {
     if (found == asks_.end()) continue;
     Ask& ask = found->second;
     ask.dirty = false;
+    if (ask.again_at != TimePoint::max()) {
+      if (now.at >= ask.began + wish_for) {
+        drop(serial);
+        continue;
+      }
+      wake_by(ask.again_at);
+      if (now.at < ask.again_at) continue;
+      ask.again_at = TimePoint::max();
+    }
     send(serial, ask, now, out);
     conclude(ask, now);
     if (ask.open == 0) finish(serial, ask, out);

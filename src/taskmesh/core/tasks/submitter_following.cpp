@@ -52,7 +52,10 @@ void SubmitterRole::rehome(std::uint32_t slot, WorkerLink& to, Now now) {
 /// All were asked, or there is nobody to ask.
 void SubmitterRole::found_nowhere(std::uint32_t slot, Now now, Effects& out) {
   FlyingTask& task = tasks_.at(slot);
-  const bool asked = membership_.alive() > 0;
+  // R12: who is missing has not said no.
+  const bool unsure = unsure_at_ && now.at < *unsure_at_ + nowhere_for;
+  const bool asked = membership_.alive() > 0 && !unsure && !membership_.someone_missing();
+  if (!asked) task.unknown_at.reset();
   if (asked && task.unknown_at && now.at >= *task.unknown_at + nowhere_for) {
     ++counters_.lost;
     proto::TaskReport report = lost_report(task.submit.id, task.submit.name, {}, "", false, now);

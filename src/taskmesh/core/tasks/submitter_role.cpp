@@ -214,7 +214,7 @@ void SubmitterRole::on_status(LinkId link, proto::Status&& status, Now now, Effe
   if (worker == nullptr) return;
   if (status.request == 0) {
     on_held_status(*worker, std::move(status), now, out);
-  } else if (const auto holder = questions_.on_status(worker->node, std::move(status), out)) {
+  } else if (const auto holder = questions_.on_status(worker->node, std::move(status), now, out)) {
     hold_for(*holder, now);
   }
 }
@@ -230,6 +230,7 @@ void SubmitterRole::on_held_status(WorkerLink& worker, proto::Status&& status, N
   } else if (status.report.state != TaskState::unknown) {
     task.unknown_at.reset();
   } else if (replicas_of(task.submit.id) > 0) {
+    if ((status.report.flags & proto::TaskReport::unsure_flag) != 0) unsure_at_ = now.at;
     follow(slot, worker.node, now, out);
   } else if (!task.unknown_at) {
     task.unknown_at = task.at;

@@ -187,6 +187,8 @@ class SubmitterRole {
   CopyOrder copy_order_;
   SlotList homeless_;  // Copied tasks whose worker is gone, and nobody who holds them is found yet.
   std::deque<Following> following_;  // When those are looked for again.
+  std::optional<TimePoint>
+      unsure_at_;  // A worker that was asked about one of them misses somebody who may know it.
   std::size_t pending_ = 0;
 
   std::map<NodeId, std::unique_ptr<WorkerLink>> workers_;
