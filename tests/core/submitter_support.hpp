@@ -54,19 +54,24 @@ class ClientBench {
   FakeWorker join(std::uint8_t number, std::vector<std::string> serves = {"add"},
                   std::uint32_t window = 16'384, std::uint64_t window_bytes = limits::window_bytes) {
     FakeWorker worker;
+    turn([&] {
+      worker = find(number, std::move(serves));
+      greet(worker, window, window_bytes);
+    });
+    return worker;
+  }
+  /// A worker is found and dialled, and does not answer yet; no turn of its own.
+  FakeWorker find(std::uint8_t number, std::vector<std::string> serves = {"add"}) {
+    FakeWorker worker;
     worker.member.node.bytes[15] = number;
     worker.member.incarnation = 1'000U + number;
     worker.member.slots = 4;
     worker.member.name = "w" + std::to_string(number);
     worker.member.endpoints = {"tcp://127.0.0.1:248" + std::to_string(10 + number)};
     worker.member.serves = std::move(serves);
-    turn([&] {
-      membership.on_found({worker.member.node, worker.member.incarnation, worker.member.endpoints}, now(),
-                          out);
-      REQUIRE(out.dial.size() == 1);
-      worker.link = out.dial.front().link;
-      greet(worker, window, window_bytes);
-    });
+    membership.on_found({worker.member.node, worker.member.incarnation, worker.member.endpoints}, now(), out);
+    REQUIRE(out.dial.size() == 1);
+    worker.link = out.dial.front().link;
     return worker;
   }
   /// The connection of a known worker is (again) up and greeted; no turn of its own.

@@ -45,13 +45,14 @@ SCENARIO("S18 a critical task is the next to start, whatever waits before it", "
   Mesh mesh(1, 1);
   Client client;
   const std::string path = mesh.file("order");
-  const TaskId blocker = client.delay(stubborn(700));
+  const TaskId blocker = client.delay(e2e::gate(mesh.file("gate")));
   REQUIRE(Mesh::becomes(client, blocker, TaskState::running));
   std::vector<TaskSpec> specs;
   for (int i = 0; i < 1000; ++i) specs.push_back({counter(path, "low"), {.priority = Priority::low}});
   const auto ids = client.submit_batch(std::move(specs));
   const TaskId urgent = client.delay(counter(path, "critical"), {.priority = Priority::critical});
   REQUIRE(client.flush());
+  mesh.touch("gate");
   REQUIRE(client.wait_for<void>(urgent));
   client.wait_all<void>(ids);
   const auto lines = mesh.lines(path);

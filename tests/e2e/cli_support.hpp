@@ -13,6 +13,7 @@ using nlohmann::json;
 using support::Host;
 using support::Outcome;
 using support::Process;
+using support::time_factor;
 using support::Words;
 using namespace std::chrono_literals;
 using Catch::Matchers::Contains;

@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
 #include <functional>
 #include <future>
 #include <map>
@@ -51,6 +52,7 @@ class Mesh {
     return host_.start_program({TASKMESH_E2E_CALLER, path, std::to_string(caller), std::to_string(calls)});
   }
   std::string file(std::string_view name) const { return host_.file(name); }
+  void touch(std::string_view name) const { std::ofstream(file(name)).flush(); }
   /// Lines of a tally or counter file, and how many of them differ.
   std::vector<std::string> lines(const std::string& path) const { return support::lines_of_file(path); }
 
@@ -110,12 +112,8 @@ double middle_ms(int times, What&& what) {
   std::nth_element(took.begin(), took.begin() + times / 2, took.end());
   return took[static_cast<std::size_t>(times) / 2];
 }
-/// Sanitizers make all of it slower.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr double time_factor = 10;
-#else
-inline constexpr double time_factor = 1;
-#endif
+
+using support::time_factor;
 
 inline std::set<TaskId> ids_of(const std::vector<taskmesh::CompletionEvent>& events) {
   std::set<TaskId> ids;

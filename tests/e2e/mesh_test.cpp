@@ -47,14 +47,16 @@ SCENARIO("a task from a fresh process goes to an idle worker while another is bu
   Mesh mesh(2, 1);
   Client client;
   for (int round = 0; round < 5; ++round) {
-    const TaskId blocker = client.delay(sleep_ms(600));
+    const std::string name = "gate" + std::to_string(round);
+    const TaskId blocker = client.delay(e2e::gate(mesh.file(name)));
     REQUIRE(Mesh::becomes(client, blocker, TaskState::running));
-    const std::string busy = client.get_task_result<int>(blocker).worker;
+    const std::string busy = client.get_task_result<void>(blocker).worker;
     Client fresh;
     const auto result = fresh.submit_task(add(1, round));
     REQUIRE(result);
     CHECK(result.worker != busy);
-    CHECK(client.wait_for<int>(blocker, 10s));
+    mesh.touch(name);
+    CHECK(client.wait_for<void>(blocker, 10s));
   }
 }
 

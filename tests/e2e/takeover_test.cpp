@@ -44,7 +44,7 @@ SCENARIO(
   }
   CHECK(told.size() >= 1'800);
   CHECK(lost == 0);
-  CHECK(since(killed) < 5s);
+  CHECK(since(killed) < 5s * time_factor);
   std::set<std::string> ran;
   for (const std::string& line : mesh.lines(path)) ran.insert(line);
   CHECK(ran.size() == 2'000);
@@ -67,7 +67,7 @@ SCENARIO("who waits for a killed worker's copied tasks gets their results from t
   mesh.workers()[1].signal(SIGKILL);
   const auto killed = std::chrono::steady_clock::now();
   for (const TaskId& id : ids) CHECK(client.wait_for<std::uint32_t>(id, 15s).state == TaskState::success);
-  CHECK(since(killed) < 8s);
+  CHECK(since(killed) < 8s * time_factor);
 }
 
 SCENARIO("a task that may run once only is lost when its worker is killed, and its listener is told so",

@@ -26,6 +26,8 @@ inline constexpr taskmesh::Task<std::int64_t(std::string, std::string)> stamp{"s
 /// Takes that long whatever it is told, and answers with its attempt. `polite` returns when it is asked to stop.
 inline constexpr taskmesh::Task<std::uint32_t(int)> stubborn{"stubborn"};
 inline constexpr taskmesh::Task<std::uint32_t(int)> polite{"polite"};
+/// Ends when that file is there: holds a slot for as long as a test needs.
+inline constexpr taskmesh::Task<void(std::string)> gate{"gate"};
 /// Notes "+" when it begins and "-" when it ends, so that who ran beside whom can be seen.
 inline constexpr taskmesh::Task<void(std::string, int)> busy{"busy"};
 /// The value of that header of the task; "none" where there is none.

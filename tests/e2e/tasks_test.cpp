@@ -180,7 +180,7 @@ SCENARIO("S18 priorities: critical, high, normal, low, first in first out inside
   Mesh mesh(1, 1);
   Client client;
   const std::string path = mesh.file("order");
-  const TaskId blocker = client.delay(sleep_ms(800));
+  const TaskId blocker = client.delay(e2e::gate(mesh.file("gate")));
   REQUIRE(Mesh::becomes(client, blocker, TaskState::running));
   std::vector<std::string> expected;
   for (const Priority priority : {Priority::low, Priority::normal, Priority::high, Priority::critical}) {
@@ -192,7 +192,8 @@ SCENARIO("S18 priorities: critical, high, normal, low, first in first out inside
   for (const Priority priority : {Priority::critical, Priority::high, Priority::normal, Priority::low}) {
     for (int i = 0; i < 4; ++i) expected.push_back(std::string(to_string(priority)) + std::to_string(i));
   }
-  REQUIRE(client.flush(5s));
+  REQUIRE(client.flush());
+  mesh.touch("gate");
   CHECK(Mesh::eventually([&] { return mesh.lines(path).size() == 16; }));
   CHECK(mesh.lines(path) == expected);
 }

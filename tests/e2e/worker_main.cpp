@@ -1,6 +1,7 @@
 // A worker in C++ for the tests: the built-in tasks and those of tasks.hpp. Usage: e2e_worker [SLOTS] [RESULTS_MAX]
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 #include <stdexcept>
 #include <thread>
@@ -53,6 +54,11 @@ std::uint32_t run_polite(TaskContext& context, int ms) {
   return context.attempt();
 }
 
+void run_gate(TaskContext& context, const std::string& path) {
+  while (!std::filesystem::exists(path) && !context.stop_requested())
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+}
+
 void run_busy(const std::string& path, int ms) {
   note(path, "+");
   std::this_thread::sleep_for(std::chrono::milliseconds(ms));
@@ -74,6 +80,7 @@ void serve_all(taskmesh::Worker& worker) {
   worker.serve(e2e::stamp, run_stamp);
   worker.serve(e2e::stubborn, run_stubborn);
   worker.serve(e2e::polite, run_polite);
+  worker.serve(e2e::gate, run_gate);
   worker.serve(e2e::busy, run_busy);
   worker.serve(e2e::header, run_header);
   worker.serve(e2e::bulk, [](std::uint64_t bytes) { return std::string(bytes, 'x'); });

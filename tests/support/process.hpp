@@ -26,6 +26,13 @@ using Variables = std::map<std::string, std::string>;
 /// Generous: sanitizers and a loaded machine. What must be fast is measured, not bounded by this.
 inline constexpr milliseconds patience{20'000};
 
+/// What a promised time is multiplied with before it is held against a measured one: sanitizers make everything slower.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr double time_factor = 10;
+#else
+inline constexpr double time_factor = 1;
+#endif
+
 /// How a process ended, and what it wrote.
 struct Outcome {
   bool ended = false;  ///< False: it had to be killed, the deadline had passed.

@@ -79,6 +79,7 @@ inline constexpr std::size_t rumours_max = 64;    ///< Told of by one peer, dial
 inline constexpr Duration redial_after = 1s;      ///< A seed whose worker ended is dialled again.
 inline constexpr Duration refused_retry = 5s;     ///< HELLO again after ERROR(auth).
 inline constexpr Duration settle_for = 500ms;     ///< A dialled peer is waited for by who lists members.
+inline constexpr Duration key_settles = 2s;       ///< A dialled peer is waited for by tasks with a key.
 inline constexpr std::size_t endpoints_max = 16;  ///< Endpoints kept per peer.
 
 // Tasks (proto/03-tasks.md).

@@ -195,7 +195,7 @@ void Membership::dial(Entry& entry, Now now, Effects& out) {
   entry.connected = entry.greeted = entry.failed = entry.refused = false;
   entry.dialled_at = now.at;
   by_link_[entry.link] = &entry;
-  settle_until_ = std::max(settle_until_, now.at + limits::settle_for);
+  last_dialled_ = now.at;
   out.dial.push_back({.link = entry.link, .endpoint = entry.endpoint});
   touch(entry);
 }
@@ -548,12 +548,12 @@ std::size_t Membership::alive() const {
   return alive_;
 }
 
-bool Membership::settling(TimePoint now) const {
-  if (now >= settle_until_) return false;
+bool Membership::settling(TimePoint now, Duration patience) const {
+  if (!last_dialled_ || now - *last_dialled_ >= patience) return false;
   return std::ranges::any_of(peers_, [&](const auto& peer) {
     const Entry& entry = *peer.second;
     return entry.link && entry.liveness == Liveness::joining && !entry.failed && !entry.lost() &&
-           now - entry.dialled_at < limits::settle_for;
+           now - entry.dialled_at < patience;
   });
 }
 

@@ -121,8 +121,8 @@ class Membership {
   /// Somebody was met here and fell silent or was cut off, and nobody knows that its process has ended: what it knows
   /// cannot be asked for, and is not gone.
   bool someone_missing() const;
-  /// True while something dialled has neither greeted nor failed (a young node is still looking around).
-  bool settling(TimePoint now) const;
+  /// True while something dialled within `patience` has neither greeted nor failed: this node is still looking around.
+  bool settling(TimePoint now, Duration patience = limits::settle_for) const;
   /// Up to 64 living members, for WELCOME.
   std::vector<proto::Member> members_to_tell() const;
   std::vector<MemberView> view(TimePoint now) const;
@@ -253,7 +253,7 @@ class Membership {
   TimePoint next_beat_{};
   TimePoint next_exchange_{};
   std::size_t exchanged_from_ = 0;
-  TimePoint settle_until_{};
+  std::optional<TimePoint> last_dialled_;
   bool full_noted_ = false;
   mutable std::uint64_t alive_version_ = ~0ULL;
   mutable std::size_t alive_ = 0;
