@@ -160,7 +160,7 @@ inline constexpr Duration drain_timeout = 30s;               ///< SIGTERM to the
 inline constexpr Duration flush_timeout = 5s;                ///< What a closing client waits for acceptance.
 inline constexpr std::size_t reactor_batch = 256;            ///< Frames per socket and turn...
 inline constexpr std::size_t reactor_events_max = 1024;      ///< ...unless they hold this many records...
-inline constexpr std::uint64_t reactor_bytes_max = 8 << 20;  ///< ...or so many octets.
+inline constexpr std::uint64_t reactor_bytes_max = 1 << 20;  ///< ...or so many octets.
 
 static_assert(message_bytes > payload_bytes, "a payload part must fit into one message");
 static_assert(attach_bytes < frame_bytes, "an inline payload must fit into a frame");
