@@ -98,6 +98,7 @@ class KeeperWorld {
     task.args = {Codec::opaque, Bytes::copy_of(to_string(id))};
     if (story.wait) task.token = token_of(id);
     if (story.callback) task.callback_address = here;
+    if (chance(plan_.delayed)) task.terms = proto::Terms{.delay_ms = 1 + world_.random().below(20'000)};
     world_.give(client, std::move(task));
     world_.give(client, core::AwaitAccepted{token_of(id), id});
     if (!chance(plan_.cancels)) return;
@@ -119,7 +120,7 @@ class KeeperWorld {
     Story& story = stories_.at(run.id);
     ++story.starts;
     const core::OwnerRole& owner = *worker.node->owner();
-    const std::uint32_t epoch = owner.epoch_of(run.id);
+    const std::uint32_t epoch = run.epoch;
     if (!story.epochs.insert(epoch).second && plan_.faults != Faults::cut && plan_.faults != Faults::all) {
       fail("task " + to_string(run.id) + " started twice in epoch " + std::to_string(epoch));
     }
@@ -178,6 +179,7 @@ class KeeperWorld {
       kind = std::array{Faults::crash, Faults::pause, Faults::cut}[world_.random().below(3)];
     if (kind == Faults::crash) return crash(any());
     if (kind == Faults::pause) return pause(any());
+    if (kind == Faults::leave) return leave(any());
     if (kind == Faults::cut) {
       const Host a = any();
       const Host b = any();
@@ -197,6 +199,19 @@ class KeeperWorld {
     world_.crash(host, chance(0.5), chance(0.3));
     world_.timeline().after(pauses[world_.random().below(pauses.size())],
                             [this, host] { workers_.push_back(world_.restart(host)); });
+  }
+
+  /// Told to go, and started again when it has gone.
+  void leave(Host host) {
+    world_.drain(host, 30s);
+    come_back(host);
+  }
+
+  void come_back(Host host) {
+    world_.timeline().after(100ms, [this, host] {
+      if (world_.at(host).up) return come_back(host);
+      workers_.push_back(world_.restart(host));
+    });
   }
 
   void pause(Host host) {

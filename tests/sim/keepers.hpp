@@ -13,7 +13,7 @@
 
 namespace taskmesh::sim {
 
-enum class Faults { none, loss, crash, pause, cut, all, two_crashes };
+enum class Faults { none, loss, crash, pause, cut, all, two_crashes, leave };
 
 struct KeeperPlan {
   Faults faults = Faults::none;
@@ -24,6 +24,7 @@ struct KeeperPlan {
   bool long_tasks = false;  ///< They outlast a fault and its repair.
   double once = 0;
   double cancels = 0;
+  double delayed = 0;  ///< They are not to start before up to 20 s have passed.
   std::uint32_t broken_rules = 0;
 };
 

@@ -24,6 +24,7 @@ KeeperOutcome run_seeds(const KeeperPlan& plan, std::uint64_t count = seeds) {
     sum.records += one.records / static_cast<double>(count);
     sum.counters.taken_over += one.counters.taken_over;
     sum.counters.repaired += one.counters.repaired;
+    sum.counters.given += one.counters.given;
     sum.counters.refused_claims += one.counters.refused_claims;
     sum.counters.reclaimed += one.counters.reclaimed;
     sum.counters.told_ends += one.counters.told_ends;
@@ -87,6 +88,20 @@ TEST_CASE("workers that stand still lose no copied task, and give way to who has
 
 TEST_CASE("two workers that do not hear each other lose no copied task", "[sim]") {
   CHECK(check_kept(with(Faults::cut)).counters.taken_over == 0);  // Others hear both: nobody is dead.
+}
+
+TEST_CASE(
+    "workers that leave one after the other, and come back, lose nothing and repeat nothing, copies or not",
+    "[sim]") {
+  for (const int replicas : {0, 1, 2}) {
+    KeeperPlan plan = with(Faults::leave);
+    plan.replicas = replicas;
+    plan.delayed = 0.2;
+    const KeeperOutcome sum = check_kept(plan);
+    CHECK(sum.extra == 0);
+    CHECK(sum.once_lost == 0);
+    CHECK(sum.counters.given > 0);
+  }
 }
 
 TEST_CASE("all faults mixed, with one copy and with two: nothing accepted is lost", "[sim]") {

@@ -367,6 +367,7 @@ core::NodeCounters World::counters() const {
     sum.late_ends += one.late_ends;
     sum.lost += one.lost;
     sum.taken_over += one.taken_over;
+    sum.given += one.given;
     sum.repaired += one.repaired;
     sum.refused_claims += one.refused_claims;
     sum.reclaimed += one.reclaimed;

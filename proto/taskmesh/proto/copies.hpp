@@ -16,12 +16,13 @@ struct Claim {
   }
 };
 
-/// REPL: hold a copy of this open task for me. Answered by REPL_OK or REPL_DUP; repeated until then.
+/// REPL: hold a copy of this open task for me. Answered by REPL_OK or REPL_DUP; repeated until then. With given_flag:
+/// it is yours, I leave. Answered by MOVED or REPL_DUP.
 struct Repl {
   TaskId id;
   NodeId owner;             ///< Who sends this.
   std::uint32_t epoch = 0;  ///< Of its ownership.
-  std::uint8_t flags = 0;   ///< first_flag | again_flag | started_flag | stored_flag.
+  std::uint8_t flags = 0;   ///< first_flag | again_flag | started_flag | stored_flag | given_flag.
   std::uint32_t attempt = 0;
   std::vector<NodeId> holders;  ///< All that were asked to hold it, in the order in which they take over.
   Submit submit;                ///< As accepted; its times are what is left of them.
@@ -31,6 +32,7 @@ struct Repl {
       2;  ///< Its SUBMIT had been sent before, perhaps to another worker.
   static constexpr std::uint8_t started_flag = 4;  ///< An attempt has been started here.
   static constexpr std::uint8_t stored_flag = 8;   ///< Somebody has confirmed a copy of this claim.
+  static constexpr std::uint8_t given_flag = 16;   ///< Take it over: its owner leaves and has not started it.
   bool operator==(const Repl&) const = default;
   template <class Archive>
   void serialize(Archive& ar) {
@@ -53,6 +55,7 @@ enum class Refused : std::uint8_t {
   taken = 1,      ///< Somebody else owns it: `owner`, with `owner_epoch`.
   delivered = 2,  ///< It has ended, and its end was told and acknowledged.
   full = 3,       ///< No room for more copies: ask somebody else.
+  not_here = 4,   ///< A task that was to be taken over is not: offer it to somebody else.
 };
 
 /// REPL_DUP: this copy is not taken.
@@ -165,7 +168,8 @@ struct StatusA {
   }
 };
 
-/// MOVED, to a client: these tasks, which you submitted or wait for here, are with `owner`.
+/// MOVED, to a client: these tasks, which you submitted or wait for here, are with `owner`. To a keeper: ask that one.
+/// To who leaves: these are taken over, by `owner`.
 struct Moved {
   NodeId owner;
   std::vector<TaskId> ids;

@@ -130,6 +130,10 @@ inline constexpr Duration copy_elsewhere_after =
     250ms;                                      ///< A REPL without answer: the next one is asked as well.
 inline constexpr Duration copy_repeat = 1s;     ///< REPL, DONE and RELEASE are said again until answered.
 inline constexpr Duration copy_ask_every = 5s;  ///< A keeper asks the owner about each copy.
+inline constexpr std::size_t gives_max = 256;   ///< Tasks that a leaving worker offers at a time...
+inline constexpr std::uint64_t gives_bytes_max = 8 * 1024 * 1024;  ///< ...and their payload.
+inline constexpr std::size_t gives_refused_max = 3;                ///< So many refuse one; then it stays.
+inline constexpr Duration leave_ask_every = 250ms;   ///< Who leaves asks so often to be rid of its copies.
 inline constexpr Duration reclaim_after_stall = 3s;  ///< Stood still so long: queued tasks are claimed anew.
 inline constexpr std::size_t cancel_asks_max =
     10'000;                                   ///< Wishes to cancel that wait for others' word; then: later.

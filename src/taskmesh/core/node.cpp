@@ -34,6 +34,8 @@ Node::Node(NodeConfig config)
       owner_ = std::make_unique<OwnerRole>(config_, counters_, membership_, *executor_);
       keeper_ = std::make_unique<KeeperRole>(config_, counters_, membership_, *executor_, *owner_);
       executor_->set_keepers(*owner_, *keeper_);
+      giver_ = std::make_unique<GiverRole>(config_, counters_, membership_, *executor_);
+      executor_->set_giver(*giver_);
       break;
     case NodeKind::client:
       submitter_ = std::make_unique<SubmitterRole>(config_, counters_, membership_);
@@ -61,6 +63,7 @@ void Node::turn_end(Now now, Effects& out, bool drained) {
   if (submitter_) submitter_->on_turn_end(now, out);
   if (submitter_) tell_own_ends(now);
   if (executor_) executor_->on_turn_end(load(now.at), now, out);
+  if (giver_) giver_->on_turn_end(now, out);
   if (owner_) owner_->on_turn_end(now, out);
   if (keeper_) keeper_->on_turn_end(now, out);
   outbox_.on_turn_end(load(now.at), now, out);
@@ -80,6 +83,7 @@ void Node::tick(Now now, Effects& out, bool drained) {
   forget_guests(now, out);
   if (submitter_) submitter_->on_tick(now, out);
   if (asks_) asks_->on_tick(now, out);
+  if (giver_) giver_->on_tick(now);
   if (owner_) owner_->on_tick(now);
   if (keeper_) keeper_->on_tick(now, out);
   if (executor_) executor_->on_tick(now, out);
@@ -261,7 +265,10 @@ void Node::on_event(Drain&& drain, Now now, Effects& out) {
     return;
   }
   drain_until_ = now.at + drain.timeout;
-  if (executor_) executor_->on_drain(*drain_until_, now, out);
+  if (!executor_) return;
+  executor_->on_drain(*drain_until_, now, out);
+  keeper_->on_drain(now);
+  membership_.beat(now, out);
 }
 
 // ---- Messages: one line each, the roles decide ---------------------------------------------------------
@@ -458,6 +465,7 @@ void Node::deliver_changes(Now now, Effects& out) {
   for (const PeerChange& change : membership_.take_changes()) {
     if (submitter_) submitter_->on_peer_change(change, now, out);
     if (asks_) asks_->on_peer_change(change, now, out);
+    if (giver_) giver_->on_peer_change(change, now, out);
     if (owner_) owner_->on_peer_change(change, now);
     if (keeper_) keeper_->on_peer_change(change, now, out);
     if (executor_ && change.what == PeerChange::What::greeted) {
@@ -490,6 +498,7 @@ void Node::answer_members(Now now, Effects& out) {
 /// face before; what it owes are the ends that no worker could tell.
 void Node::continue_drain(Now now, Effects& out) {
   if (!drain_until_ || (executor_ && !executor_->idle())) return;
+  if (keeper_ && keeper_->held() > 0 && now.at < *drain_until_) return out.wake_by(*drain_until_);
   if (!farewell_until_) farewell_until_ = now.at + farewell;
   const bool owes = outbox_.parked() + outbox_.waiting_on_links() + (owner_ ? owner_->open() : 0) > 0;
   if (owes && now.at < *farewell_until_) return out.wake_by(*farewell_until_);

@@ -14,6 +14,7 @@
 #include "taskmesh/core/mesh/greeting.hpp"
 #include "taskmesh/core/mesh/membership.hpp"
 #include "taskmesh/core/tasks/executor_role.hpp"
+#include "taskmesh/core/tasks/giver_role.hpp"
 #include "taskmesh/core/tasks/keeper_role.hpp"
 #include "taskmesh/core/tasks/owner_role.hpp"
 #include "taskmesh/core/tasks/submitter_role.hpp"
@@ -37,6 +38,7 @@ class Node {
   const Membership& membership() const { return membership_; }
   const ExecutorRole* executor() const { return executor_.get(); }
   const OwnerRole* owner() const { return owner_.get(); }
+  const GiverRole* giver() const { return giver_.get(); }
   const KeeperRole* keeper() const { return keeper_.get(); }
   const SubmitterRole* submitter() const { return submitter_.get(); }
   const CallbackOutbox& outbox() const { return outbox_; }
@@ -126,6 +128,7 @@ class Node {
   CallbackOutbox outbox_;
   std::unique_ptr<ExecutorRole> executor_;    // Workers only.
   std::unique_ptr<OwnerRole> owner_;          // Workers only.
+  std::unique_ptr<GiverRole> giver_;          // Workers only.
   std::unique_ptr<KeeperRole> keeper_;        // Workers only.
   std::unique_ptr<SubmitterRole> submitter_;  // Clients only.
   std::unique_ptr<WorkerAsks> asks_;          // Clients only.

@@ -32,7 +32,7 @@ void Node::on_message(LinkId link, proto::ReplOk&& ok, Now now, Effects& out) {
 
 void Node::on_message(LinkId link, proto::ReplDup&& dup, Now now, Effects& out) {
   const NodeId node = copying_worker(link, proto::Type::repl_dup, now, out);
-  if (node) owner_->on_repl_dup(node, dup, now, out);
+  if (node && !giver_->on_refused(node, dup, now, out)) owner_->on_repl_dup(node, dup, now, out);
 }
 
 void Node::on_message(LinkId link, proto::Done&& done, Now now, Effects& out) {
@@ -68,7 +68,9 @@ void Node::on_message(LinkId link, proto::StatusA&& status, Now now, Effects& ou
 void Node::on_message(LinkId link, proto::Moved&& moved, Now now, Effects& out) {
   if (submitter_) return submitter_->on_moved(link, moved, now, out);
   const NodeId node = copying_worker(link, proto::Type::moved, now, out);
-  if (node) keeper_->on_moved(node, moved);
+  if (!node) return;
+  giver_->on_moved(node, moved, now, out);
+  keeper_->on_moved(node, moved);
 }
 
 }  // namespace taskmesh::core

@@ -141,6 +141,13 @@ void Membership::on_tick(Now now, Effects& out, bool drained) {
   leave(out);
 }
 
+void Membership::beat(Now now, Effects& out) {
+  enter(now);
+  next_beat_ = now.at;
+  send_heartbeats(now, out);
+  leave(out);
+}
+
 void Membership::send_heartbeats(Now now, Effects& out) {
   if (config_.kind != NodeKind::worker || now.at < next_beat_) return;
   next_beat_ = now.at + limits::heartbeat_every;

@@ -104,6 +104,8 @@ class Membership {
   void on_heard(LinkId link, Now now, Effects& out);
   /// `drained`: all input that was there has been handled. If not, timers wait, at most drain_input.
   void on_tick(Now now, Effects& out, bool drained = true);
+  /// The load has changed much: HEARTBEAT now.
+  void beat(Now now, Effects& out);
   /// A worker leaves: BYE on every greeted link.
   void say_bye(Effects& out);
 

@@ -47,6 +47,12 @@ NodeId CopyOrder::first(const TaskId& id, std::string_view name, std::span<const
   return best == nullptr ? NodeId{} : best->node;
 }
 
+NodeId CopyOrder::taker(const TaskId& id, std::string_view name, std::span<const NodeId> without) {
+  const NodeId node = first(id, name, without);
+  const auto found = std::ranges::find(candidates_, node, &Candidate::node);
+  return found != candidates_.end() && found->serves ? node : NodeId{};
+}
+
 std::vector<NodeId> CopyOrder::all(const TaskId& id, std::string_view name) {
   look(name);
   std::vector<std::pair<std::pair<bool, std::uint64_t>, NodeId>> ranked;

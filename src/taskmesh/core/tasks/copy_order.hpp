@@ -21,6 +21,8 @@ class CopyOrder {
 
   /// The first that is none of `without`; nil: there is none. This node itself is never named.
   NodeId first(const TaskId& id, std::string_view name, std::span<const NodeId> without);
+  /// The first that serves the name and is none of `without`; nil: there is none.
+  NodeId taker(const TaskId& id, std::string_view name, std::span<const NodeId> without);
   /// All of them, in their order.
   std::vector<NodeId> all(const TaskId& id, std::string_view name);
   static std::uint64_t weight(const NodeId& node, const TaskId& id);

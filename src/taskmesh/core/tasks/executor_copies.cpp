@@ -96,7 +96,7 @@ bool ExecutorRole::knows_end(const TaskId& id, Now now) {
 bool ExecutorRole::is_started(const TaskId& id) const {
   const TaskRecord* task = find(id);
   if (task == nullptr) return false;
-  return task->attempt > 0 || task->place == Place::slot || task->place == Place::ahead;
+  return task->attempt > task->attempts_before || task->place == Place::slot || task->place == Place::ahead;
 }
 
 std::string_view ExecutorRole::name_of(const TaskId& id) const {
@@ -183,12 +183,14 @@ void ExecutorRole::adopt(const TaskId& id, Adoption&& adoption, Now now, Effects
   if (find(id) != nullptr)
     return;  // As somebody's task without copies: ids are not made twice by honest clients.
   const std::uint32_t* name = find_name(adoption.submit.name);
-  if (name == nullptr || is_once(id)) return end_unrun(id, std::move(adoption), now);
+  if (name == nullptr || (is_once(id) && !adoption.given)) return end_unrun(id, std::move(adoption), now);
   seen_.check(id, 0, false, {}, now.at);
   TaskRecord& task = new_record(id);
   task.submit = std::move(adoption.submit);
   task.submit.id = id;
   task.name = *name;
+  task.attempt = task.attempts_before = adoption.attempt;
+  task.epoch = adoption.epoch;
   task.accepted_at = adoption.since;
   task.waiters = std::move(adoption.waiters);
   task.place = Place::copying;
@@ -197,7 +199,8 @@ void ExecutorRole::adopt(const TaskId& id, Adoption&& adoption, Now now, Effects
   live_bytes_ += held_bytes(task.submit);
   if (!task.submit.callback_address.empty()) outbox_.reserve(task.submit.callback_address);
   add_timers(task, now);
-  if (!owner_->adopt(id, adoption.epoch, config_.self.serves[*name], adoption.others, now))
+  if (!is_copied(task) ||
+      !owner_->adopt(id, adoption.epoch, config_.self.serves[*name], adoption.others, now))
     on_copied(id, now);
   if (!adoption.cancelled) return;
   TaskRecord* adopted = find(id);

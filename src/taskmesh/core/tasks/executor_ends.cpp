@@ -7,16 +7,11 @@
 
 #include "taskmesh/base/check.hpp"
 #include "taskmesh/core/tasks/executor_role.hpp"
+#include "taskmesh/core/tasks/giver_role.hpp"
 #include "taskmesh/core/tasks/owner_role.hpp"
 #include "taskmesh/core/tasks/spans.hpp"
 
 namespace taskmesh::core {
-
-void ExecutorRole::on_drain(TimePoint until, Now now, Effects& out) {
-  drain_until_ = drain_until_ ? std::min(*drain_until_, until) : until;
-  do_due(now, out);
-  end_undue(*drain_until_, now, out);
-}
 
 void ExecutorRole::on_tick(Now now, Effects& out) { do_due(now, out); }
 
@@ -71,16 +66,19 @@ void ExecutorRole::give_up(TaskRecord& task, Now now, Effects& out) {
 void ExecutorRole::end_attempt(TaskRecord& task, Outcome&& outcome, Now now) {
   if (!may_retry(task, outcome)) return end(task, std::move(outcome), now);
   const TimePoint due = now.at + retry_pause(task);
-  if (drain_until_ && due >= *drain_until_) return end(task, std::move(outcome), now);
+  if (drain_until_ && due >= *drain_until_ && !gives_away()) return end(task, std::move(outcome), now);
   ++counters_.retried;
   task.state = TaskState::retrying;
   task.last_fault = std::move(outcome.fault);
   task.place = Place::later;
   ++later_;
+  offer_due_ = true;
   timers_.add({due, task.submit.id, Timers::What::due});
 }
 
 void ExecutorRole::expire(TaskRecord& task, Now now, Effects& out) {
+  if (task.place == Place::giving && !giver_->take_back(task.submit.id))
+    return;  // Whoever has it sees to that.
   ++counters_.expired;
   std::string why = "its deadline passed while it ";
   if (task.state == TaskState::running) {
@@ -101,6 +99,10 @@ void ExecutorRole::expire(TaskRecord& task, Now now, Effects& out) {
 /// What the executor does not have ends now. What it has ends when it returns, or at its own limits.
 void ExecutorRole::cancel(TaskRecord& task, Now now, Effects& out) {
   if (task.place == Place::telling) return;
+  if (task.place == Place::giving && !giver_->take_back(task.submit.id)) {
+    task.cancel_wanted = true;  // Whoever takes it is told so.
+    return;
+  }
   if (task.place != Place::slot && task.place != Place::ahead) return end_cancelled(task, now);
   if (task.cancel_wanted) return;
   task.cancel_wanted = true;
@@ -129,12 +131,13 @@ void ExecutorRole::end_undue(TimePoint until, Now now, Effects& out) {
   for (const TaskId& id : undue) {
     TaskRecord* task = find(id);
     if (!task || task->place != Place::later) continue;  // Ended with another one, by its key.
-    if (task->state == TaskState::retrying) {
-      end(*task, {.state = TaskState::failure, .fault = std::move(task->last_fault)}, now);
-    } else {
-      lose(*task, now, out);
-    }
+    end_early(*task, now, out);
   }
+}
+
+void ExecutorRole::end_early(TaskRecord& task, Now now, Effects& out) {
+  if (task.state != TaskState::retrying) return lose(task, now, out);
+  end(task, {.state = TaskState::failure, .fault = std::move(task.last_fault)}, now);
 }
 
 void ExecutorRole::lose(TaskRecord& task, Now now, Effects& out) {
@@ -245,6 +248,7 @@ void ExecutorRole::leave_place(TaskRecord& task) {
     return;
   }
   if (task.place == Place::copying) --copying_;
+  if (task.place == Place::giving) giver_->forget(task.submit.id);
   if (task.place == Place::joined) keys_.leave(task.submit.id);
   if (task.place == Place::joined || task.place == Place::later) --later_;
   task.place = Place::nowhere;

@@ -40,6 +40,7 @@ void ExecutorRole::on_submit(LinkId link, proto::Submit&& submit, Now now, Effec
     reject(link, submit, refusal->code, refusal->error, out);
     return;
   }
+  if (draining() && send_after(link, submit.id, out)) return;
   const std::uint32_t* name = find_name(submit.name);
   if (!name) {
     reject(link, submit, proto::Code::no_such_queue,
@@ -253,7 +254,7 @@ Run ExecutorRole::make_run(const TaskRecord& task) const {
   run.want_json = !submit.callback_address.empty() && submit.reply_codec != Codec::json &&
                   !outbox_.takes_cereal(submit.callback_address);
   run.deadline = task.deadline;
-  if (is_copied(task)) run.epoch = owner_->epoch_of(submit.id);
+  run.epoch = is_copied(task) ? owner_->epoch_of(submit.id) : task.epoch;
   if (submit.terms.has_value() && !submit.terms->headers.empty()) run.headers = submit.terms->headers;
   return run;
 }
@@ -325,6 +326,7 @@ void ExecutorRole::on_returned(const Returned& returned, Now now, Effects&) {
     task->place = Place::waiting;
     queue_.push_front(*id, task->submit.priority);
     ++waiting_;
+    offer_due_ = true;
   }
 }
 
@@ -349,6 +351,8 @@ void ExecutorRole::on_link_down(LinkId link) {
 void ExecutorRole::on_turn_end(const proto::Load& load, Now now, Effects& out) {
   do_due(now, out);
   settle_told(now);
+  if (draining()) [[unlikely]]
+    offer_rest(now, out);
   hand_over(now, out);
   answers_.flush(load, now, out);
   for (Send& late : std::exchange(late_answers_, {})) out.send.push_back(std::move(late));

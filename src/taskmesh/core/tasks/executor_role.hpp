@@ -35,6 +35,7 @@
 
 namespace taskmesh::core {
 
+class GiverRole;
 class KeeperRole;
 class OwnerRole;
 struct Adoption;
@@ -47,6 +48,8 @@ class ExecutorRole {
 
   /// Who keeps copies of its tasks, and the copies for others. Without them every task has one copy.
   void set_keepers(OwnerRole& owner, KeeperRole& keeper);
+  /// Who hands over what is not started when this worker leaves. Without one it stays here.
+  void set_giver(GiverRole& giver) { giver_ = &giver; }
 
   /// `link` is greeted. Answers at the end of the turn: ACCEPTED, BUSY; REJECT
   /// at once.
@@ -60,8 +63,8 @@ class ExecutorRole {
   void on_returned(const Returned& returned, Now now, Effects& out);
   /// The link is gone: nobody waits there any more.
   void on_link_down(LinkId link);
-  /// Nothing new is taken (BUSY draining); what is queued still runs; at
-  /// `until` the rest ends as lost.
+  /// Nothing new is taken (BUSY draining); what is not started is handed to
+  /// others, or still runs where there are none; at `until` the rest ends as lost.
   void on_drain(TimePoint until, Now now, Effects& out);
   /// What the process uses. From memory_high() on nothing new is taken and kept
   /// results are let go, least recently used first, until it is below
@@ -100,6 +103,21 @@ class ExecutorRole {
   std::string_view name_of(const TaskId& id) const;
   /// The task as it is now, for who is to hold a copy of it.
   void fill_copy(proto::Repl& repl, Now now) const;
+  // What the giver calls (executor_leaving.cpp).
+  /// The task as it is given to another worker.
+  void fill_gift(proto::Repl& repl, Now now) const;
+  std::uint64_t bytes_of(const TaskId& id) const;
+  /// Somebody has cancelled it while it was offered.
+  bool is_unwanted(const TaskId& id) const;
+  /// Nobody takes it.
+  void keep_here(const TaskId& id, TimePoint due, Now now, Effects& out);
+  void give_away(const TaskId& id, NodeId to, Now now, Effects& out);
+  /// A once task that may have been taken by one that is dead.
+  void lose_given(const TaskId& id, Now now);
+  // What the keeper asks about a task that it is handed.
+  bool may_take(const proto::Submit& submit);
+  bool has(const TaskId& id) const { return records_.contains(id); }
+  bool is_copying(const TaskId& id) const;
   /// Accepted and not due yet: scheduled, retrying, or waiting for the end of
   /// another one with the same key.
   std::uint32_t scheduled() const { return static_cast<std::uint32_t>(later_); }
@@ -170,6 +188,12 @@ class ExecutorRole {
   void end_joined(const TaskId& first, const EndedPtr& ended, Now now);
   void end_as(TaskRecord& task, const EndedPtr& first, Now now);
 
+  // Leaving (executor_leaving.cpp).
+  bool gives_away() const;
+  void offer_rest(Now now, Effects& out);
+  void offer(TaskRecord& task, TimePoint due);
+  bool send_after(LinkId link, const TaskId& id, Effects& out) const;
+
   // Running.
   void hand_over(Now now, Effects& out);
   TimePoint may_start_at(const TaskRecord& task) const;
@@ -188,6 +212,7 @@ class ExecutorRole {
   void cancel(TaskRecord& task, Now now, Effects& out);
   void end_cancelled(TaskRecord& task, Now now);
   void end_undue(TimePoint until, Now now, Effects& out);
+  void end_early(TaskRecord& task, Now now, Effects& out);
   void lose(TaskRecord& task, Now now, Effects& out);
   void lose_rest(Now now, Effects& out);
   Outcome outcome_of(Finished&& finished, const TaskRecord& task) const;
@@ -219,6 +244,7 @@ class ExecutorRole {
   CallbackOutbox& outbox_;
   OwnerRole* owner_ = nullptr;
   KeeperRole* keeper_ = nullptr;
+  GiverRole* giver_ = nullptr;
   tsl::robin_map<std::string_view, std::uint32_t> names_;  // Views into config_.self.serves.
   std::uint32_t last_name_ = 0;
   std::deque<TaskRecord> pool_;  // Records stay where they are; free ones are used again.
@@ -242,6 +268,7 @@ class ExecutorRole {
   std::uint64_t live_bytes_ = 0;        // Their arguments, keys and headers.
   std::optional<TimePoint> drain_until_;
   bool short_of_memory_ = false;
+  bool offer_due_ = false;  // Leaving, and something came that is not started.
 };
 
 }  // namespace taskmesh::core

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "taskmesh/core/tasks/executor_role.hpp"
+#include "taskmesh/core/tasks/giver_role.hpp"
 #include "taskmesh/core/tasks/keeper_role.hpp"
 
 namespace taskmesh::core {
@@ -19,6 +20,7 @@ void ExecutorRole::on_query(LinkId link, const proto::Query& query, Now now, Eff
   answers_.open(link);
   for (const TaskId& id : query.ids) {
     out.send.push_back({link, proto::Status{query.request, about(id, link, query, now)}});
+    if (draining()) send_after(link, id, out);
   }
 }
 
@@ -91,6 +93,11 @@ proto::TaskReport ExecutorRole::about(const TaskId& id, LinkId link, const proto
     }
   }
   proto::TaskReport report{.id = id};
+  if (const NodeId taker = giver_ != nullptr ? giver_->taker_of(id) : NodeId{}) {
+    report.state = TaskState::queued;
+    report.worker = taker;
+    return report;
+  }
   if (const EndedPtr ended = cache_.find(id, now.at)) {
     report = report_for(*ended, query.reply_codec);
   } else if (auto remembered = cache_.remembered(id)) {

@@ -98,6 +98,8 @@ bool KeeperRole::lives(NodeId node) const { return node == config_.self.node || 
 
 void KeeperRole::on_repl(LinkId link, NodeId node, proto::Repl&& repl, Now now, Effects& out) {
   if (repl.owner != node) return;
+  if ((repl.flags & proto::Repl::given_flag) != 0) return on_gift(link, node, std::move(repl), now, out);
+  if (leaving_ && find(repl.id) == nullptr) return refuse(link, repl, proto::Refused::full, {}, 0);
   if (!is_sound(repl, config_)) return refuse(link, repl, proto::Refused::full, {}, 0);
   if (refuse_claim(link, repl, now, out)) return;
   Held* held = find(repl.id);
@@ -134,6 +136,7 @@ bool KeeperRole::refuse_claim(LinkId link, const proto::Repl& repl, Now now, Eff
   }
   const Held* held = find(repl.id);
   if (held == nullptr) {
+    if ((repl.flags & proto::Repl::given_flag) != 0) return false;
     const bool room = index_.size() < limits::copies_max && bytes_ < limits::copies_bytes_max;
     return room ? false : (refuse(link, repl, proto::Refused::full, {}, 0), true);
   }
@@ -260,8 +263,11 @@ void KeeperRole::ask_owner(Held& held, Now now, Effects& out) {
 }
 
 void KeeperRole::on_status_q(LinkId link, NodeId node, const proto::StatusQ& ask, Now now) {
+  const Peer* peer = membership_.by_node(node);
+  const bool leaves = peer != nullptr && peer->liveness == Liveness::draining;
   for (const proto::Claim& claim : ask.claims) {
-    auto what = owner_.verdict(node, claim);
+    if (leaves) owner_.replace(node, claim.id, now);
+    auto what = owner_.verdict(node, claim, leaves);
     const Held* held = what ? nullptr : find(claim.id);
     if (held != nullptr) {
       said_.push_back({link, proto::Moved{held->owner, {claim.id}}});
@@ -437,6 +443,7 @@ std::optional<proto::TaskReport> KeeperRole::about(const TaskId& id, Codec codec
 // ---- Time ------------------------------------------------------------------------------------------------
 
 void KeeperRole::on_tick(Now now, Effects& out) {
+  ask_all(now, out);
   for (; !asks_.empty() && asks_.front().at <= now.at; asks_.pop_front()) {
     const Timer timer = asks_.front();
     Held& held = pool_[timer.slot];
@@ -472,9 +479,11 @@ void KeeperRole::on_turn_end(Now now, Effects& out) {
                  [](auto&& part) { return proto::StatusQ{std::move(part)}; });
   }
   questions_.clear();
+  confirm_gifts(out);
   for (Send& send : said_) out.send.push_back(std::move(send));
   said_.clear();
   if (!asks_.empty()) out.wake_by(asks_.front().at);
+  if (leaving_ && !index_.empty()) out.wake_by(ask_all_at_);
 }
 
 }  // namespace taskmesh::core

@@ -31,6 +31,7 @@ class OwnerRole;
 struct Adoption {
   std::uint32_t epoch = 0;    ///< Of the new ownership.
   std::uint32_t attempt = 0;  ///< Started before, as far as known.
+  bool given = false;         ///< Its owner lives, and has not started it.
   Duration ttl{};
   std::vector<NodeId> others;  ///< Who else holds it.
   proto::Submit submit;
@@ -49,6 +50,8 @@ class KeeperRole {
 
   // From owners: `node` has greeted on `link`, and answers go back on it.
   void on_repl(LinkId link, NodeId node, proto::Repl&& repl, Now now, Effects& out);
+  /// The same with given_flag: the task itself.
+  void on_gift(LinkId link, NodeId node, proto::Repl&& repl, Now now, Effects& out);
   void on_done(LinkId link, NodeId node, proto::Done&& done, Now now, Effects& out);
   void on_release(LinkId link, const proto::Release& release, Now now);
   void on_status_a(NodeId node, const proto::StatusA& status, Now now, Effects& out);
@@ -77,6 +80,8 @@ class KeeperRole {
   std::optional<proto::TaskReport> about(const TaskId& id, Codec codec) const;
 
   void on_peer_change(const PeerChange& change, Now now, Effects& out);
+  /// This worker leaves: nothing new is held, and what is held shall go to others.
+  void on_drain(Now now);
   void on_tick(Now now, Effects& out);
   /// Sends what was gathered and sets wake_at.
   void on_turn_end(Now now, Effects& out);
@@ -137,6 +142,8 @@ class KeeperRole {
   void take_over(Held& held, Now now, Effects& out);
   void answer_cancels(const TaskId& id, const proto::TaskReport& report);
   void ask_owner(Held& held, Now now, Effects& out);
+  void confirm_gifts(Effects& out);
+  void ask_all(Now now, Effects& out);
   bool broken(int rule) const { return (config_.broken_rules >> rule & 1U) != 0; }
 
   const NodeConfig& config_;
@@ -154,6 +161,9 @@ class KeeperRole {
   std::deque<Timer> asks_;
   std::vector<TaskId> asks_now_;        // Their owner has changed.
   std::vector<CancelAsk> cancel_asks_;  // Of clients, passed on to owners.
+  bool leaving_ = false;
+  TimePoint ask_all_at_{};
+  std::vector<std::pair<LinkId, TaskId>> gifts_;  // Taken, and not confirmed yet.
   std::vector<Reply> replies_;
   std::vector<Send> said_;
   std::map<NodeId, proto::StatusQ> questions_;

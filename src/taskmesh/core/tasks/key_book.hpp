@@ -31,6 +31,8 @@ class KeyBook {
   void join(const TaskId& first, const TaskId& id);
   /// It waits no more.
   void leave(const TaskId& id);
+  /// Somebody waits for its end.
+  bool is_awaited(const TaskId& first) const { return waiting_.contains(first); }
   /// Whom a task has joined; nil: nobody.
   TaskId joined(const TaskId& id) const;
   /// Who waits for this one's end: it has come. Each of them still has to leave.

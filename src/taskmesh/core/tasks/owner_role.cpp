@@ -419,7 +419,8 @@ std::uint32_t OwnerRole::epoch_of(const TaskId& id) const {
   return owned == nullptr ? 1 : owned->epoch;
 }
 
-std::optional<proto::CopyVerdict> OwnerRole::verdict(NodeId node, const proto::Claim& claim) const {
+std::optional<proto::CopyVerdict> OwnerRole::verdict(NodeId node, const proto::Claim& claim,
+                                                     bool leaves) const {
   const Owned* owned = find(claim.id);
   if (owned == nullptr) return std::nullopt;
   bool elsewhere = false;
@@ -427,7 +428,23 @@ std::optional<proto::CopyVerdict> OwnerRole::verdict(NodeId node, const proto::C
     if (owned->holders[i].node == node) return proto::CopyVerdict::yours;
     elsewhere = elsewhere || owned->holders[i].stored;
   }
-  return elsewhere ? proto::CopyVerdict::needless : proto::CopyVerdict::yours;
+  return elsewhere || leaves ? proto::CopyVerdict::needless : proto::CopyVerdict::yours;
+}
+
+void OwnerRole::replace(NodeId node, const TaskId& id, Now now) {
+  Owned* owned = find(id);
+  if (owned == nullptr || owned->stage == Stage::releasing || holder_of(*owned, node) == nullptr) return;
+  std::size_t asked = 0;
+  std::size_t held = 0;
+  for (std::size_t i = 0; i < owned->count; ++i) {
+    const Holder& holder = owned->holders[i];
+    const Peer* peer = membership_.by_node(holder.node);
+    if (peer == nullptr || peer->liveness == Liveness::draining) continue;
+    ++asked;
+    held += (owned->ended ? holder.ended : holder.stored) ? 1U : 0U;
+  }
+  const bool more = asked >= owned->wanted || ask_next(*owned, name_of(*owned), now, false);
+  if (held >= owned->wanted || !more) lost_holder(*owned, node, now);
 }
 
 // ---- Peers and time --------------------------------------------------------------------------------------

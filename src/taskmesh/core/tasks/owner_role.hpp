@@ -74,7 +74,9 @@ class OwnerRole {
   void on_done_ok(NodeId node, const proto::DoneOk& ok, Now now, Effects& out);
   void on_release_ok(NodeId node, const proto::ReleaseOk& ok);
   /// What is said to a keeper about its copy; nothing: this node has never heard of it, as far as this role knows.
-  std::optional<proto::CopyVerdict> verdict(NodeId node, const proto::Claim& claim) const;
+  std::optional<proto::CopyVerdict> verdict(NodeId node, const proto::Claim& claim, bool leaves) const;
+  /// `node` leaves: another one is to hold what it holds; when that one does, or nobody can, `node` need not.
+  void replace(NodeId node, const TaskId& id, Now now);
 
   void on_peer_change(const PeerChange& change, Now now);
   /// This process stood still: others may have taken over what it has queued. Asks before anything of it starts.

@@ -36,10 +36,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t li
 
 }  // namespace
 
-namespace {
-
-/// Proto/03-tasks.md section 11: what every submitter computes alike.
-std::uint64_t rendezvous(const NodeId& node, std::string_view key) {
+std::uint64_t key_weight(const NodeId& node, std::string_view key) {
   std::uint64_t hash = 0xcbf29ce484222325ULL;
   const auto add = [&hash](std::uint8_t octet) { hash = (hash ^ octet) * 0x100000001b3ULL; };
   for (const std::uint8_t octet : node.bytes) add(octet);
@@ -48,8 +45,6 @@ std::uint64_t rendezvous(const NodeId& node, std::string_view key) {
   hash *= 0xff51afd7ed558ccdULL;
   return hash ^ hash >> 33;
 }
-
-}  // namespace
 
 Placement::Placement(const Membership& membership, const LoadView& loads, std::uint64_t seed)
     : membership_(membership), loads_(loads), random_(seed) {}
@@ -121,7 +116,7 @@ Placement::Choice Placement::choose_by_key(std::string_view name, std::string_vi
   NodeId best;
   std::uint64_t best_hash = 0;
   for (const NodeId& node : list.lasting) {
-    const std::uint64_t hash = rendezvous(node, key);
+    const std::uint64_t hash = key_weight(node, key);
     if (best && (hash < best_hash || (hash == best_hash && node < best))) continue;
     best = node;
     best_hash = hash;

@@ -18,6 +18,9 @@
 
 namespace taskmesh::core {
 
+/// How much a worker wants tasks with that key (proto/03-tasks.md section 11): what everybody computes alike.
+std::uint64_t key_weight(const NodeId& node, std::string_view key);
+
 class Placement {
  public:
   Placement(const Membership& membership, const LoadView& loads, std::uint64_t seed);

@@ -108,6 +108,10 @@ void SubmitAnswers::say_soon(Link& link) {
   mark(link);
 }
 
+void SubmitAnswers::hurry() {
+  for (Link* link : soon_) say_soon(*link);
+}
+
 void SubmitAnswers::busy(LinkId link, std::uint64_t seq, proto::Code code, Duration retry_after) {
   Link& to = at(link);
   Refused& refused = to.refused[code == proto::Code::draining ? 1 : 0];

@@ -29,6 +29,8 @@ class SubmitAnswers {
   void accepted(LinkId link, std::uint64_t seq, std::span<const NodeId> holders);
   /// As accepted, but said at the latest at `by`: until then the end may be told instead. `by` never decreases.
   void accepted_soon(LinkId link, std::uint64_t seq, TimePoint by);
+  /// Nothing is held back any longer.
+  void hurry();
   /// `code`: busy or draining.
   void busy(LinkId link, std::uint64_t seq, proto::Code code, Duration retry_after);
   /// A NOTIFY leaves in this turn and says it: ACCEPTED need not.

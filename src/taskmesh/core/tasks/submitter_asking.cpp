@@ -26,9 +26,11 @@ QueryBook::Wanted SubmitterRole::look_up(const TaskId& id, Now now) const {
   } else if (const WorkerLink* held = holders_.find(id); held != nullptr) {
     const WorkerLink& worker = *held;
     const bool copied = replicas_of(id) > 0;
-    if (!worker.gone || !copied) wanted.holder = worker.node;
-    if (worker.gone && !copied)
+    const bool elsewhere = copied || worker.left;  // Who leaves gives what it has not started to others.
+    if (!worker.gone || !elsewhere) wanted.holder = worker.node;
+    if (worker.gone && !elsewhere) {
       wanted.known = lost_report(id, {}, worker.node, worker.name, worker.left, now);
+    }
   }
   return wanted;
 }

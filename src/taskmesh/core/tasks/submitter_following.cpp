@@ -109,6 +109,10 @@ void SubmitterRole::on_moved(LinkId link, const proto::Moved& moved, Now now, Ef
   WorkerLink* to = owner == workers_.end() || !owner->second->ready ? nullptr : owner->second.get();
   for (const TaskId& id : moved.ids) {
     const std::uint32_t slot = tasks_.find(id);
+    if (slot == no_slot && owner != workers_.end() && holders_.find(id) == worker) {
+      remember_holder(id, *owner->second);
+      continue;
+    }
     if (slot == no_slot || tasks_.at(slot).worker != worker) continue;
     if (tasks_.at(slot).stage == FlyingTask::Stage::held) {
       settle_load(tasks_.at(slot));

@@ -72,6 +72,7 @@ enum class Place : std::uint8_t {
   later,    ///< Scheduled or retrying: it comes into the run queue when it is due.
   joined,   ///< Waits for the end of an earlier task with its key.
   copying,  ///< Waits until somebody else holds a copy of it.
+  giving,   ///< This worker leaves: it is offered to another one.
   telling,  ///< Has ended; waits until somebody else has recorded that.
   ahead,    ///< Handed over although no slot is free: not started, may be taken back.
   slot,     ///< Handed over, and occupies a slot until the executor has answered.
@@ -84,7 +85,9 @@ struct TaskRecord {
   TaskState state = TaskState::queued;
   Place place = Place::nowhere;
   std::uint32_t attempt = 0;
-  std::uint32_t name = 0;  ///< Number of the task name at this worker.
+  std::uint32_t attempts_before = 0;  ///< Of them, those that another worker started.
+  std::uint32_t epoch = 1;            ///< Of this ownership, where nobody holds a copy.
+  std::uint32_t name = 0;             ///< Number of the task name at this worker.
   TimePoint accepted_at{};
   std::optional<TimePoint> deadline;
   Duration expected{};  ///< While handed over: its expected time; zero: long or unknown.
@@ -92,6 +95,7 @@ struct TaskRecord {
   TimePoint in_slot_since{};
   bool moved_up = false;       ///< In a slot since another one ended: perhaps not started yet.
   bool unanswered = false;     ///< Its SUBMIT is to be answered when it is copied.
+  bool kept = false;           ///< Nobody took it when this worker left: it is run here.
   bool claimed_anew = false;   ///< copying: it was in the run queue before.
   bool cancel_wanted = false;  ///< Its attempt was asked to stop; it ends as cancelled when that returns.
   WallTime started_at;

@@ -1,0 +1,199 @@
+#include "taskmesh/core/tasks/giver_role.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "taskmesh/core/tasks/executor_role.hpp"
+#include "taskmesh/core/tasks/placement.hpp"
+#include "taskmesh/core/tasks/spans.hpp"
+
+namespace taskmesh::core {
+
+GiverRole::GiverRole(const NodeConfig& config, NodeCounters& counters, const Membership& membership,
+                     ExecutorRole& executor)
+    : config_(config),
+      counters_(counters),
+      membership_(membership),
+      executor_(executor),
+      order_(membership) {}
+
+bool GiverRole::take_news() {
+  return std::exchange(seen_members_, membership_.version()) != membership_.version();
+}
+
+bool GiverRole::anybody() {
+  return std::any_of(config_.self.serves.begin(), config_.self.serves.end(),
+                     [&](const std::string& name) { return static_cast<bool>(order_.taker({}, name, {})); });
+}
+
+/// Where tasks with that key go; else the first of the task's own order, who may hold a copy already.
+NodeId GiverRole::choose(const TaskId& id, const Given& given) {
+  if (given.key.empty()) return order_.taker(id, given.name, given.refused);
+  NodeId best;
+  membership_.for_each([&](const Peer& peer) {
+    const NodeId node = peer.member.node;
+    if (!peer.routable() || !peer.serves.contains(given.name)) return;
+    if (!best || key_weight(node, given.key) > key_weight(best, given.key)) best = node;
+  });
+  return std::ranges::find(given.refused, best) == given.refused.end() ? best : NodeId{};
+}
+
+bool GiverRole::give(const TaskId& id, std::string_view name, std::string_view key, TimePoint due) {
+  Given given{.due = due, .name = std::string(name), .key = std::string(key)};
+  if (!choose(id, given)) return false;
+  giving_.insert_or_assign(id, std::move(given));
+  waiting_.push_back(id);
+  return true;
+}
+
+bool GiverRole::take_back(const TaskId& id) {
+  const auto found = giving_.find(id);
+  if (found == giving_.end()) return true;
+  if (found->second.taker) return false;
+  giving_.erase(found);
+  return true;
+}
+
+void GiverRole::forget(const TaskId& id) {
+  const auto found = giving_.find(id);
+  if (found == giving_.end()) return;
+  withdraw(found.value());
+  giving_.erase(found);
+}
+
+NodeId GiverRole::taker_of(const TaskId& id) const {
+  const auto found = gone_.find(id);
+  return found == gone_.end() ? NodeId{} : found->second;
+}
+
+// ---- Offers ----------------------------------------------------------------------------------------------
+
+bool GiverRole::has_room() const {
+  return offered_ == 0 || (offered_ < limits::gives_max && offered_bytes_ < limits::gives_bytes_max);
+}
+
+void GiverRole::offer(const TaskId& id, Given& given, Now now) {
+  const Peer* peer = membership_.by_node(given.taker);
+  if (peer == nullptr || !peer->greeted) return;  // It is said when that one has greeted again.
+  Send& sent = said_.emplace_back();
+  sent.link = peer->link;
+  auto& repl = sent.message.emplace<proto::Repl>();
+  repl.id = id;
+  repl.owner = config_.self.node;
+  repl.flags = proto::Repl::given_flag;
+  executor_.fill_gift(repl, now);
+  if (given.due > now.at) repl.submit.terms.edit().delay_ms = ms_of_span(given.due - now.at);
+}
+
+/// It is not offered to anybody any more.
+void GiverRole::withdraw(Given& given) {
+  if (!std::exchange(given.taker, {})) return;
+  --offered_;
+  offered_bytes_ -= std::exchange(given.bytes, 0);
+}
+
+/// To the next one; where there is none, back to the executor.
+void GiverRole::pass_on(const TaskId& id, Now now, Effects& out) {
+  const auto found = giving_.find(id);
+  withdraw(found.value());
+  const bool more = found->second.refused.size() < limits::gives_refused_max;
+  if (more && choose(id, found->second)) return waiting_.push_back(id);
+  const TimePoint due = found->second.due;
+  giving_.erase(found);
+  executor_.keep_here(id, due, now, out);
+}
+
+void GiverRole::given(const TaskId& id, NodeId to, Now now, Effects& out) {
+  forget(id);
+  gone_.insert_or_assign(id, to);
+  ++counters_.given;
+  const Peer* peer = executor_.is_unwanted(id) ? membership_.by_node(to) : nullptr;
+  if (peer != nullptr && peer->greeted) said_.push_back({peer->link, proto::Cancel{.request = 1, .ids = {id}}});
+  executor_.give_away(id, to, now, out);
+}
+
+// ---- Answers ---------------------------------------------------------------------------------------------
+
+void GiverRole::on_moved(NodeId node, const proto::Moved& moved, Now now, Effects& out) {
+  for (const TaskId& id : moved.ids) {
+    const auto found = giving_.find(id);
+    if (found != giving_.end() && found->second.taker == node) given(id, moved.owner, now, out);
+  }
+}
+
+bool GiverRole::on_refused(NodeId node, const proto::ReplDup& dup, Now now, Effects& out) {
+  const auto found = giving_.find(dup.id);
+  if (found == giving_.end() || found->second.taker != node) return false;
+  switch (dup.why) {
+    case proto::Refused::full:
+      return false;  // Of a copy.
+    case proto::Refused::not_here:
+      found.value().refused.push_back(node);
+      pass_on(dup.id, now, out);
+      return true;
+    case proto::Refused::taken:
+      given(dup.id, dup.owner, now, out);
+      return true;
+    case proto::Refused::delivered:
+      given(dup.id, node, now, out);
+      return true;
+  }
+  return false;
+}
+
+void GiverRole::on_peer_change(const PeerChange& change, Now now, Effects& out) {
+  if (change.what == PeerChange::What::cut || giving_.empty()) return;
+  std::vector<TaskId> theirs;
+  for (const auto& [id, given] : giving_) {
+    if (given.taker == change.node) theirs.push_back(id);
+  }
+  for (const TaskId& id : theirs) {
+    const auto found = giving_.find(id);
+    if (found == giving_.end()) continue;
+    if (change.what == PeerChange::What::greeted) {
+      offer(id, found.value(), now);
+    } else if (is_once(id)) {
+      forget(id);
+      executor_.lose_given(id, now);
+    } else {
+      found.value().refused.push_back(change.node);
+      pass_on(id, now, out);
+    }
+  }
+}
+
+void GiverRole::on_tick(Now now) {
+  for (; !repeat_.empty() && repeat_.front().at <= now.at; repeat_.pop_front()) {
+    const TaskId id = repeat_.front().id;
+    const auto found = giving_.find(id);
+    if (found == giving_.end() || !found->second.taker) continue;
+    offer(id, found.value(), now);
+    repeat_.push_back({now.at + limits::copy_repeat, id});
+  }
+}
+
+void GiverRole::on_turn_end(Now now, Effects& out) {
+  while (!waiting_.empty() && has_room()) {
+    const TaskId id = waiting_.front();
+    waiting_.pop_front();
+    const auto found = giving_.find(id);
+    if (found == giving_.end() || found->second.taker) continue;
+    Given& given = found.value();
+    const NodeId taker = choose(id, given);
+    if (!taker) {
+      pass_on(id, now, out);
+      continue;
+    }
+    given.taker = taker;
+    given.bytes = executor_.bytes_of(id);
+    ++offered_;
+    offered_bytes_ += given.bytes;
+    offer(id, given, now);
+    repeat_.push_back({now.at + limits::copy_repeat, id});
+  }
+  for (Send& send : said_) out.send.push_back(std::move(send));
+  said_.clear();
+  if (!repeat_.empty()) out.wake_by(repeat_.front().at);
+}
+
+}  // namespace taskmesh::core

@@ -1,0 +1,95 @@
+// GiverRole: a worker that leaves hands what it has not started to others.  Spec: proto/05-keepers.md section 6.
+//
+// Each task is offered to one worker that serves its name; it is given when that one says MOVED, and kept until then.
+// Who refuses, or is dead, is passed over for the next; a once task that a dead one may have taken is lost, for it
+// must not run twice. So many at a time, that a taker is not flooded. What nobody takes goes back to the executor.
+// What was given is remembered, so that whoever asks here is sent there.
+// Pure; one thread; `now.at` never decreases.
+#pragma once
+
+#include <tsl/robin_map.h>
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "taskmesh/core/config.hpp"
+#include "taskmesh/core/mesh/membership.hpp"
+#include "taskmesh/core/tasks/copy_order.hpp"
+#include "taskmesh/core/tasks/task_record.hpp"
+#include "taskmesh/core/types.hpp"
+
+namespace taskmesh::core {
+
+class ExecutorRole;
+
+class GiverRole {
+ public:
+  GiverRole(const NodeConfig& config, NodeCounters& counters, const Membership& membership,
+            ExecutorRole& executor);
+  GiverRole(const GiverRole&) = delete;
+  GiverRole& operator=(const GiverRole&) = delete;
+
+  /// True once after each change of who is there.
+  bool take_news();
+  /// True if somebody else serves any of the names that this worker serves.
+  bool anybody();
+  /// Offers a task that is nowhere else here. `due`: it must not start before. False: there is nobody to take it.
+  bool give(const TaskId& id, std::string_view name, std::string_view key, TimePoint due);
+  /// It has ended here. False: it is offered to somebody, who may have taken it.
+  bool take_back(const TaskId& id);
+  /// It is over, whoever may have taken it.
+  void forget(const TaskId& id);
+  /// Who has taken it; nil: it was not given to anybody.
+  NodeId taker_of(const TaskId& id) const;
+
+  /// From `node`: these are with moved.owner.
+  void on_moved(NodeId node, const proto::Moved& moved, Now now, Effects& out);
+  /// False: it answers no offer of this role.
+  bool on_refused(NodeId node, const proto::ReplDup& dup, Now now, Effects& out);
+  void on_peer_change(const PeerChange& change, Now now, Effects& out);
+  void on_tick(Now now);
+  /// Offers as many as may be under way, and sets wake_at.
+  void on_turn_end(Now now, Effects& out);
+
+  std::size_t open() const { return giving_.size(); }
+
+ private:
+  struct Given {
+    NodeId taker;  // Nil: not offered yet.
+    TimePoint due{};
+    std::string name;
+    std::string key;
+    std::vector<NodeId> refused;
+    std::uint64_t bytes = 0;  // While it is offered.
+  };
+  struct Timer {
+    TimePoint at{};
+    TaskId id;
+  };
+
+  NodeId choose(const TaskId& id, const Given& given);
+  void offer(const TaskId& id, Given& given, Now now);
+  void withdraw(Given& given);
+  void pass_on(const TaskId& id, Now now, Effects& out);
+  void given(const TaskId& id, NodeId to, Now now, Effects& out);
+  bool has_room() const;
+
+  const NodeConfig& config_;
+  NodeCounters& counters_;
+  const Membership& membership_;
+  ExecutorRole& executor_;
+  CopyOrder order_;
+  tsl::robin_map<TaskId, Given, TaskIdHash> giving_;
+  tsl::robin_map<TaskId, NodeId, TaskIdHash> gone_;
+  std::deque<TaskId> waiting_;  // To be offered; those that are not in giving_ mean nothing.
+  std::deque<Timer> repeat_;
+  std::uint64_t seen_members_ = 0;
+  std::size_t offered_ = 0;
+  std::uint64_t offered_bytes_ = 0;
+  std::vector<Send> said_;
+};
+
+}  // namespace taskmesh::core

@@ -1,0 +1,74 @@
+// KeeperRole: tasks and copies of workers that leave, and those of this one when it leaves itself.
+// Spec: proto/05-keepers.md section 6.
+#include <algorithm>
+#include <utility>
+
+#include "taskmesh/core/tasks/executor_role.hpp"
+#include "taskmesh/core/tasks/keeper_role.hpp"
+#include "taskmesh/core/tasks/owner_role.hpp"
+#include "taskmesh/core/tasks/submit_check.hpp"
+
+namespace taskmesh::core {
+
+/// Its owner leaves, and has not started it: it is this worker's from now on. Confirmed when others hold it.
+void KeeperRole::on_gift(LinkId link, NodeId node, proto::Repl&& repl, Now now, Effects& out) {
+  const auto same = [&](const auto& gift) { return gift.second == repl.id; };
+  if (std::any_of(gifts_.begin(), gifts_.end(), same)) return;  // Not held by others yet.
+  if (replicas_of(repl.id) == 0 && executor_.has(repl.id)) return gifts_.emplace_back(link, repl.id), void();
+  if (refuse_claim(link, repl, now, out)) return;
+  Held* held = find(repl.id);
+  if (held != nullptr && held->ended) {  // It need not start.
+    held->epoch = repl.epoch;
+    held->owner = node;
+    return say_end(link, *held);
+  }
+  if (repl.submit.id != repl.id || check_submit(repl.submit, config_) || !executor_.may_take(repl.submit)) {
+    return refuse(link, repl, proto::Refused::not_here, {}, 0);
+  }
+  Adoption adoption{.epoch = repl.epoch + 1, .attempt = repl.attempt, .given = true};
+  for (const NodeId& holder : repl.holders) {
+    if (holder != config_.self.node && holder != node && lives(holder)) adoption.others.push_back(holder);
+  }
+  adoption.submit = std::move(repl.submit);
+  adoption.since = now.at;
+  if (held != nullptr) {
+    adoption.waiters = std::move(held->waiters);
+    free(*held);
+  }
+  ++counters_.taken_in;
+  gifts_.emplace_back(link, repl.id);
+  executor_.adopt(repl.id, std::move(adoption), now, out);
+}
+
+/// Once others hold what this worker has taken, who gave it may forget it.
+void KeeperRole::confirm_gifts(Effects& out) {
+  const auto pending = std::stable_partition(
+      gifts_.begin(), gifts_.end(), [&](const auto& gift) { return !executor_.is_copying(gift.second); });
+  std::stable_sort(gifts_.begin(), pending,
+                   [](const auto& a, const auto& b) { return a.first.value < b.first.value; });
+  proto::Moved moved{.owner = config_.self.node};
+  for (auto gift = gifts_.begin(); gift != pending; ++gift) {
+    moved.ids.push_back(gift->second);
+    const bool last = gift + 1 == pending || (gift + 1)->first != gift->first;
+    if (!last && moved.ids.size() < limits::claims_max) continue;
+    out.send.push_back({gift->first, moved});
+    moved.ids.clear();
+  }
+  gifts_.erase(gifts_.begin(), pending);
+}
+
+void KeeperRole::on_drain(Now now) {
+  leaving_ = true;
+  ask_all_at_ = now.at;
+}
+
+/// Their owners find others to hold them, and say when these may go.
+void KeeperRole::ask_all(Now now, Effects& out) {
+  if (!leaving_ || now.at < ask_all_at_) return;
+  ask_all_at_ = now.at + limits::leave_ask_every;
+  for (std::size_t slot = 0; slot < pool_.size(); ++slot) {
+    if (pool_[slot].serial != 0) ask_owner(pool_[slot], now, out);
+  }
+}
+
+}  // namespace taskmesh::core

@@ -1,0 +1,90 @@
+// Workers that are told to leave while they have work: real processes, real signals.
+#include "e2e/mesh.hpp"
+
+using namespace e2e;
+
+namespace {
+
+/// What was submitted with a callback, and what became of it.
+struct Load {
+  Mesh& mesh;
+  Client client{};
+  Collector collector{};
+  std::set<TaskId> ids{};
+  std::string path = mesh.file("runs");
+  int copies = 0;
+
+  void submit(int count, int ms, const taskmesh::SubmitOptions& options) {
+    taskmesh::SubmitOptions each = options;
+    for (int i = 0; i < count; ++i) {
+      each.replicas = copies;
+      ids.insert(client.delay_with_callback(busy(path, ms), {collector.address()}, each));
+    }
+  }
+  /// Each has ended well, and each was begun once.
+  void check_all(const std::vector<taskmesh::CompletionEvent>& events) {
+    CHECK(ids_of(events).size() == ids.size());
+    for (const auto& event : events) {
+      if (event.state == TaskState::success) continue;
+      FAIL_CHECK(taskmesh::to_string(event.task_id)
+                 << " " << taskmesh::to_string(event.state) << ": " << (event.error ? event.error->why : ""));
+    }
+    const auto lines = mesh.lines(path);
+    const auto begun = static_cast<std::size_t>(std::count(lines.begin(), lines.end(), "+"));
+    CHECK(begun == ids.size());
+  }
+};
+
+}  // namespace
+
+SCENARIO("three workers restarted one after the other under load lose nothing and repeat nothing",
+         "[e2e][leaving]") {
+  Mesh mesh(3);
+  Load load{.mesh = mesh};
+  load.copies = GENERATE(0, 1);
+  INFO("replicas " << load.copies);
+  REQUIRE(load.client.submit_task(add(1, 1), {.replicas = load.copies}).value() == 2);
+  // A listener that takes nothing leaves events with a worker that has no time.
+  auto events = std::async(std::launch::async, [&] { return load.collector.take(960, 20s); });
+  for (std::size_t i = 0; i < 3; ++i) {
+    load.submit(300, 15, {});
+    load.submit(10, 1, {.countdown = 2s + 500ms * i});
+    load.submit(10, 1, {.once = true});
+    REQUIRE(load.client.flush(10s));
+    const auto told = std::chrono::steady_clock::now();
+    mesh.workers()[i].signal(SIGTERM);
+    const auto outcome = mesh.workers()[i].wait(20s);
+    CHECK(outcome.exit_code == 0);
+    CHECK(std::chrono::steady_clock::now() - told < 10s);
+    mesh.start_worker();
+  }
+  load.check_all(events.get());
+}
+
+SCENARIO("a worker that leaves does not wait for what waits: it is run elsewhere, at its time",
+         "[e2e][leaving]") {
+  Mesh mesh(1, 1);
+  Client client;
+  const std::string path = mesh.file("attempts");
+  const TaskId retried =
+      client.delay(flaky(path, 1), {.retries = {.count = 2, .delay = 3s, .jitter = 0}, .replicas = 0});
+  REQUIRE(mesh.becomes(client, retried, TaskState::retrying));
+  auto running = client.async(stubborn(1'000), {.replicas = 0}).future();
+  const TaskId queued = client.delay(stubborn(3'000), {.replicas = 0});
+  const TaskId later = client.delay(stubborn(1), {.countdown = 4s, .replicas = 0});
+  REQUIRE(client.flush(10s));
+  mesh.start_worker();
+  REQUIRE(mesh.eventually([&] { return client.workers().size() == 2; }));
+  mesh.workers()[0].signal(SIGTERM);
+  CHECK(mesh.workers()[0].wait(20s).exit_code == 0);
+  CHECK(running.get().value() == 1);
+  mesh.start_worker();
+  mesh.workers()[1].signal(SIGTERM);  // What it has been given, it gives on.
+  for (const TaskId id : {queued, later}) {
+    const auto result = client.wait_for<std::uint32_t>(id, 15s);
+    INFO((result ? "" : result.error().what + ": " + result.error().why));
+    CHECK(result.state == TaskState::success);
+  }
+  CHECK(client.wait_for<std::uint32_t>(retried, 15s).value() == 2);
+  CHECK(mesh.lines(path).size() == 2);
+}
