@@ -155,6 +155,54 @@ SCENARIO("an end is told when a keeper has recorded it, and the copy is released
   }
 }
 
+SCENARIO("a task that is cancelled before anybody holds it is accepted when a keeper has recorded its end",
+         "[core][keepers]") {
+  Bench bench;
+  bench.submit(1);
+  bench.say(client, proto::Cancel{7, {task(1)}});
+  CHECK(bench.sent<proto::Accepted>(client).empty());
+  CHECK(bench.sent<proto::Done>(bench.links[2]).size() == 1);
+  bench.say(bench.links[2], proto::DoneOk{.claims = {{task(1), 1}}});
+  REQUIRE(bench.sent<proto::Notify>(client).size() == 1);
+  CHECK(bench.sent<proto::Notify>(client).front().report.state == TaskState::cancelled);
+}
+
+SCENARIO("a cancelled task whose only keeper dies is told when another one has recorded its end",
+         "[core][keepers]") {
+  Bench bench{2};
+  bench.submit(1);
+  REQUIRE(bench.out.send.size() == 1);
+  const std::uint8_t asked = bench.out.send[0].link == bench.links[2] ? 2 : 3;
+  const auto next = static_cast<std::uint8_t>(5 - asked);
+  bench.say(client, proto::Cancel{7, {task(1)}});
+  bench.say(bench.links[asked], proto::Bye{node_id(asked), 1});
+  CHECK(bench.sent<proto::Notify>(client).empty());
+  REQUIRE(bench.sent<proto::Done>(bench.links[next]).size() == 1);
+  bench.say(bench.links[next], proto::DoneOk{.claims = {{task(1), 1}}});
+  CHECK(bench.sent<proto::Notify>(client).size() == 1);
+}
+
+SCENARIO("who repeats a SUBMIT and acknowledges twice does not speak for the listener", "[core][keepers]") {
+  Bench bench;
+  proto::Submit submit{.seq = 1,
+                       .id = task(1),
+                       .flags = proto::Submit::wait_flag,
+                       .name = "add",
+                       .callback_address = "tcp://127.0.0.1:6000"};
+  bench.say(client, submit);
+  bench.say(bench.links[2], proto::ReplOk{{{task(1), 1}}});
+  bench.finish(1);
+  bench.say(bench.links[2], proto::DoneOk{.claims = {{task(1), 1}}});
+  REQUIRE(bench.sent<proto::Notify>(client).size() == 1);
+  submit.seq = 2;
+  submit.flags |= proto::Submit::again_flag;
+  bench.say(client, submit);
+  REQUIRE(bench.sent<proto::Notify>(client).size() == 1);
+  bench.say(client, proto::NotifyAck{{{1, 2}}});
+  CHECK(bench.sent<proto::Release>(bench.links[2]).empty());  // The listener has not been there yet.
+  CHECK(bench.node.owner()->open() == 1);
+}
+
 SCENARIO("a result stays readable at the keeper for who is called back, though its submitter has got it",
          "[core][keepers]") {
   Bench bench;

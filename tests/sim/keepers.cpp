@@ -18,8 +18,21 @@ const std::string here = "tcp://127.0.0.1:6000";
 
 class KeeperWorld {
  public:
-  KeeperWorld(std::uint64_t seed, const KeeperPlan& plan) : plan_(plan), world_(seed) {
+  KeeperWorld(std::uint64_t seed, const KeeperPlan& plan)
+      : plan_(plan),
+        world_(seed),
+        watch_(world_, {[this](const TaskId& id) { return seen(id); }, [this] { return ids(); }}) {
+    if (plan.faults == Faults::two_crashes) watch_.allow_loss();
+    if (plan.faults == Faults::none || plan.faults == Faults::loss) watch_.expect_all_copies();
+    if (is_cut() || plan.faults == Faults::pause) {
+      watch_.allow_late(20s);  // What is left of it is counted from the arrival of a record.
+    }
     world_.observer.behaviour = [this](const core::Run&) { return behave(); };
+    if ((plan.broken_rules >> 8 & 1U) != 0) {
+      world_.observer.passes = [this](Process& process, const core::Send& send) {
+        return is_new(process, send);
+      };
+    }
     world_.observer.started = [this](Process& worker, const core::Run& run) { on_started(worker, run); };
     world_.observer.told = [this](Process& process, core::Notice&& notice) {
       on_told(process, std::move(notice));
@@ -55,6 +68,8 @@ class KeeperWorld {
     bool accepted = false;
     std::optional<TaskState> told;
     std::optional<TaskState> event;
+    bool watched = false;
+    std::optional<TimePoint> deadline;
     int starts = 0;
     std::set<std::uint32_t> epochs;
   };
@@ -80,7 +95,7 @@ class KeeperWorld {
     if (plan_.long_tasks) return {.takes = 40s + up_to(20s)};
     constexpr std::array spans{Duration{100ms}, Duration{500ms}, Duration{6s}};
     const auto takes = spans[world_.random().below(spans.size())];
-    return {.takes = takes / 2 + up_to(takes)};
+    return {.takes = takes / 2 + up_to(takes), .fails = chance(plan_.fails)};
   }
 
   void submit(Host client) {
@@ -94,7 +109,12 @@ class KeeperWorld {
     story.once = once;
     story.callback = chance(0.5);
     story.wait = !story.callback || chance(plan_.both);
-    core::SubmitTask task{.id = id, .name = "add", .wait = story.wait};
+    story.watched = !story.wait && chance(plan_.watched);
+    core::SubmitTask task{.id = id, .name = "add", .wait = story.wait || story.watched};
+    if (chance(plan_.deadlines)) {
+      task.deadline = 10s + up_to(50s);
+      story.deadline = world_.now() + *task.deadline;
+    }
     task.args = {Codec::opaque, Bytes::copy_of(to_string(id))};
     if (story.wait) task.token = token_of(id);
     if (story.callback) task.callback_address = here;
@@ -114,18 +134,24 @@ class KeeperWorld {
     return last_token_;
   }
 
+  /// R8 is broken: an event is said once, heard or not.
+  bool is_new(const Process& process, const core::Send& send) {
+    const auto* notify = std::get_if<proto::Notify>(&send.message);
+    return notify == nullptr || events_said_.emplace(process.host, notify->report.id, send.link).second;
+  }
+
   // ---- What is seen
 
   void on_started(Process& worker, const core::Run& run) {
     Story& story = stories_.at(run.id);
     ++story.starts;
+    watch_.started(worker, run);
     const core::OwnerRole& owner = *worker.node->owner();
     const std::uint32_t epoch = run.epoch;
-    if (!story.epochs.insert(epoch).second && plan_.faults != Faults::cut && plan_.faults != Faults::all) {
+    if (!story.epochs.insert(epoch).second && !is_cut()) {
       fail("task " + to_string(run.id) + " started twice in epoch " + std::to_string(epoch));
     }
-    const bool split = plan_.faults == Faults::cut || plan_.faults == Faults::all;
-    if (story.taken_back && !split)
+    if (story.taken_back && !stands_apart())
       fail("task " + to_string(run.id) + " started after it was told cancelled");
     if (story.once && story.starts > 1) fail("a once task started twice: " + to_string(run.id));
     if (!owner.is_safe(run.id) && worker.node->membership().alive() > 0 && plan_.faults == Faults::none) {
@@ -152,12 +178,35 @@ class KeeperWorld {
     } else if (const auto* arrived = std::get_if<core::EventArrived>(&notice)) {
       Story& story = stories_.at(arrived->notify.report.id);
       if (story.event) ++outcome_.repeated;
+      if (story.event && *story.event != arrived->notify.report.state) ++outcome_.two_ends;
       story.event = arrived->notify.report.state;
       world_.give(process.host, core::EventHandled{arrived->link, arrived->seq, arrived->notify.report.id});
     }
   }
 
+  CopyWatch::Task seen(const TaskId& id) const {
+    const Story& story = stories_.at(id);
+    return {.callback = story.callback,
+            .handled = story.event.has_value(),
+            .accepted = story.accepted,
+            .over = told(story),
+            .deadline = story.deadline};
+  }
+  std::vector<TaskId> ids() const {
+    std::vector<TaskId> all;
+    for (const auto& [id, story] : stories_) all.push_back(id);
+    return all;
+  }
+  static bool told(const Story& story) {
+    return (!story.wait || story.told) && (!story.callback || story.event || story.told == TaskState::lost);
+  }
+
   // ---- Faults
+
+  /// Some do not hear each other: then two may believe the same.
+  bool is_cut() const {
+    return plan_.faults == Faults::cut || plan_.faults == Faults::all || plan_.faults >= Faults::partition;
+  }
 
   void plan_faults() {
     const bool lossy = plan_.faults == Faults::loss || plan_.faults == Faults::all;
@@ -168,6 +217,9 @@ class KeeperWorld {
     }
   }
 
+  /// A worker may have heard of a task and of nothing since: who cancels it is told so by others.
+  bool stands_apart() const { return is_cut() || plan_.faults == Faults::pause; }
+
   void do_harm() {
     std::vector<Host> up;
     for (const Host host : workers_) {
@@ -175,11 +227,17 @@ class KeeperWorld {
     }
     const auto any = [&] { return up[world_.random().below(up.size())]; };
     Faults kind = plan_.faults;
-    if (kind == Faults::all)
-      kind = std::array{Faults::crash, Faults::pause, Faults::cut}[world_.random().below(3)];
+    if (kind == Faults::all) {
+      constexpr std::array kinds{Faults::crash,   Faults::pause,     Faults::cut,
+                                 Faults::restart, Faults::partition, Faults::one_way};
+      kind = kinds[world_.random().below(kinds.size())];
+    }
     if (kind == Faults::crash) return crash(any());
     if (kind == Faults::pause) return pause(any());
     if (kind == Faults::leave) return leave(any());
+    if (kind == Faults::restart) return restart(any());
+    if (kind == Faults::partition || kind == Faults::island) return part(kind == Faults::island);
+    if (kind == Faults::one_way) return silence(any());
     if (kind == Faults::cut) {
       const Host a = any();
       const Host b = any();
@@ -193,8 +251,45 @@ class KeeperWorld {
     world_.timeline().after(up_to(1s), [this, second] { crash(second); });
   }
 
+  void restart(Host host) {
+    watch_.harmed();
+    world_.crash(host, false);
+    world_.timeline().after(100ms + up_to(200ms), [this, host] { workers_.push_back(world_.restart(host)); });
+  }
+
+  /// Two groups, at random; with `all` also of those that are no workers.
+  void part(bool all) {
+    std::set<std::pair<Host, Host>> blocks;
+    std::map<Host, bool> left;
+    for (const auto& process : world_.processes()) {
+      if (process->up && (all || process->node->owner() != nullptr)) left[process->host] = chance(0.5);
+    }
+    for (const auto& [one, side] : left) {
+      for (const auto& [other, its_side] : left) {
+        if (side != its_side) blocks.emplace(one, other);
+      }
+    }
+    hold_back(std::move(blocks));
+  }
+
+  void silence(Host host) {
+    std::set<std::pair<Host, Host>> blocks;
+    for (const Host other : workers_) {
+      if (other != host) blocks.emplace(host, other);
+    }
+    hold_back(std::move(blocks));
+  }
+
+  void hold_back(std::set<std::pair<Host, Host>> blocks) {
+    constexpr std::array pauses{Duration{2s}, Duration{6s}, Duration{15s}};
+    world_.network().set_blocks(std::move(blocks));
+    world_.timeline().after(pauses[world_.random().below(pauses.size())],
+                            [this] { world_.network().unblock_all(); });
+  }
+
   void crash(Host host) {
     if (!world_.at(host).up) return;
+    watch_.harmed();
     constexpr std::array pauses{Duration{300ms}, Duration{3s}, Duration{12s}};
     world_.crash(host, chance(0.5), chance(0.3));
     world_.timeline().after(pauses[world_.random().below(pauses.size())],
@@ -231,14 +326,14 @@ class KeeperWorld {
   // ---- The end
 
   bool told_all() const {
-    return std::ranges::all_of(stories_, [](const auto& each) {
-      const Story& story = each.second;
-      return (!story.wait || story.told) && (!story.callback || story.event || story.told == TaskState::lost);
-    });
+    return std::ranges::all_of(stories_, [](const auto& each) { return told(each.second); });
   }
 
   void check_end() {
     for (const std::string& text : world_.failures) fail(text);
+    for (const std::string& text : watch_.failures()) fail(text);
+    if (world_.network().ungreeted() > 0) fail("a node spoke before its greeting was answered");
+    outcome_.looks = watch_.looks();
     for (const auto& [id, story] : stories_) check_story(id, story);
     for (const auto& process : world_.processes()) {
       if (!process->up || process->node->owner() == nullptr) continue;
@@ -255,6 +350,7 @@ class KeeperWorld {
     count_records();
     outcome_.counters = world_.counters();
     outcome_.hash = world_.history().hash();
+    outcome_.notes = world_.notes();
   }
 
   void check_story(const TaskId& id, const Story& story) {
@@ -271,6 +367,7 @@ class KeeperWorld {
       return;
     }
     if (story.once && lost && !silent) return;
+    if (lost && !silent) ++outcome_.told_lost;
     if (silent)
       fail(who + " was never told: waits " + std::to_string(story.wait) + ", started " +
            std::to_string(story.starts) + ", callback " + std::to_string(story.callback));
@@ -291,9 +388,11 @@ class KeeperWorld {
 
   KeeperPlan plan_;
   World world_;
+  CopyWatch watch_;
   KeeperOutcome outcome_;
   std::map<TaskId, Story> stories_;
   std::map<core::Token, TaskId> tokens_;
+  std::set<std::tuple<Host, TaskId, core::LinkId>> events_said_;
   std::map<Host, std::uint32_t> counters_;
   core::Token last_token_ = 0;
   std::vector<Host> workers_;

@@ -9,11 +9,28 @@
 #include <string>
 #include <vector>
 
+#include "sim/copy_watch.hpp"
 #include "taskmesh/core/config.hpp"
 
 namespace taskmesh::sim {
 
-enum class Faults { none, loss, crash, pause, cut, all, two_crashes, leave };
+/// `restart`: crashed, and back before anybody can notice. `partition`: the workers fall into two groups; `one_way`: what one
+/// of them says reaches no other one; `island`: as partition, and clients and listener are on one side or the other too.
+/// `all`: one of the others each time, under loss, `island` and `two_crashes` left out.
+enum class Faults {
+  none,
+  loss,
+  crash,
+  pause,
+  cut,
+  all,
+  two_crashes,
+  leave,
+  restart,
+  partition,
+  one_way,
+  island
+};
 
 struct KeeperPlan {
   Faults faults = Faults::none;
@@ -25,6 +42,10 @@ struct KeeperPlan {
   double once = 0;
   double cancels = 0;
   double delayed = 0;  ///< They are not to start before up to 20 s have passed.
+  double watched =
+      0;  ///< Of the tasks with a callback alone, those whose client tells the end if no worker can.
+  double deadlines = 0;  ///< Of 10 to 60 s.
+  double fails = 0;
   std::uint32_t broken_rules = 0;
 };
 
@@ -37,9 +58,13 @@ struct KeeperOutcome {
   std::uint64_t repeated = 0;  ///< Events that a listener had had before.
   std::uint64_t once_lost = 0;
   std::uint64_t taken_back = 0;  ///< Told cancelled to who cancelled them, half of those no submitters.
-  double records = 0;            ///< Named per task in records between the peers, RELEASE_OK left out.
+  std::uint64_t two_ends = 0;    ///< Tasks that were told as two kinds of end.
+  std::uint64_t told_lost = 0;   ///< Tasks that may run twice and that were told as lost, accepted or not.
+  CopyWatch::Looks looks;
+  double records = 0;  ///< Named per task in records between the peers, RELEASE_OK left out.
   core::NodeCounters counters;
   std::vector<std::string> failures;
+  std::vector<std::string> notes;  ///< What happened to the nodes, and what they said for the log.
 };
 
 KeeperOutcome run_keepers(std::uint64_t seed, const KeeperPlan& plan);

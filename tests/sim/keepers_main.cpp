@@ -1,5 +1,5 @@
 // taskmesh_keepers FAULTS [SEEDS [REPLICAS [BROKEN_RULE [FIRST_SEED]]]]: the table of docs/guarantees.md, one line per call.
-// FAULTS: none, loss, crash, pause, cut, all, two_crashes. BROKEN_RULE: its number (proto/05-keepers.md), 0: none.
+// FAULTS: none, loss, crash, pause, cut, all, two_crashes, leave, restart, partition, one_way, island. BROKEN_RULE: its number (proto/05-keepers.md), 0: none.
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -9,9 +9,10 @@
 
 int main(int argc, char** argv) {
   using namespace taskmesh::sim;
-  constexpr std::array<std::string_view, 7> names{"none", "loss", "crash",      "pause",
-                                                  "cut",  "all",  "two_crashes"};
-  KeeperPlan plan{.once = 0.1, .cancels = 0.1};
+  constexpr std::array<std::string_view, 12> names{"none",    "loss",      "crash",       "pause",
+                                                   "cut",     "all",       "two_crashes", "leave",
+                                                   "restart", "partition", "one_way",     "island"};
+  KeeperPlan plan{.once = 0.1, .cancels = 0.1, .watched = 0.5, .deadlines = 0.1, .fails = 0.1};
   const auto number = [&](int index, int fallback) {
     return argc > index ? std::atoi(argv[index]) : fallback;
   };
@@ -23,16 +24,34 @@ int main(int argc, char** argv) {
   if (number(4, 0) > 0) plan.broken_rules = 1U << number(4, 0);
   if (plan.faults == Faults::none) plan.once = plan.cancels = 0;
   KeeperOutcome sum;
+  CopyWatch::Looks looks;
+  int failed = 0;
   const int first = number(5, 1);
   for (int seed = first; seed < first + seeds; ++seed) {
     const KeeperOutcome one = run_keepers(static_cast<std::uint64_t>(seed), plan);
     for (const std::string& failure : one.failures) std::printf("seed %d: %s\n", seed, failure.c_str());
+    if (std::getenv("TASKMESH_SIM_NOTES") != nullptr) {
+      for (const std::string& note : one.notes) std::printf("  %s\n", note.c_str());
+    }
     sum.accepted += one.accepted;
     sum.lost += one.lost;
     sum.leaked += one.leaked;
     sum.extra += one.extra;
     sum.repeated += one.repeated;
     sum.once_lost += one.once_lost;
+    sum.two_ends += one.two_ends;
+    sum.told_lost += one.told_lost;
+    failed += one.failures.empty() ? 0 : 1;
+    if (plan.broken_rules != 0 && (failed > 0 || one.lost + one.leaked > 0)) {
+      std::printf("rule %d: red at seed %d\n", number(4, 0), seed);
+      return 1;
+    }
+    looks.acceptances += one.looks.acceptances;
+    looks.starts += one.looks.starts;
+    looks.epochs += one.looks.epochs;
+    looks.tombs += one.looks.tombs;
+    looks.old_words += one.looks.old_words;
+    looks.ties += one.looks.ties;
     sum.records += one.records / seeds;
     sum.counters.taken_over += one.counters.taken_over;
     sum.counters.repaired += one.counters.repaired;
@@ -48,5 +67,11 @@ int main(int argc, char** argv) {
       count(sum.repeated), count(sum.once_lost), sum.records, count(sum.counters.taken_over),
       count(sum.counters.repaired), count(sum.counters.refused_claims), count(sum.counters.reclaimed),
       count(sum.counters.told_ends));
-  return sum.lost + sum.leaked == 0 ? 0 : 1;
+  std::printf(
+      "            two_ends=%llu told_lost=%llu failed_seeds=%d checked: acceptances=%llu starts=%llu "
+      "epochs=%llu "
+      "tombs=%llu old_words=%llu ties=%llu\n",
+      count(sum.two_ends), count(sum.told_lost), failed, count(looks.acceptances), count(looks.starts),
+      count(looks.epochs), count(looks.tombs), count(looks.old_words), count(looks.ties));
+  return sum.lost + sum.leaked == 0 && (failed == 0 || plan.faults == Faults::two_crashes) ? 0 : 1;
 }

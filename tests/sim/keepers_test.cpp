@@ -6,7 +6,12 @@
 namespace taskmesh::sim {
 namespace {
 
-constexpr std::uint64_t seeds = 20;
+// More by hand, and each night: tests/sim/nightly.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr std::uint64_t seeds = 6;
+#else
+constexpr std::uint64_t seeds = 80;
+#endif
 
 KeeperOutcome run_seeds(const KeeperPlan& plan, std::uint64_t count = seeds) {
   KeeperOutcome sum;
@@ -20,6 +25,13 @@ KeeperOutcome run_seeds(const KeeperPlan& plan, std::uint64_t count = seeds) {
     sum.leaked += one.leaked;
     sum.extra += one.extra;
     sum.once_lost += one.once_lost;
+    sum.two_ends += one.two_ends;
+    sum.looks.acceptances += one.looks.acceptances;
+    sum.looks.starts += one.looks.starts;
+    sum.looks.epochs += one.looks.epochs;
+    sum.looks.tombs += one.looks.tombs;
+    sum.looks.old_words += one.looks.old_words;
+    sum.looks.ties += one.looks.ties;
     sum.taken_back += one.taken_back;
     sum.records += one.records / static_cast<double>(count);
     sum.counters.taken_over += one.counters.taken_over;
@@ -39,18 +51,27 @@ KeeperOutcome check_kept(const KeeperPlan& plan) {
   CHECK(sum.failures.empty());
   CHECK(sum.lost == 0);
   CHECK(sum.leaked == 0);
+  CHECK(sum.two_ends == 0);
   CHECK(sum.accepted > 0);
+  if (plan.replicas > 0) {  // What is never looked at is not checked.
+    CHECK(sum.looks.acceptances > 0);
+    CHECK(sum.looks.starts > 0);
+    CHECK(sum.looks.epochs > 0);
+    CHECK(sum.looks.tombs > 0);
+  }
   CHECK((plan.cancels == 0 || sum.taken_back > 0));
   CHECK(static_cast<double>(sum.extra) <= 0.025 * static_cast<double>(sum.accepted));
   return sum;
 }
 
-KeeperPlan with(Faults faults) { return {.faults = faults, .once = 0.1, .cancels = 0.1}; }
+KeeperPlan with(Faults faults) {
+  return {.faults = faults, .once = 0.1, .cancels = 0.1, .watched = 0.5, .deadlines = 0.1, .fails = 0.1};
+}
 
 /// The checks notice it.
-bool is_red(KeeperPlan plan, int rule) {
+bool is_red(KeeperPlan plan, int rule, std::uint64_t count = 10) {
   plan.broken_rules = 1U << rule;
-  const KeeperOutcome sum = run_seeds(plan, 10);
+  const KeeperOutcome sum = run_seeds(plan, count);
   return !sum.failures.empty() || sum.lost > 0 || sum.leaked > 0;
 }
 
@@ -86,6 +107,29 @@ TEST_CASE("workers that stand still lose no copied task, and give way to who has
   CHECK(sum.counters.told_ends > 0);
 }
 
+TEST_CASE("workers that are back before anybody can notice have forgotten all, and nothing is lost",
+          "[sim]") {
+  const KeeperOutcome sum = check_kept(with(Faults::restart));
+  CHECK(sum.counters.taken_over > 0);
+  CHECK(sum.counters.repaired > 0);
+}
+
+TEST_CASE("a mesh that falls into two groups and grows together loses nothing", "[sim]") {
+  const KeeperOutcome sum = check_kept(with(Faults::partition));
+  CHECK(sum.counters.taken_over > 0);
+  CHECK(sum.counters.told_ends > 0);
+}
+
+TEST_CASE("a worker that nobody hears, and that hears all, loses nothing", "[sim]") {
+  const KeeperOutcome sum = check_kept(with(Faults::one_way));
+  CHECK(sum.counters.taken_over > 0);
+  CHECK(sum.counters.told_ends > 0);
+}
+
+TEST_CASE("clients and listeners that are cut off with some of the workers are told every end", "[sim]") {
+  check_kept(with(Faults::island));
+}
+
 TEST_CASE("two workers that do not hear each other lose no copied task", "[sim]") {
   CHECK(check_kept(with(Faults::cut)).counters.taken_over == 0);  // Others hear both: nobody is dead.
 }
@@ -105,7 +149,11 @@ TEST_CASE(
 }
 
 TEST_CASE("all faults mixed, with one copy and with two: nothing accepted is lost", "[sim]") {
-  check_kept(with(Faults::all));
+  const KeeperOutcome one = check_kept(with(Faults::all));
+  if (seeds > 50) {  // Rare, and met: claims that come to an owner of the same epoch, words of former owners.
+    CHECK(one.looks.ties > 0);
+    CHECK(one.looks.old_words > 0);
+  }
   KeeperPlan two = with(Faults::all);
   two.replicas = 2;
   check_kept(two);
@@ -118,7 +166,9 @@ TEST_CASE("two workers that crash within a second lose nothing that has two copi
   CHECK(two.lost == 0);
   CHECK(two.leaked == 0);
   plan.replicas = 1;
-  CHECK(run_seeds(plan).lost > 0);  // One copy is not enough for that, and the checks see it.
+  const KeeperOutcome one = run_seeds(plan);
+  CHECK(one.lost > 0);  // One copy is not enough for that, and the checks see it.
+  CHECK(one.leaked == 0);
 }
 
 TEST_CASE("long tasks outlive one crash after another, as their copies are made anew", "[sim]") {
@@ -126,7 +176,7 @@ TEST_CASE("long tasks outlive one crash after another, as their copies are made 
   const KeeperOutcome sum = run_seeds(plan);
   for (const std::string& failure : sum.failures) UNSCOPED_INFO(failure);
   CHECK(sum.lost == 0);
-  CHECK(is_red(plan, 6));
+  CHECK(is_red(plan, 6, 80));
 }
 
 TEST_CASE("the checks of keepers turn red when a rule is broken", "[sim]") {

@@ -186,6 +186,7 @@ void World::turn(Process& process) {
     core::Event event = std::move(process.inbox.front());
     process.inbox.pop_front();
     record(process, event);
+    if (const auto* received = std::get_if<core::Received>(&event)) observer.received(process, *received);
     process.node->step(std::move(event), now, process.effects);
   }
   process.node->turn_end(now, process.effects);
@@ -210,7 +211,11 @@ void World::record(const Process& process, const core::Event& event) {
 void World::carry_out(Process& process) {
   core::Effects& effects = process.effects;
   for (const core::Dial& dial : effects.dial) network_.dial(process.host, dial);
-  for (core::Send& send : effects.send) network_.send(process.host, send.link, std::move(send.message));
+  for (core::Send& send : effects.send) {
+    if (!observer.passes(process, send)) continue;
+    observer.sending(process, send);
+    network_.send(process.host, send.link, std::move(send.message));
+  }
   for (const core::LinkId link : effects.close) network_.close(process.host, link);
   for (core::Run& run : effects.run) process.waiting.push_back(std::move(run));
   start_runs(process);

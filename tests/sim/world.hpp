@@ -72,6 +72,11 @@ struct Observer {
   std::function<void(Process&, const core::Finished&)> finished = [](Process&, const core::Finished&) {};
   std::function<void(Process&, core::Notice&&)> told = [](Process&, core::Notice&&) {};
   std::function<void(Process&)> stepped = [](Process&) {};
+  /// Before the node takes it, and before the network does.
+  std::function<void(Process&, const core::Received&)> received = [](Process&, const core::Received&) {};
+  std::function<void(Process&, const core::Send&)> sending = [](Process&, const core::Send&) {};
+  /// False: it is not sent at all, as by a node that breaks a rule.
+  std::function<bool(Process&, const core::Send&)> passes = [](Process&, const core::Send&) { return true; };
   std::function<void(Process&, core::LinkId, proto::Message&&)> stranger_heard = [](Process&, core::LinkId,
                                                                                     proto::Message&&) {};
 };

@@ -50,14 +50,16 @@ void ExecutorRole::on_copied(const TaskId& id, Now now) {
   place_by_terms(*task, now);
 }
 
-/// True: its end waits until somebody else has recorded it.
+/// True: its end waits until somebody else has recorded it. Nor is it accepted before that, if nobody holds it yet (R1).
 bool ExecutorRole::await_record(TaskRecord& task, const EndedPtr& ended, Now now) {
-  answer_accepted(task);
   const bool waited = std::any_of(task.waiters.begin(), task.waiters.end(),
                                   [&](const Waiter& waiter) { return answers_.is_open(waiter.link); });
   const proto::Submit& submit = task.submit;
   const Duration ttl = submit.result_ttl_ms != 0 ? span_of_ms(submit.result_ttl_ms) : config_.result_ttl;
-  if (!owner_->ending(ended, ttl, waited || !ended->callback_address.empty(), now)) return false;
+  if (!owner_->ending(ended, ttl, waited || !ended->callback_address.empty(), now)) {
+    answer_accepted(task);
+    return false;
+  }
   task.place = Place::telling;
   task.ended = ended;
   return true;
@@ -67,6 +69,7 @@ void ExecutorRole::on_end_copied(const TaskId& id, Now now) {
   TaskRecord* task = find(id);
   if (task == nullptr || task->place != Place::telling) return;
   const EndedPtr ended = std::move(task->ended);
+  answer_accepted(*task);
   task->state = ended->report.state;
   conclude(*task, ended, now);
 }
@@ -257,7 +260,7 @@ void ExecutorRole::settle_told(Now now) {
   for (const auto& settled : outbox_.take_settled()) {
     cache_.set_callback(settled.id, settled.state);
     const bool over = settled.state != CallbackState::pending;
-    if (over && owner_ != nullptr && replicas_of(settled.id) > 0) owner_->settle(settled.id, false, now);
+    if (over && owner_ != nullptr && replicas_of(settled.id) > 0) owner_->settle_callback(settled.id, now);
   }
   for (const auto& [id, got] : outbox_.take_told()) {
     if (owner_ != nullptr) owner_->settle(id, got, now);

@@ -128,7 +128,7 @@ bool KeeperRole::refuse_claim(LinkId link, const proto::Repl& repl, Now now, Eff
   if (const auto mine = owner_.claimed(repl.id)) {
     const auto theirs = std::tuple((repl.epoch), (repl.flags & proto::Repl::started_flag) != 0,
                                    (repl.flags & proto::Repl::stored_flag) != 0, repl.owner);
-    if (theirs <= std::tuple(mine->epoch, mine->started, mine->stored, self)) {
+    if (!broken(3) && theirs <= std::tuple(mine->epoch, mine->started, mine->stored, self)) {
       return refuse(link, repl, proto::Refused::taken, self, mine->epoch), true;
     }
     owner_.yield(repl.id, repl.owner, now, out);
@@ -192,10 +192,12 @@ void KeeperRole::on_done(LinkId link, NodeId node, proto::Done&& done, Now now, 
   const bool success = done.report->state == TaskState::success;
   if (mine) {
     // Of a holder of mine, or of who owned it before: its success counts, its failure does not (R15).
-    if (done.epoch == mine->epoch || success) executor_.end_as_told(*end_of(std::move(done)), now, out);
+    if (done.epoch == mine->epoch || success || broken(15))
+      executor_.end_as_told(*end_of(std::move(done)), now, out);
     return reply.done_ok.taken.push_back(claim);
   }
-  if (held != nullptr && done.epoch < held->epoch && !success) return reply.done_ok.taken.push_back(claim);
+  const bool former = held != nullptr && done.epoch < held->epoch;
+  if (former && !success && !broken(15)) return reply.done_ok.taken.push_back(claim);
   reply.done_ok.claims.push_back(claim);
   if (held == nullptr && buried(done.id)) return;
   const Duration ttl = span_of_ms(done.result_ttl_ms);
@@ -231,7 +233,8 @@ void KeeperRole::let_go(LinkId link, const std::vector<proto::Claim>& claims, bo
     reply_to(link).release_ok.claims.push_back(claim);
     if (owner_.claimed(claim.id)) continue;
     Held* held = find(claim.id);
-    if (held != nullptr && claim.epoch < held->epoch) continue;  // Of an owner of former times.
+    if (held != nullptr && claim.epoch < held->epoch && !broken(15))
+      continue;  // Of an owner of former times.
     bury(claim.id, now);
     if (held == nullptr) continue;
     if (keep && held->ended) executor_.keep(held->ended, held->ttl, now);
@@ -313,6 +316,7 @@ void KeeperRole::on_moved(NodeId node, const proto::Moved& moved) {
     if (held == nullptr || held->owner != node || moved.owner == config_.self.node) continue;
     held->owner = moved.owner;  // Not dropped on hearsay (R10): that one is asked.
     asks_now_.push_back(id);
+    if (broken(10)) free(*held);
   }
 }
 
@@ -422,6 +426,11 @@ void KeeperRole::add_waiter(const TaskId& id, Waiter waiter) {
   if (held == nullptr) return;
   std::erase_if(held->waiters, [&](const Waiter& known) { return known.link == waiter.link; });
   if (held->waiters.size() < limits::waiters_max) held->waiters.push_back(waiter);
+}
+
+std::optional<std::uint32_t> KeeperRole::epoch_of(const TaskId& id) const {
+  const auto found = index_.find(id);
+  return found == index_.end() ? std::nullopt : std::optional(pool_[found->second].epoch);
 }
 
 std::optional<proto::TaskReport> KeeperRole::about(const TaskId& id, Codec codec) const {

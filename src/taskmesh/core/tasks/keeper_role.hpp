@@ -86,6 +86,8 @@ class KeeperRole {
   /// Sends what was gathered and sets wake_at.
   void on_turn_end(Now now, Effects& out);
 
+  /// Of the copy that is held; nothing: there is none.
+  std::optional<std::uint32_t> epoch_of(const TaskId& id) const;
   std::size_t held() const { return index_.size(); }
 
  private:
@@ -144,7 +146,7 @@ class KeeperRole {
   void ask_owner(Held& held, Now now, Effects& out);
   void confirm_gifts(Effects& out);
   void ask_all(Now now, Effects& out);
-  bool broken(int rule) const { return (config_.broken_rules >> rule & 1U) != 0; }
+  bool broken(int rule) const { return config_.is_broken(rule); }
 
   const NodeConfig& config_;
   NodeCounters& counters_;

@@ -168,6 +168,17 @@ void OwnerRole::repair(Owned& owned, Now now) {
   recount(owned);
 }
 
+/// Nobody says so when a silent worker is heard again, or a place comes free; so it is looked for.
+void OwnerRole::repair_all(Now now) {
+  if (under_ == 0 || membership_.alive() == 0 || now.at < repair_at_) return;
+  repair_at_ = now.at + limits::copy_repeat;
+  for (std::size_t slot = 0; slot < pool_.size(); ++slot) {
+    Owned& owned = pool_[slot];
+    const bool short_of = owned.serial != 0 && owned.count < owned.wanted && owned.full < full_max;
+    if (short_of && owned.stage != Stage::copying) repair(owned, now);
+  }
+}
+
 void OwnerRole::say_repl(Owned& owned, const Holder& holder, bool first, Now now) {
   const LinkId link = link_of(holder.node);
   if (!link) return;
@@ -280,7 +291,8 @@ void OwnerRole::check_recorded(Owned& owned, Now now) {
   if (owned.stage == Stage::ending) {
     std::size_t recorded = 0;
     for (std::size_t i = 0; i < owned.count; ++i) recorded += owned.holders[i].ended ? 1U : 0U;
-    const std::size_t needed = needs_all(*owned.ended) ? owned.count : std::min<std::size_t>(owned.count, 1);
+    const std::size_t needed =
+        needs_all(*owned.ended) && !broken(13) ? owned.count : std::min<std::size_t>(owned.count, 1);
     if (recorded < needed) return;
     owned.stage = Stage::owed;
     return executor_.on_end_copied(owned.id, now);  // Says how many are owed: owe().
@@ -322,7 +334,8 @@ void OwnerRole::owe(const TaskId& id, std::uint32_t debts, Now now) {
   Owned* owned = find(id);
   if (owned == nullptr) return;
   owned->stage = Stage::owed;
-  owned->debts = debts;
+  owned->called = !owned->ended->callback_address.empty();
+  owned->debts = debts - (owned->called ? 1 : 0);
   check_settled(*owned, now);
 }
 
@@ -334,8 +347,16 @@ void OwnerRole::settle(const TaskId& id, bool got, Now now) {
   check_settled(*owned, now);
 }
 
+/// Apart from the others: who repeats a SUBMIT is told twice, and acknowledges twice.
+void OwnerRole::settle_callback(const TaskId& id, Now now) {
+  Owned* owned = find(id);
+  if (owned == nullptr || !owned->called) return;
+  owned->called = false;
+  check_settled(*owned, now);
+}
+
 void OwnerRole::check_settled(Owned& owned, Now now) {
-  if (owned.stage != Stage::owed || owned.debts > 0) return;
+  if (owned.stage != Stage::owed || owned.debts > 0 || owned.called) return;
   owned.stage = Stage::releasing;
   recount(owned);
   if (!outstanding(owned)) return free(owned);
@@ -474,10 +495,11 @@ void OwnerRole::lost_holder(Owned& owned, NodeId node, Now now) {
     if (!outstanding(owned)) free(owned);
     return;
   }
+  repair(owned,
+         now);  // First: an end that all must know is not told because nobody is left who could know it.
+  recount(owned);
   if (owned.stage == Stage::ending) check_recorded(owned, now);
   if (owned.serial != serial) return;
-  repair(owned, now);
-  recount(owned);
   check_copied(owned, now);
 }
 
@@ -511,6 +533,7 @@ void OwnerRole::on_stall(Now now) {
 }
 
 void OwnerRole::on_tick(Now now) {
+  repair_all(now);
   for (; !slow_.empty() && slow_.front().at <= now.at; slow_.pop_front()) {
     Owned& owned = pool_[slow_.front().slot];
     if (owned.serial != slow_.front().serial || owned.stage != Stage::copying) continue;
@@ -520,6 +543,7 @@ void OwnerRole::on_tick(Now now) {
     const Timer timer = repeat_.front();
     Owned& owned = pool_[timer.slot];
     if (owned.serial != timer.serial || phase_of(owned) != timer.phase || !outstanding(owned)) continue;
+    if (broken(11)) continue;
     say_again(owned, {}, now);
     arm(owned, now);
   }
@@ -544,6 +568,7 @@ void OwnerRole::on_turn_end(Now /*now*/, Effects& out) {
   said_.clear();
   if (!slow_.empty()) out.wake_by(slow_.front().at);
   if (!repeat_.empty()) out.wake_by(repeat_.front().at);
+  if (under_ > 0 && membership_.alive() > 0) out.wake_by(repair_at_);
 }
 
 }  // namespace taskmesh::core

@@ -40,10 +40,12 @@ class OwnerRole {
   bool begin(const TaskId& id, std::string_view name, bool again, Now now);
   /// The task has ended. `owed`: somebody is to be told. False: nobody holds a copy, tell it at once.
   bool ending(const EndedPtr& ended, Duration ttl, bool owed, Now now);
-  /// So many are being told the end; RELEASE follows when all have acknowledged.
+  /// So many are being told the end, its listener among them if it has one; RELEASE follows when all have acknowledged.
   void owe(const TaskId& id, std::uint32_t debts, Now now);
-  /// One of them has, or is gone (then it has not `got` it).
+  /// One link of them has, or is gone (then it has not `got` it).
   void settle(const TaskId& id, bool got, Now now);
+  /// Its listener has, or is given up.
+  void settle_callback(const TaskId& id, Now now);
   /// It runs and was asked to stop: whoever takes it over is to know that.
   void tell_cancel(const TaskId& id);
   /// True if somebody else is known to hold it.
@@ -116,6 +118,7 @@ class OwnerRole {
     std::uint8_t full = 0;   // Workers that had no room for it.
     bool again = false;      // Its SUBMIT had been sent before: only the first keeper of the order is asked.
     bool unowed = false;
+    bool called = false;  // Its listener has not acknowledged yet.
     bool got = false;     // Somebody who waited has acknowledged the result.
     bool under = false;   // Counted in under_.
     bool stored = false;  // Some holder has confirmed this claim.
@@ -143,6 +146,7 @@ class OwnerRole {
   void fill_up(Owned& owned, std::string_view name, Now now, bool first);
   void forget_holder(Owned& owned, NodeId node);
   void repair(Owned& owned, Now now);
+  void repair_all(Now now);
   std::string_view name_of(const Owned& owned) const;
   void say_repl(Owned& owned, const Holder& holder, bool first, Now now);
   void say_done(const Owned& owned, const Holder& holder);
@@ -155,7 +159,7 @@ class OwnerRole {
   void recount(Owned& owned);
   void lost_holder(Owned& owned, NodeId node, Now now);
   LinkId link_of(NodeId node) const;
-  bool broken(int rule) const { return (config_.broken_rules >> rule & 1U) != 0; }
+  bool broken(int rule) const { return config_.is_broken(rule); }
 
   const NodeConfig& config_;
   NodeCounters& counters_;
@@ -167,6 +171,7 @@ class OwnerRole {
   tsl::robin_map<TaskId, std::uint32_t, TaskIdHash> index_;
   std::uint64_t next_serial_ = 1;
   std::size_t under_ = 0;
+  TimePoint repair_at_{};     // Tasks with too few copies are looked at again.
   std::deque<Timer> slow_;    // A REPL without answer: the next worker is asked as well.
   std::deque<Timer> repeat_;  // Whatever is not answered is said again.
   std::vector<Send> said_;

@@ -54,7 +54,8 @@ void SubmitterRole::found_nowhere(std::uint32_t slot, Now now, Effects& out) {
   FlyingTask& task = tasks_.at(slot);
   // R12: who is missing has not said no.
   const bool unsure = unsure_at_ && now.at < *unsure_at_ + nowhere_for;
-  const bool asked = membership_.alive() > 0 && !unsure && !membership_.someone_missing();
+  const bool missing = (unsure || membership_.someone_missing()) && !config_.is_broken(12);
+  const bool asked = membership_.alive() > 0 && !missing;
   if (!asked) task.unknown_at.reset();
   if (asked && task.unknown_at && now.at >= *task.unknown_at + nowhere_for) {
     ++counters_.lost;
