@@ -27,8 +27,9 @@ proto::Member worker(std::uint8_t number) {
   return self;
 }
 
-NodeConfig config() {
+NodeConfig config(std::uint32_t broken_rules = 0) {
   NodeConfig config;
+  config.broken_rules = broken_rules;
   config.kind = NodeKind::worker;
   config.token = std::string(32, 't');
   config.self = worker(1);
@@ -41,7 +42,7 @@ TaskId task(std::uint32_t number, std::uint16_t flags = 1) {
 
 /// Worker 1, with a client and, where asked for, workers 2 and 3.
 struct Bench {
-  explicit Bench(int others = 1) : node(config()) {
+  explicit Bench(int others = 1, std::uint32_t broken_rules = 0) : node(config(broken_rules)) {
     greet(client, proto::Role::client, {.node = node_id(9), .incarnation = 1, .name = "c"});
     for (std::uint8_t i = 2; i < 2 + others; ++i) meet(i);
   }
@@ -425,6 +426,80 @@ SCENARIO("cancelled is told to who cancels when every holder has recorded it", "
   bench.say(bench.links[2], proto::DoneOk{.claims = {{task(2), 1}}});
   REQUIRE(bench.sent<proto::Status>(client).size() == 1);
   CHECK(bench.sent<proto::Status>(client).front().report.state == TaskState::cancelled);
+}
+
+// ---- Rules that simulation meets rarely: each story is told with the rule, and without ----------------------
+
+namespace {
+
+/// R2: who gives way remembers nothing, for the task is not over.
+bool giving_way_leaves_no_tombstone(std::uint32_t broken) {
+  Bench bench{1, broken};
+  bench.submit(1);
+  bench.say(bench.links[2], proto::ReplOk{{{task(1), 1}}});
+  bench.finish(1);
+  bench.say(bench.links[2], proto::DoneOk{.taken = {{task(1), 1}}});
+  bench.say(other, proto::StatusQ{{{task(1), 1}}});
+  const auto told = bench.sent<proto::StatusA>(other);
+  return told.size() == 1 && told[0].answers[0].what != proto::CopyVerdict::delivered;
+}
+
+/// R10: that it is somebody else's now is no reason to drop it.
+bool hearsay_drops_nothing(std::uint32_t broken) {
+  Bench bench{2, broken};
+  bench.say(other, bench.repl(2, 1));
+  bench.say(other, proto::Moved{node_id(3), {task(1)}});
+  return bench.node.keeper()->held() == 1;
+}
+
+/// R13: an end that another holder would gainsay is told when all know it.
+bool cancelled_is_told_when_all_know(std::uint32_t broken) {
+  Bench bench{2, broken};
+  bench.submit(1, 2);
+  bench.say(client, proto::Cancel{7, {task(1, 2)}});
+  bench.say(bench.links[2], proto::DoneOk{.claims = {{task(1, 2), 1}}});
+  if (!bench.sent<proto::Notify>(client).empty()) return false;
+  bench.say(bench.links[3], proto::DoneOk{.claims = {{task(1, 2), 1}}});
+  return bench.sent<proto::Notify>(client).size() == 1;
+}
+
+/// R15: the failure of a former owner, and its release, change nothing.
+bool former_owners_change_nothing(std::uint32_t broken) {
+  Bench bench{2, broken};
+  bench.say(other, bench.repl(2, 2));
+  bench.say(third, bench.done(3, 1, TaskState::failure));
+  const auto told = bench.sent<proto::DoneOk>(third);
+  bench.say(third, proto::Release{{{task(1), 1}}, {}});
+  return told.size() == 1 && told[0].taken.size() == 1 && bench.node.keeper()->held() == 1;
+}
+
+/// 16: a keeper that hangs delays nobody for long.
+bool another_keeper_is_asked(std::uint32_t broken) {
+  Bench bench{2, broken};
+  bench.submit(1);
+  const LinkId next = bench.sent<proto::Repl>(bench.links[2]).empty() ? bench.links[2] : bench.links[3];
+  bench.pass(limits::copy_elsewhere_after);
+  return bench.sent<proto::Repl>(next).size() == 1;
+}
+
+}  // namespace
+
+TEST_CASE("each rule of keepers that simulation meets rarely has a story that fails without it",
+          "[core][keepers]") {
+  struct Rule {
+    int number;
+    bool (*story)(std::uint32_t broken);
+  };
+  const Rule rules[] = {{2, giving_way_leaves_no_tombstone},
+                        {10, hearsay_drops_nothing},
+                        {13, cancelled_is_told_when_all_know},
+                        {15, former_owners_change_nothing},
+                        {16, another_keeper_is_asked}};
+  for (const Rule& rule : rules) {
+    INFO("R" << rule.number);
+    CHECK(rule.story(0));
+    CHECK_FALSE(rule.story(1U << rule.number));
+  }
 }
 
 }  // namespace taskmesh::core

@@ -108,7 +108,8 @@ void GiverRole::given(const TaskId& id, NodeId to, Now now, Effects& out) {
   gone_.insert_or_assign(id, to);
   ++counters_.given;
   const Peer* peer = executor_.is_unwanted(id) ? membership_.by_node(to) : nullptr;
-  if (peer != nullptr && peer->greeted) said_.push_back({peer->link, proto::Cancel{.request = 1, .ids = {id}}});
+  if (peer != nullptr && peer->greeted)
+    said_.push_back({peer->link, proto::Cancel{.request = 1, .ids = {id}}});
   executor_.give_away(id, to, now, out);
 }
 
