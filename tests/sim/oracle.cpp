@@ -10,6 +10,9 @@ namespace {
 
 constexpr Duration look_every = 50ms;
 constexpr Duration remembered = 20s;
+// A silence may begin a second before the fault, with the last heartbeat; the judge may stand still for as long as it need
+// not notice; and this is seen in steps of a look.
+constexpr Duration excused = limits::heartbeat_every + limits::loop_stall + look_every;
 
 Host host_of(const core::Peer& peer) { return peer.member.node.bytes.back(); }
 
@@ -88,14 +91,18 @@ void Oracle::take(Process& judge, bool verdicts) {
 }
 
 const char* Oracle::against_suspicion(Host judge, Host other) const {
-  // 2 s, without the second between heartbeats, a stall that goes unnoticed, and the weather.
-  return out_of_reach(judge, other, 3500ms) < 150ms ? "suspects, though it is in reach," : nullptr;
+  // Looked for in the 2 s of silence, and 1.5 s before: a belief changes in the turn after the one that has seen it.
+  return out_of_reach(judge, other, limits::suspect_after + 1500ms) < limits::suspect_after - excused
+             ? "suspects, though it is in reach,"
+             : nullptr;
 }
 
 const char* Oracle::against_death(Host judge, Host other) const {
-  if (out_of_reach(judge, other, limits::dead_after + 2s) <= 4s) return "calls dead too soon";
+  // Witnesses are asked when it has been silent for dead_after, and again for up to 2 s.
+  if (out_of_reach(judge, other, limits::dead_after + 2s) < limits::dead_after - excused)
+    return "calls dead too soon";
   const Duration half_rule = limits::half_rule_times * limits::dead_after;
-  if (half_silent(judge) && out_of_reach(judge, other, remembered) <= half_rule - 2s) {
+  if (half_silent(judge) && out_of_reach(judge, other, remembered) < half_rule - excused) {
     return "calls dead, though half are silent,";
   }
   return witnesses_agree(judge, other) ? nullptr : "calls dead without witnesses";
@@ -121,6 +128,7 @@ bool Oracle::witnesses_agree(Host judge, Host other) const {
     if (third == other || !living_to(judge, third) || beliefs_.at({judge, third}) == Liveness::suspect)
       continue;
     heard += process->up && out_of_reach(judge, third, 4s) == Duration::zero() ? 1U : 0U;
+    // It agrees witness_margin earlier; 300 ms more than its excuses leave, for it has answered since.
     const bool silent = out_of_reach(third, other, limits::dead_after + 2500ms) > 3500ms;
     agree += silent || !living_to(third, other) ? 1U : 0U;
   }

@@ -1,9 +1,10 @@
 // Oracle: knows every fault of a world, and judges every belief of its workers.
 //
 // Each 50 ms it notes for each worker that runs which others could not reach it. A worker may suspect one that was out of
-// its reach for more than half a second lately; it may call one dead that was so for more than four seconds, and for
-// enough of those whom the worker hears as well, unless half of the mesh is silent to it. All that in the judge's own
-// running time: what happens to the judge is no excuse.
+// its reach for as long as suspect_after is, less what is excused: the second between two heartbeats, a stall of its own that
+// need not be noticed, and one look. It may call one dead for as much of dead_after, and when that is so for enough of those
+// whom it hears as well, unless half of the mesh is silent to it. All that in the judge's own running time: what happens to
+// the judge is no excuse.
 #pragma once
 
 #include <deque>
