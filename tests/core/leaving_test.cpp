@@ -44,6 +44,8 @@ SCENARIO("a worker that leaves finishes what runs, and gives what waits to anoth
     bench.finish(bench.runs[0]);
     CHECK(bench.runs.size() == 1);
     bench.say(client, proto::NotifyAck{{{1, 1}}});
+    CHECK_FALSE(bench.out.stopped);  // What it said last is to be heard.
+    bench.pass(1s);
     CHECK(bench.out.stopped);
   }
   THEN("until then it stays, is not started, and is offered again") {

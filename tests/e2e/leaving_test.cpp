@@ -66,12 +66,12 @@ SCENARIO("a worker that leaves does not wait for what waits: it is run elsewhere
   Mesh mesh(1, 1);
   Client client;
   const std::string path = mesh.file("attempts");
-  const TaskId retried =
-      client.delay(flaky(path, 1), {.retries = {.count = 2, .delay = 3s, .jitter = 0}, .replicas = 0});
-  REQUIRE(mesh.becomes(client, retried, TaskState::retrying));
+  auto retried =
+      client.async(flaky(path, 1), {.retries = {.count = 2, .delay = 3s, .jitter = 0}, .replicas = 0});
+  REQUIRE(mesh.eventually([&] { return mesh.lines(path).size() == 1; }));
   auto running = client.async(stubborn(1'000), {.replicas = 0}).future();
-  const TaskId queued = client.delay(stubborn(3'000), {.replicas = 0});
-  const TaskId later = client.delay(stubborn(1), {.countdown = 4s, .replicas = 0});
+  auto queued = client.async(stubborn(3'000), {.replicas = 0}).future();
+  auto later = client.async(stubborn(1), {.countdown = 4s, .replicas = 0}).future();
   REQUIRE(client.flush(10s));
   mesh.start_worker();
   REQUIRE(mesh.eventually([&] { return client.workers().size() == 2; }));
@@ -80,11 +80,8 @@ SCENARIO("a worker that leaves does not wait for what waits: it is run elsewhere
   CHECK(running.get().value() == 1);
   mesh.start_worker();
   mesh.workers()[1].signal(SIGTERM);  // What it has been given, it gives on.
-  for (const TaskId id : {queued, later}) {
-    const auto result = client.wait_for<std::uint32_t>(id, 15s);
-    INFO((result ? "" : result.error().what + ": " + result.error().why));
-    CHECK(result.state == TaskState::success);
-  }
-  CHECK(client.wait_for<std::uint32_t>(retried, 15s).value() == 2);
+  CHECK(queued.get().value() == 1);
+  CHECK(later.get().value() == 1);
+  CHECK(retried.future().get().value() == 2);
   CHECK(mesh.lines(path).size() == 2);
 }

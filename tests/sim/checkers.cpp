@@ -47,7 +47,10 @@ void Ledger::on_started(const Process& worker, const core::Run& run) {
   if (story->cancelled && !any_suspected())
     fail("task " + to_string(run.id) + " started although it was cancelled");
   if (run.attempt > 1) {
-    if (!story->attempts.contains({worker.host, run.attempt - 1})) {
+    // Here, or at a worker that has left since and handed it over.
+    const bool before = std::ranges::any_of(
+        story->attempts, [&](const auto& attempt) { return attempt.second == run.attempt - 1; });
+    if (!before) {
       fail("task " + to_string(run.id) + " was tried again where it was not tried before");
     }
     return;

@@ -9,7 +9,9 @@ namespace taskmesh::core {
 
 namespace {
 
-constexpr Duration farewell = 800ms;        // What undelivered ends get after the last task of a drain.
+constexpr Duration farewell = 800ms;  // What undelivered ends get after the last task of a drain.
+constexpr Duration moved_heard =
+    300ms;  // Who is told where its tasks went hears that before the link closes.
 constexpr Duration settle_at_most = 500ms;  // ListMembers answers by then, whatever is still being dialled.
 
 // Pages of lists that one turn makes: each is a thousand times the size of its question.
@@ -502,6 +504,9 @@ void Node::continue_drain(Now now, Effects& out) {
   if (!farewell_until_) farewell_until_ = now.at + farewell;
   const bool owes = outbox_.parked() + outbox_.waiting_on_links() + (owner_ ? owner_->open() : 0) > 0;
   if (owes && now.at < *farewell_until_) return out.wake_by(*farewell_until_);
+  // A connection that closes while the other side talks may lose what was said last.
+  const TimePoint heard_at = *farewell_until_ - farewell + moved_heard;
+  if (counters_.given > 0 && now.at < heard_at) return out.wake_by(heard_at);
   if (executor_) {
     membership_.say_bye(out);
     greeting_.say_bye(out);
