@@ -72,6 +72,7 @@ void Driver::advance(const CompletionEvent& event, Next next) {
   Flight flight = std::move(node.mapped());
   last_event_ = steady_clock::now();
   if (event.state == TaskState::lost && flight.attempt < attempts_max) {
+    ++restarted_;
     return start(
         {.source = std::move(flight.source), .attempt = flight.attempt + 1});  // Stages may run twice.
   }
@@ -91,7 +92,8 @@ void Driver::advance(const CompletionEvent& event, Next next) {
 
 template <class Result>
 void Driver::submit(Flight flight, taskmesh::Call<Result> call) {
-  const taskmesh::SubmitOptions options{.deadline = options_.patience};
+  // A second worker holds each task, and takes it over from one that dies.
+  const taskmesh::SubmitOptions options{.deadline = options_.patience, .replicas = 1};
   const auto id = client_.try_delay_with_callback(std::move(call), {.address = listener_.address()}, options);
   if (id) {
     flights_.emplace(*id, std::move(flight));  // Before its event can be handled: we hold the mutex.
@@ -110,6 +112,7 @@ void Driver::start(Flight flight) {
 void Driver::start_again(Flight flight) {
   if (flight.attempt >= attempts_max)
     return fail(flight, "the worker died, " + std::to_string(attempts_max) + " times");
+  ++restarted_;
   start({.source = std::move(flight.source), .attempt = flight.attempt + 1});
 }
 
@@ -159,6 +162,14 @@ void Driver::ask_about_doubtful(std::unique_lock<std::mutex>& lock) {
   start_more();
 }
 
+void Driver::kill_one_in_the_middle(WorkerProcesses& workers, Progress& progress) {
+  if (!options_.kill_one || killed_ || 2 * (site_.records.size() + site_.failures.size()) < total_) return;
+  killed_ = true;
+  under_way_ = flights_.size();
+  progress.note(workers.kill_one() + " is killed, with " + std::to_string(under_way_) +
+                " documents under way in the mesh");
+}
+
 void Driver::look_after(WorkerProcesses& workers, Progress& progress) {
   const std::vector<std::string> ended = workers.ended();
   for (const std::string& line : ended) progress.note(line);
@@ -172,6 +183,7 @@ Site Driver::run(WorkerProcesses& workers, Progress& progress) {
   while (!finished()) {
     changed_.wait_for(lock, std::chrono::milliseconds{100});  // To draw and to look after the workers.
     progress.show(status());
+    kill_one_in_the_middle(workers, progress);
     look_after(workers, progress);
     if (finished()) break;
     if (workers.alive() == 0) give_up("no worker is left");
@@ -182,6 +194,10 @@ Site Driver::run(WorkerProcesses& workers, Progress& progress) {
   closed_ = true;
   progress.show(status());
   progress.finish();
+  if (killed_) {
+    progress.note("all " + std::to_string(under_way_) + " documents that were under way went on; " +
+                  std::to_string(restarted_) + " of them had to be started again");
+  }
   site_.run = {headline(status(), tally_)};
   std::ranges::copy(tally_.lines(), std::back_inserter(site_.run));
   return std::move(site_);

@@ -30,7 +30,8 @@ inline constexpr unsigned attempts_max = 3;
 
 struct DriverOptions {
   std::string mesh;
-  std::string out_dir;  ///< Absolute: the workers write there.
+  std::string out_dir;    ///< Absolute: the workers write there.
+  bool kill_one = false;  ///< One worker is killed when half of the documents are done.
   std::size_t in_flight_max = 32;
   std::chrono::seconds patience{60};  ///< Without any event for this long, what is under way is given up.
 };
@@ -59,6 +60,7 @@ class Driver {
   void start(Flight flight);
   void start_again(Flight flight);
   void start_more();
+  void kill_one_in_the_middle(WorkerProcesses& workers, Progress& progress);
   void look_after(WorkerProcesses& workers, Progress& progress);
   void ask_about_doubtful(std::unique_lock<std::mutex>& lock);
   void fail(const Flight& flight, const std::string& why);
@@ -77,6 +79,9 @@ class Driver {
   std::chrono::steady_clock::time_point last_event_;
   Tally tally_;
   Site site_;
+  std::size_t under_way_ = 0;  // Documents, when a worker was killed...
+  std::size_t restarted_ = 0;  // ...and those that this driver started again since.
+  bool killed_ = false;
   bool closed_ = false;      // Events that still come are not for us any more.
   taskmesh::Client client_;  // Last, so handlers end before anything they use does: the listener goes first.
   taskmesh::CallbackListener listener_{"tcp://127.0.0.1:*"};

@@ -28,11 +28,13 @@ int run_pipeline(const Options& options) {
   const std::string mesh = "pipeline-" + std::to_string(::getpid());  // Ours alone.
   Site site;
   {
-    WorkerProcesses workers{mesh, options.workers, options.slots};
+    // Who takes over says so in its log.
+    WorkerProcesses workers{mesh, options.workers, options.slots, options.kill_one ? "warning" : "error"};
     Progress progress{options.plain};
     Driver driver{sources_of(options, out_dir),
                   {.mesh = mesh,
                    .out_dir = out_dir,
+                   .kill_one = options.kill_one,
                    .in_flight_max = std::min(256U, 4 * options.workers * options.slots)}};
     site = driver.run(workers, progress);
   }

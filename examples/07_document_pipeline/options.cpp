@@ -17,6 +17,7 @@ const char* const usage =
   --limit N      read at most N documents, drawn evenly; 0: all                                (default 300)
   --workers N    worker processes to start, 1 to 64                                              (default 3)
   --slots N      tasks at once per worker, 1 to 256                               (default: cores / workers)
+  --kill-one     kill -9 one of the workers in the middle; two of them hold each task, so nothing is lost
   --plain        print only what is the same on every run
 exit: 0 done (broken documents are listed, not fatal), 1 the pipeline failed, 2 usage
 )";
@@ -66,6 +67,8 @@ void take(Options& options, std::string_view flag, Arguments& rest) {
     options.help = true;
   } else if (flag == "--plain") {
     options.plain = true;
+  } else if (flag == "--kill-one") {
+    options.kill_one = true;
   } else if (flag == "--out") {
     options.out_dir = rest.value_of(flag);
   } else if (flag == "--limit") {
@@ -90,6 +93,8 @@ Options parse_options(int argc, const char* const* argv) {
   Arguments rest{argc, argv};
   while (!rest.done()) take(options, rest.next(), rest);
   if (options.out_dir.empty()) throw std::invalid_argument{"--out needs the name of a folder"};
+  if (options.kill_one && options.workers < 2)
+    throw std::invalid_argument{"--kill-one needs a second worker to go on with"};
   if (options.slots == 0) options.slots = std::max(1U, std::thread::hardware_concurrency() / options.workers);
   options.worker.slots = options.slots;
   return options;

@@ -16,6 +16,7 @@ struct Options {
   std::uint32_t workers = 3;
   std::uint32_t slots = 0;  ///< Per worker; 0: the cores, shared by the workers.
   bool plain = false;       ///< Print only what is the same on every run.
+  bool kill_one = false;    ///< Kill a worker in the middle.
   bool help = false;
   bool is_worker = false;  ///< Started by ourselves as a worker: `worker` says which.
   WorkerSetup worker;

@@ -15,7 +15,7 @@
 namespace pipeline {
 namespace {
 
-pid_t start(const std::vector<std::string>& arguments) {
+pid_t start(const std::vector<std::string>& arguments, const char* log) {
   std::vector<char*> argv;
   for (const std::string& argument : arguments)
     argv.push_back(const_cast<char*>(argument.c_str()));  // As exec wants.
@@ -26,8 +26,7 @@ pid_t start(const std::vector<std::string>& arguments) {
   if (pid > 0) return pid;
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);     // A killed driver leaves no workers behind,
   if (::getppid() != parent) ::_exit(1);  // nor one that died before the line above.
-  ::setenv("TASKMESH_LOG", "error",
-           0);  // Who comes and goes is for the driver to say, beside its progress bar.
+  ::setenv("TASKMESH_LOG", log, 0);  // Who comes and goes is for the driver to say, beside its progress bar.
   ::execv("/proc/self/exe", argv.data());
   ::_exit(127);
 }
@@ -49,12 +48,14 @@ bool wait_for_end(pid_t pid, std::chrono::milliseconds patience) {
 
 }  // namespace
 
-WorkerProcesses::WorkerProcesses(const std::string& mesh, std::uint32_t workers, std::uint32_t slots) {
+WorkerProcesses::WorkerProcesses(const std::string& mesh, std::uint32_t workers, std::uint32_t slots,
+                                 const char* log) {
   for (std::uint32_t i = 1; i <= workers; ++i) {
     const std::string name = "worker-" + std::to_string(i);
     try {
       children_.push_back({name, start({"07_document_pipeline", "--worker", name, "--mesh", mesh, "--slots",
-                                        std::to_string(slots)})});
+                                        std::to_string(slots)},
+                                       log)});
     } catch (...) {
       stop();
       throw;
@@ -78,6 +79,14 @@ std::vector<std::string> WorkerProcesses::ended() {
 std::size_t WorkerProcesses::alive() const {
   return static_cast<std::size_t>(
       std::count_if(children_.begin(), children_.end(), [](const Child& child) { return child.pid >= 0; }));
+}
+
+std::string WorkerProcesses::kill_one() {
+  const auto last =
+      std::find_if(children_.rbegin(), children_.rend(), [](const Child& child) { return child.pid >= 0; });
+  if (last == children_.rend()) return "nobody";
+  ::kill(last->pid, SIGKILL);
+  return last->name;
 }
 
 void WorkerProcesses::stop(std::chrono::milliseconds patience) {

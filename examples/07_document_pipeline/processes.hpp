@@ -14,7 +14,8 @@ namespace pipeline {
 
 class WorkerProcesses {
  public:
-  WorkerProcesses(const std::string& mesh, std::uint32_t workers, std::uint32_t slots);
+  /// `log`: what they say on standard error, unless $TASKMESH_LOG says otherwise.
+  WorkerProcesses(const std::string& mesh, std::uint32_t workers, std::uint32_t slots, const char* log);
   WorkerProcesses(const WorkerProcesses&) = delete;
   WorkerProcesses& operator=(const WorkerProcesses&) = delete;
   ~WorkerProcesses();  ///< stop()
@@ -23,6 +24,8 @@ class WorkerProcesses {
   /// waits.
   std::vector<std::string> ended();
   std::size_t alive() const;
+  /// SIGKILL to the last one that lives. Its name.
+  std::string kill_one();
 
   /// SIGTERM to all, so they leave the mesh in order; SIGKILL to those that have not ended by then.
   void stop(std::chrono::milliseconds patience = std::chrono::seconds{10});

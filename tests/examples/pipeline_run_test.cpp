@@ -178,10 +178,26 @@ SCENARIO("a worker that is killed in the middle costs no document", "[examples][
   CHECK(pages_in(sandbox.site()) == 300);
 }
 
+SCENARIO(
+    "the pipeline kills one of its workers when it is asked to, and the others say what they have taken over",
+    "[examples][pipeline]") {
+  const Sandbox sandbox;
+  const auto outcome = sandbox.run("--limit 300 --workers 3 --slots 2 --kill-one");
+  INFO(sandbox.errors());
+  CHECK(outcome.exit_code == 0);
+  CHECK_THAT(sandbox.errors(), Contains("worker-3 is killed, with ") && Contains("was ended by signal 9"));
+  CHECK_THAT(sandbox.errors(), Contains("of worker 'worker-3' taken over"));
+  CHECK_THAT(sandbox.errors(),
+             Contains("documents that were under way went on; 0 of them had to be started"));
+  CHECK_THAT(sandbox.errors(), Contains("300/300 documents, 0 in flight, 0 failed"));
+  CHECK(pages_in(sandbox.site()) == 300);
+}
+
 SCENARIO("wrong usage and empty folders say so", "[examples][pipeline]") {
   const Sandbox sandbox;
   CHECK(sandbox.run("--workers 0").exit_code == 2);
   CHECK_THAT(sandbox.errors(), Contains("--workers takes a number from 1 to 64, not '0'"));
+  CHECK(sandbox.run("--workers 1 --kill-one").exit_code == 2);
   CHECK(sandbox.run("/no/such/folder").exit_code == 1);
   CHECK_THAT(sandbox.errors(), Contains("cannot list /no/such/folder"));
   CHECK(sandbox.run("--help").exit_code == 0);
