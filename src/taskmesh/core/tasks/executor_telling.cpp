@@ -53,6 +53,8 @@ void ExecutorRole::cancel_one(LinkId link, std::uint64_t request, const TaskId& 
     return;  // Its owner is asked.
   }
   proto::TaskReport report = about(id, link, {}, now);
+  // Given away: whoever has it is found by asking the others.
+  if (giver_ != nullptr && giver_->taker_of(id)) report = {.id = id};
   report.result = {};  // Who cancels does not want it.
   report.codec = Codec::none;
   out.send.push_back({link, proto::Status{request, std::move(report)}});
