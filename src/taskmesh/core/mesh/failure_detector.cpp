@@ -143,8 +143,8 @@ void Membership::on_tick(Now now, Effects& out, bool drained) {
 
 void Membership::beat(Now now, Effects& out) {
   enter(now);
-  next_beat_ = now.at;
-  send_heartbeats(now, out);
+  next_beat_ = due_ = now.at;  // At the end of a turn, when it is known which links are still the same.
+  out.wake_by(now.at);
   leave(out);
 }
 
