@@ -189,6 +189,22 @@ SCENARIO("what waits behind a task that turned out long is taken back", "[core][
   }
 }
 
+SCENARIO("a known short task with a slot of its own may still wait inside the executor",
+         "[core][executor][slots]") {
+  Desk desk{Desk::plain(2)};
+  teach(desk, "echo", 20us, 1'000);
+  say_many(desk, "echo", 1, 2);
+  const Effects out = desk.turn();
+  REQUIRE(started(out) == row(1, 2));
+  CHECK(out.run.front().expected == 20us);  // Both may share a thread of the executor.
+  WHEN("the first turns out to be long") {
+    CHECK(desk.turn_after(5ms).recall);
+    desk.role.on_returned({{id(2)}}, desk.now, desk.out);
+    CHECK(desk.ask(2).attempt == 0);
+    THEN("the second starts in the other slot") { CHECK(started(desk.turn()) == row(2, 1)); }
+  }
+}
+
 SCENARIO("what moved up may still wait inside the executor", "[core][executor][slots]") {
   GIVEN("a task that moved up, but waits behind a long one inside the executor") {
     Desk desk{Desk::plain(2)};

@@ -158,6 +158,45 @@ SCENARIO("the end of a short task is told with that of the next, unless that one
   }
 }
 
+SCENARIO("tasks of unknown length get a thread each, known short ones share", "[io][executor]") {
+  io::Mailbox mailbox;
+  std::unique_ptr<Gate> gate;
+  io::Handlers handlers = misbehaving();
+  handlers.emplace("blocks", [&gate](core::Run&&, const io::StopToken&) {
+    gate->pass();
+    return core::Finished{};
+  });
+  io::ThreadExecutor executor(4, std::move(handlers), mailbox);
+  const auto run_four = [&](Duration expected) {
+    gate = std::make_unique<Gate>();
+    std::vector<core::Run> batch;
+    for (std::uint32_t i = 1; i <= 4; ++i) batch.push_back(run_of("blocks", i));
+    for (core::Run& run : batch) run.expected = expected;
+    executor.run(batch);
+  };
+  run_four({});
+  REQUIRE(gate->wait_for(4));  // All four run at once.
+  gate->open();
+  wait_finished(mailbox, 4);
+  std::vector<TaskId> back;
+  for (int round = 0; round < 100 && back.empty();
+       ++round) {  // Until all threads sleep, as they do between floods.
+    run_four(1us);
+    REQUIRE(gate->wait_for(1));
+    back = executor.recall();
+    if (!back.empty()) break;
+    gate->open();
+    wait_finished(mailbox, 4);
+  }
+  CHECK_FALSE(back.empty());  // They were behind the first one, though three slots were free.
+  std::vector<core::Run> batch;
+  for (const TaskId& id : back) batch.push_back(run_of("blocks", counter_of(id)));
+  executor.run(batch);
+  REQUIRE(gate->wait_for(4));
+  gate->open();
+  wait_finished(mailbox, 4);
+}
+
 SCENARIO("slots run what they are given, and report each end", "[io][executor]") {
   GIVEN("two slots") {
     io::Mailbox mailbox;

@@ -187,6 +187,8 @@ struct Run {
   std::optional<TimePoint> deadline = {};
   Boxed<std::vector<Header>> headers = {};
   std::uint32_t epoch = 1;  ///< Of this worker's ownership of the task.
+  Duration
+      expected{};  ///< What it takes if it is a known short one: it may wait for others of them. Zero: unknown.
   bool operator==(const Run&) const = default;
 };
 /// Ask an attempt that was handed over to end soon: its result is not wanted any more. It is still answered by

@@ -16,7 +16,7 @@ namespace {
 constexpr Duration goodbye_limit = 1s;  // For what is queued when the node has stopped.
 /// Events between two looks at what follows from them. A flood is carried out while its records are still in
 /// the cache, and the next thread works on the first part meanwhile; it still fills a frame.
-constexpr std::size_t events_at_once = 256;
+constexpr std::size_t events_at_once = 128;
 
 /// Signals are for the program's own threads.
 void block_signals() {

@@ -21,6 +21,19 @@ constexpr Duration last_wait =
     1s;  // An idle slot needs microseconds; a handler that needs more is left behind.
 
 constexpr std::size_t told_at_once = 64;
+/// A thread that sleeps needs about so long to begin: less work than that is done sooner by one that is awake.
+constexpr Duration worth_a_thread = 50us;
+
+/// How many slots that batch is work for.
+std::size_t slots_for(const std::vector<core::Run>& batch) {
+  std::size_t slots = 0;
+  Duration short_work{};
+  for (const core::Run& run : batch) {
+    slots += run.expected == Duration::zero() ? 1U : 0U;
+    short_work += run.expected;
+  }
+  return slots + static_cast<std::size_t>((short_work + worth_a_thread - Duration{1}) / worth_a_thread);
+}
 
 std::string readable_type(const std::type_info& type) {
   int status = 0;
@@ -138,9 +151,10 @@ void ThreadExecutor::tell_finished(Shared& shared) {
 
 void ThreadExecutor::run(std::vector<core::Run>& batch) {
   std::size_t wake = 0;
+  const std::size_t wanted = std::min(slots_for(batch), batch.size());
   {
     const std::lock_guard lock(shared_->mutex);
-    wake = std::min(shared_->idle, batch.size());
+    wake = std::min(shared_->idle, wanted);
     for (core::Run& run : batch) shared_->ready.push_back(std::move(run));
   }
   batch.clear();

@@ -1,7 +1,8 @@
 // ThreadExecutor: a fixed number of slots, each a thread, fed from one queue.
 //
-// A batch is handed over under one short lock and wakes no more threads than it has runs; each slot takes one
-// run at a time, so a long task never sits on short ones behind it. What a slot finished goes to the mailbox,
+// A batch is handed over under one short lock and wakes no more threads than it is work for: one for each run, but
+// known short ones share a thread. Each slot takes one run at a time, so a long task never sits on short ones behind
+// it; one that was thought to be short is found out by who recalls. What a slot finished goes to the mailbox,
 // which wakes the reactor only if it sleeps.
 // Stopping: nothing is interrupted. The handler's StopToken is set; who looks at it ends early.
 // Handlers: by task name, fixed at birth, called by several slots at once. What a handler throws ends the attempt

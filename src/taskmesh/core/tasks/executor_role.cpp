@@ -234,6 +234,7 @@ void ExecutorRole::hand_over(Now now, Effects& out) {
     out.run.push_back(make_run(*task));
     out.run.back().ahead = room == Slots::Room::ahead;
     slots_.hand_over(*task, room, now);
+    if (task->submit.time_limit_ms == 0) out.run.back().expected = task->expected;
     if (const std::uint64_t limit = task->submit.time_limit_ms; limit != 0) {
       timers_.add({now.at + span_of_ms(limit), *id, Timers::What::limit});
     }

@@ -30,7 +30,7 @@ void Slots::hand_over(TaskRecord& task, Room room, Now now) {
   TASKMESH_CHECK(room != Room::none && task.place == Place::waiting);
   task.expected = expected(task.name);
   task.handed_over = now.at;
-  task.moved_up = false;
+  task.may_wait = false;
   short_sum_ += task.expected;
   if (room == Room::slot) {
     put_into_slot(task, now);
@@ -46,7 +46,12 @@ void Slots::put_into_slot(TaskRecord& task, Now now) {
   task.in_slot_since = now.at;
   slot_list_.append(task);
   ++in_slots_;
-  if (task.expected == Duration::zero()) ++long_in_slots_;
+  if (task.expected == Duration::zero()) {
+    ++long_in_slots_;
+  } else if (task.submit.time_limit_ms == 0) {  // The executor wakes no thread for each of these.
+    task.may_wait = true;
+    ++may_wait_;
+  }
   mark_started(task, now);
 }
 
@@ -64,10 +69,10 @@ void Slots::hand_on(TaskRecord& task, TaskRecord& heir) {
   heir.expected = task.expected;
   heir.handed_over = task.handed_over;
   heir.in_slot_since = task.in_slot_since;
-  heir.moved_up = task.moved_up;
+  heir.may_wait = task.may_wait;
   list.replace(task, heir);
   task.place = Place::nowhere;
-  task.moved_up = false;
+  task.may_wait = false;
 }
 
 void Slots::release(TaskRecord& task, Now now) {
@@ -80,7 +85,7 @@ void Slots::release(TaskRecord& task, Now now) {
     slot_list_.remove(task);
     --in_slots_;
     if (task.expected == Duration::zero()) --long_in_slots_;
-    if (task.moved_up) --moved_up_;
+    if (task.may_wait) --may_wait_;
   }
   task.place = Place::nowhere;
   if (in_slots_ == total_ || ahead_ == 0) return;
@@ -88,8 +93,6 @@ void Slots::release(TaskRecord& task, Now now) {
   ahead_list_.remove(next);
   --ahead_;
   put_into_slot(next, now);
-  next.moved_up = true;
-  ++moved_up_;
 }
 
 void Slots::learn(std::uint32_t name, Duration elapsed) {
@@ -117,11 +120,11 @@ std::uint32_t Slots::overdue(TimePoint now) const {
 std::optional<TimePoint> Slots::recall_due() const {
   std::optional<TimePoint> since;
   if (ahead_list_.oldest) since = ahead_list_.oldest->handed_over;
-  if (moved_up_ > 0) {
+  if (may_wait_ > 0) {
     // It may wait inside the executor behind another task: we only guess which
     // one is started next.
     const TaskRecord* task = slot_list_.oldest;
-    while (!task->moved_up) task = task->newer;
+    while (!task->may_wait) task = task->newer;
     since = since ? std::min(*since, task->in_slot_since) : task->in_slot_since;
   }
   if (!since) return std::nullopt;
@@ -132,8 +135,8 @@ void Slots::recalled(TimePoint now) {
   last_recall_ = now;
   for (TaskRecord* task = slot_list_.oldest; task && now - task->in_slot_since >= recall_after;
        task = task->newer) {
-    if (task->moved_up) --moved_up_;
-    task->moved_up = false;  // Comes back now, or was started.
+    if (task->may_wait) --may_wait_;
+    task->may_wait = false;  // Comes back now, or was started.
   }
 }
 

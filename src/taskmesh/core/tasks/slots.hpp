@@ -6,7 +6,8 @@
 // short: the expected times of all that is handed over stay below short_task
 // per slot that is not held by a long task, and hand_over_max tasks per slot.
 // When a slot is answered for, the oldest task that is ahead counts as started
-// in it. A task with a time limit is never handed over ahead: nobody could say
+// in it. The executor may let known short ones share a thread, so even one with
+// a slot of its own may wait there. A task with a time limit is never handed over ahead: nobody could say
 // when its time begins. What may still wait behind a task that turned out to be
 // long is recalled after recall_after. Records are the caller's; they must not
 // move or die while handed over. Pure; one thread.
@@ -86,7 +87,7 @@ class Slots {
   std::uint32_t in_slots_ = 0;
   std::uint32_t ahead_ = 0;
   std::uint32_t long_in_slots_ = 0;
-  std::uint32_t moved_up_ = 0;  // In a slot by our own reckoning, not yet recalled.
+  std::uint32_t may_wait_ = 0;  // In a slot by our own reckoning, not yet recalled.
   Duration short_sum_{};        // Expected times of all short ones that are handed over.
   Duration usual_{};
   TimePoint last_recall_{};

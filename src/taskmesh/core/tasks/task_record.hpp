@@ -93,7 +93,7 @@ struct TaskRecord {
   Duration expected{};  ///< While handed over: its expected time; zero: long or unknown.
   TimePoint handed_over{};
   TimePoint in_slot_since{};
-  bool moved_up = false;       ///< In a slot since another one ended: perhaps not started yet.
+  bool may_wait = false;  ///< In a slot by our reckoning, perhaps behind another short one: not started yet.
   bool unanswered = false;     ///< Its SUBMIT is to be answered when it is copied.
   bool kept = false;           ///< Nobody took it when this worker left: it is run here.
   bool claimed_anew = false;   ///< copying: it was in the run queue before.
