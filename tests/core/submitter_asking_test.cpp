@@ -267,6 +267,36 @@ SCENARIO("a caller that starts to wait after the task was sent is told as well",
   CHECK(client.told<Completed>()[0].token == 9);
 }
 
+SCENARIO("a task that was given to a worker whom the client does not know yet is found there",
+         "[core][submitter][leaving]") {
+  GIVEN("a task without copies, whose worker leaves and has given it to one that has not greeted here") {
+    ClientBench client;
+    const FakeWorker leaver = client.join(1);
+    client.submit(client.task(1, 5));
+    client.accept(leaver, 1);
+    const FakeWorker other = client.join(2);
+    FakeWorker taker;
+    client.turn([&] { taker = client.find(3); });
+    const auto asked_at = [&](const FakeWorker& worker) { return client.sent<proto::Query>(worker).size(); };
+    WHEN("it is told so") {
+      client.turn([&] {
+        client.role.on_moved(leaver.link, {taker.member.node, {client.id(1)}}, client.now(), client.out);
+      });
+      CHECK(asked_at(other) == 1);
+      client.bye(leaver);
+      client.status(other, 0, 1, TaskState::unknown);
+      THEN("it asks that one as soon as it greets, and the end is told") {
+        client.turn([&] { client.greet(taker); });
+        CHECK(asked_at(taker) == 1);
+        client.status(taker, 0, 1, TaskState::running);
+        client.notify(taker, 1, 1);
+        REQUIRE(client.told<Completed>().size() == 1);
+        CHECK(client.told<Completed>()[0].report.state == TaskState::success);
+      }
+    }
+  }
+}
+
 SCENARIO("an acceptance is told to whoever asked for it", "[core][submitter]") {
   ClientBench client;
   const auto await = [&](Token token, TaskId id) {

@@ -23,6 +23,7 @@ void FlyingTask::release() {
   submit.terms.reset();
   more.clear();
   copies.reset();
+  moved.reset();
   stage = Stage::free;
   serial = 0;
 }

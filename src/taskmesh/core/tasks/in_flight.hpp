@@ -40,7 +40,8 @@ struct SlotList {
 struct FlyingTask {
   enum class Stage : std::uint8_t { free, waiting, sent, held };
 
-  SubmitTask submit;                  ///< `token` is 0 where nobody waits; args are released at acceptance.
+  SubmitTask submit;    ///< `token` is 0 where nobody waits; args are released at acceptance.
+  Boxed<NodeId> moved;  ///< Held: who has it as one says that left; until that one has said so itself.
   Boxed<std::vector<NodeId>> copies;  ///< Who else holds it, as its ACCEPTED said.
   std::vector<Token> more;            ///< Further tokens that wait for the end.
   Stage stage = Stage::free;

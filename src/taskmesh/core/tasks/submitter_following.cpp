@@ -59,7 +59,8 @@ void SubmitterRole::found_nowhere(std::uint32_t slot, Now now, Effects& out) {
   if (!asked) task.unknown_at.reset();
   if (asked && task.unknown_at && now.at >= *task.unknown_at + nowhere_for) {
     ++counters_.lost;
-    proto::TaskReport report = lost_report(task.submit.id, task.submit.name, {}, "", false, now);
+    const NodeId last = task.moved.has_value() ? *task.moved : NodeId{};
+    proto::TaskReport report = lost_report(task.submit.id, task.submit.name, last, "", false, now);
     report.submitted_at = task.submitted_wall;
     report.fault = proto::Fault::from({.kind = ErrorKind::lost,
                                        .what = "task " + to_string(task.submit.id) + " is lost",
@@ -116,11 +117,14 @@ void SubmitterRole::on_moved(LinkId link, const proto::Moved& moved, Now now, Ef
     }
     if (slot == no_slot || tasks_.at(slot).worker != worker) continue;
     if (tasks_.at(slot).stage == FlyingTask::Stage::held) {
+      tasks_.at(slot).moved.edit() = moved.owner;
       settle_load(tasks_.at(slot));
       to == nullptr ? follow(slot, {}, now, out) : rehome(slot, *to, now);
     } else if (to != nullptr) {  // Else it is said again, and somebody will know better.
       accept(slot, now, out);
-      if (tasks_.find(id) == slot) rehome(slot, *to, now);
+      if (tasks_.find(id) != slot) continue;
+      tasks_.at(slot).moved.edit() = moved.owner;
+      rehome(slot, *to, now);
     }
   }
   forget_answered(*worker);

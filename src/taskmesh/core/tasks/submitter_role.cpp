@@ -229,7 +229,8 @@ void SubmitterRole::on_held_status(WorkerLink& worker, proto::Status&& status, N
     complete(slot, std::move(status.report), out);
   } else if (status.report.state != TaskState::unknown) {
     task.unknown_at.reset();
-  } else if (replicas_of(task.submit.id) > 0) {
+    task.moved.reset();
+  } else if (replicas_of(task.submit.id) > 0 || task.moved.has_value()) {
     if ((status.report.flags & proto::TaskReport::unsure_flag) != 0) unsure_at_ = now.at;
     follow(slot, worker.node, now, out);
   } else if (!task.unknown_at) {
@@ -318,7 +319,8 @@ void SubmitterRole::on_worker_gone(WorkerLink& worker, bool left, Now now, Effec
   worker.ask.clear();
   while (!worker.held.empty()) {
     const std::uint32_t slot = worker.held.head;
-    if (replicas_of(tasks_.at(slot).submit.id) > 0) {
+    const FlyingTask& task = tasks_.at(slot);
+    if (replicas_of(task.submit.id) > 0 || (task.moved.has_value() && membership_.alive() > 0)) {
       follow(slot, {}, now, out);
     } else {
       end_lost(slot, worker, now, out);
