@@ -63,6 +63,7 @@ SCENARIO("a task from a fresh process goes to an idle worker while another is bu
 SCENARIO("work spreads over the workers that are there", "[e2e]") {
   Mesh mesh(3, 1);
   Client client;
+  REQUIRE(Mesh::eventually([&] { return alive(client) == 3; }));
   std::vector<taskmesh::AsyncResult<int>> running;
   for (int i = 0; i < 30; ++i) running.push_back(client.async(sleep_ms(30)));
   std::set<std::string> workers;
