@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/effects_support.hpp"
 #include "taskmesh/core/callbacks/callback_outbox.hpp"
 
 namespace taskmesh::core::callback_test {
@@ -29,12 +30,7 @@ inline std::shared_ptr<Ended> make_end(std::uint32_t number, std::string address
 /// The records of one kind that a turn sent, in order.
 template <class Record>
 std::vector<Record> sent(const Effects& out, LinkId link = {}) {
-  std::vector<Record> all;
-  for (const Send& send : out.send) {
-    if (link && send.link != link) continue;
-    if (const auto* record = std::get_if<Record>(&send.message)) all.push_back(*record);
-  }
-  return all;
+  return test::records<Record>(out, link);
 }
 
 inline std::vector<std::uint32_t> task_numbers(const std::vector<proto::Notify>& events) {

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <vector>
 
+#include "core/effects_support.hpp"
 #include "taskmesh/core/node.hpp"
 
 namespace taskmesh::core::copies_test {
@@ -36,12 +37,13 @@ inline TaskId task(std::uint32_t number, std::uint16_t flags = 0) {
 }
 
 struct Bench {
-  explicit Bench(int others = 1) : node(config()) {
+  explicit Bench(int others = 1, std::uint32_t broken_rules = 0) : node(config(broken_rules)) {
     greet(client, proto::Role::client, {.node = node_id(99), .incarnation = 1, .name = "c"});
     for (int i = 2; i < 2 + others; ++i) meet(static_cast<std::uint8_t>(i));
   }
-  static NodeConfig config() {
+  static NodeConfig config(std::uint32_t broken_rules) {
     NodeConfig config;
+    config.broken_rules = broken_rules;
     config.kind = NodeKind::worker;
     config.token = std::string(32, 't');
     config.self = worker(1);
@@ -110,12 +112,7 @@ struct Bench {
   }
   template <class Record>
   std::vector<Record> sent(LinkId link) const {
-    std::vector<Record> all;
-    for (const Send& send : out.send) {
-      const auto* record = std::get_if<Record>(&send.message);
-      if (record != nullptr && send.link == link) all.push_back(*record);
-    }
-    return all;
+    return test::records<Record>(out, link);
   }
   /// To whom the task was offered in this turn; 0: to nobody.
   std::uint8_t offered(const TaskId& id) const {

@@ -7,22 +7,14 @@
 #include <utility>
 #include <vector>
 
+#include "core/effects_support.hpp"
 #include "taskmesh/core/tasks/executor_role.hpp"
 
 namespace taskmesh::core::executor_test {
 
 inline TaskId id(std::uint32_t counter) { return make_task_id(1'000, 0, 7, counter); }
 
-/// The records of one kind that a turn sent on one link (any, where none is named), in order.
-template <class Record>
-std::vector<Record> records(const Effects& out, LinkId link = {}) {
-  std::vector<Record> all;
-  for (const Send& send : out.send) {
-    if (link && send.link != link) continue;
-    if (const auto* record = std::get_if<Record>(&send.message)) all.push_back(*record);
-  }
-  return all;
-}
+using test::records;
 
 inline std::vector<std::uint32_t> started(const Effects& out) {
   std::vector<std::uint32_t> counters;

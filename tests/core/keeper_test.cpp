@@ -1,84 +1,26 @@
 // Copies, as one node deals with them: records made by hand, time passed by hand.  proto/05-keepers.md.
 #include <catch2/catch.hpp>
 
-#include "taskmesh/core/node.hpp"
+#include "core/copies_bench.hpp"
 
 namespace taskmesh::core {
 namespace {
 
-constexpr LinkId client{LinkId::inbound_bit | 1};
+using copies_test::client;
+using copies_test::node_id;
+using copies_test::worker;
+
 constexpr LinkId other{LinkId::inbound_bit | 2};  // Dialled by worker 2...
 constexpr LinkId third{LinkId::inbound_bit | 3};  // ...and by worker 3.
 
-NodeId node_id(std::uint8_t number) {
-  NodeId id;
-  id.bytes[0] = number;
-  return id;
-}
+TaskId task(std::uint32_t number, std::uint16_t flags = 1) { return copies_test::task(number, flags); }
 
-proto::Member worker(std::uint8_t number) {
-  proto::Member self;
-  self.node = node_id(number);
-  self.incarnation = 1;
-  self.slots = 1;
-  self.name = "w" + std::to_string(number);
-  self.endpoints = {"tcp://127.0.0.1:2480" + std::to_string(number)};
-  self.serves = {"add"};
-  return self;
-}
-
-NodeConfig config(std::uint32_t broken_rules = 0) {
-  NodeConfig config;
-  config.broken_rules = broken_rules;
-  config.kind = NodeKind::worker;
-  config.token = std::string(32, 't');
-  config.self = worker(1);
-  return config;
-}
-
-TaskId task(std::uint32_t number, std::uint16_t flags = 1) {
-  return make_task_id(1'700'000'000'000, flags, 9, number);
-}
-
-/// Worker 1, with a client and, where asked for, workers 2 and 3.
-struct Bench {
-  explicit Bench(int others = 1, std::uint32_t broken_rules = 0) : node(config(broken_rules)) {
-    greet(client, proto::Role::client, {.node = node_id(9), .incarnation = 1, .name = "c"});
-    for (std::uint8_t i = 2; i < 2 + others; ++i) meet(i);
-  }
-  template <class Input>
-  void turn(Input input) {
-    out.clear();
-    node.step(std::move(input), now(), out);
-    node.turn_end(now(), out);
-  }
-  void say(LinkId link, proto::Message message) { turn(Received{link, std::move(message)}); }
+/// Tasks ask for one copy; time passes in silence.
+struct Bench : copies_test::Bench {
+  using copies_test::Bench::Bench;
   void pass(Duration span) {
     at += span;
     turn(Tick{});
-  }
-  void greet(LinkId link, proto::Role role, proto::Member self) {
-    proto::Hello hello;
-    hello.role = role;
-    hello.window_records = 100;
-    hello.window_bytes = 100'000;
-    hello.payload_max = limits::payload_bytes;
-    hello.token = std::string(32, 't');
-    hello.self = std::move(self);
-    say(link, std::move(hello));
-  }
-  void meet(std::uint8_t number) {
-    turn(Found{node_id(number), 1, worker(number).endpoints});
-    const LinkId link = out.dial.at(0).link;
-    links[number] = link;
-    turn(LinkUp{link});
-    proto::Welcome welcome;
-    welcome.window_records = 100;
-    welcome.window_bytes = 100'000;
-    welcome.payload_max = limits::payload_bytes;
-    welcome.self = worker(number);
-    say(link, std::move(welcome));
-    greet(number == 2 ? other : third, proto::Role::worker, worker(number));
   }
   void submit(std::uint32_t number, std::uint16_t flags = 1,
               std::uint8_t submit_flags = proto::Submit::wait_flag) {
@@ -100,21 +42,6 @@ struct Bench {
     record.report = proto::TaskReport{.id = task(1), .state = state, .attempt = 1};
     return record;
   }
-  template <class Record>
-  std::vector<Record> sent(LinkId link) const {
-    std::vector<Record> all;
-    for (const Send& send : out.send) {
-      const auto* record = std::get_if<Record>(&send.message);
-      if (record != nullptr && send.link == link) all.push_back(*record);
-    }
-    return all;
-  }
-  Now now() const { return {TimePoint{} + at, WallTime{1'000'000}}; }
-
-  Duration at = 100s;
-  Effects out;
-  std::array<LinkId, 4> links{};
-  Node node;
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include "taskmesh/core/node.hpp"
+#include "core/effects_support.hpp"
 
 #include <catch2/catch.hpp>
 #include <deque>
@@ -44,12 +45,7 @@ struct Bench {
   Now now() const { return {TimePoint{} + at, WallTime{1'000'000}}; }
   template <class Record>
   std::vector<Record> sent(LinkId link) const {
-    std::vector<Record> all;
-    for (const Send& send : out.send) {
-      const auto* record = std::get_if<Record>(&send.message);
-      if (record != nullptr && send.link == link) all.push_back(*record);
-    }
-    return all;
+    return test::records<Record>(out, link);
   }
   template <class Kind>
   std::vector<Kind> told() const {

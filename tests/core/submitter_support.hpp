@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/effects_support.hpp"
 #include "taskmesh/core/tasks/submitter_role.hpp"
 
 namespace taskmesh::core::test {
@@ -151,12 +152,7 @@ class ClientBench {
 
   template <class Record>
   std::vector<Record> sent(const FakeWorker& worker) const {
-    std::vector<Record> all;
-    for (const Send& send : out.send) {
-      const auto* record = std::get_if<Record>(&send.message);
-      if (record != nullptr && send.link == worker.link) all.push_back(*record);
-    }
-    return all;
+    return test::records<Record>(out, worker.link);
   }
   template <class Kind>
   std::vector<Kind> told() const {

@@ -402,6 +402,31 @@ class KeeperWorld {
 
 }  // namespace
 
+void KeeperOutcome::add(const KeeperOutcome& one) {
+  accepted += one.accepted;
+  lost += one.lost;
+  leaked += one.leaked;
+  extra += one.extra;
+  repeated += one.repeated;
+  once_lost += one.once_lost;
+  taken_back += one.taken_back;
+  two_ends += one.two_ends;
+  told_lost += one.told_lost;
+  looks.acceptances += one.looks.acceptances;
+  looks.starts += one.looks.starts;
+  looks.epochs += one.looks.epochs;
+  looks.tombs += one.looks.tombs;
+  looks.old_words += one.looks.old_words;
+  looks.ties += one.looks.ties;
+  records += one.records;
+  counters.taken_over += one.counters.taken_over;
+  counters.repaired += one.counters.repaired;
+  counters.given += one.counters.given;
+  counters.refused_claims += one.counters.refused_claims;
+  counters.reclaimed += one.counters.reclaimed;
+  counters.told_ends += one.counters.told_ends;
+}
+
 KeeperOutcome run_keepers(std::uint64_t seed, const KeeperPlan& plan) {
   return KeeperWorld{seed, plan}.run();
 }

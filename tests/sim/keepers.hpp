@@ -65,6 +65,9 @@ struct KeeperOutcome {
   core::NodeCounters counters;
   std::vector<std::string> failures;
   std::vector<std::string> notes;  ///< What happened to the nodes, and what they said for the log.
+
+  /// One seed more. Not added: `hash`, the texts, and counters that nobody looks at. `records` becomes a sum.
+  void add(const KeeperOutcome& one);
 };
 
 KeeperOutcome run_keepers(std::uint64_t seed, const KeeperPlan& plan);

@@ -24,7 +24,6 @@ int main(int argc, char** argv) {
   if (number(4, 0) > 0) plan.broken_rules = 1U << number(4, 0);
   if (plan.faults == Faults::none) plan.once = plan.cancels = 0;
   KeeperOutcome sum;
-  CopyWatch::Looks looks;
   int failed = 0;
   const int first = number(5, 1);
   for (int seed = first; seed < first + seeds; ++seed) {
@@ -33,45 +32,27 @@ int main(int argc, char** argv) {
     if (std::getenv("TASKMESH_SIM_NOTES") != nullptr) {
       for (const std::string& note : one.notes) std::printf("  %s\n", note.c_str());
     }
-    sum.accepted += one.accepted;
-    sum.lost += one.lost;
-    sum.leaked += one.leaked;
-    sum.extra += one.extra;
-    sum.repeated += one.repeated;
-    sum.once_lost += one.once_lost;
-    sum.two_ends += one.two_ends;
-    sum.told_lost += one.told_lost;
+    sum.add(one);
     failed += one.failures.empty() ? 0 : 1;
     if (plan.broken_rules != 0 && (failed > 0 || one.lost + one.leaked > 0)) {
       std::printf("rule %d: red at seed %d\n", number(4, 0), seed);
       return 1;
     }
-    looks.acceptances += one.looks.acceptances;
-    looks.starts += one.looks.starts;
-    looks.epochs += one.looks.epochs;
-    looks.tombs += one.looks.tombs;
-    looks.old_words += one.looks.old_words;
-    looks.ties += one.looks.ties;
-    sum.records += one.records / seeds;
-    sum.counters.taken_over += one.counters.taken_over;
-    sum.counters.repaired += one.counters.repaired;
-    sum.counters.refused_claims += one.counters.refused_claims;
-    sum.counters.reclaimed += one.counters.reclaimed;
-    sum.counters.told_ends += one.counters.told_ends;
   }
   const auto count = [](std::uint64_t value) { return static_cast<unsigned long long>(value); };
   std::printf(
       "%-11s accepted=%llu lost=%llu leaked=%llu extra=%llu repeated=%llu once_lost=%llu records=%.2f "
       "taken_over=%llu repaired=%llu refused=%llu reclaimed=%llu told_ends=%llu\n",
       argc > 1 ? argv[1] : "none", count(sum.accepted), count(sum.lost), count(sum.leaked), count(sum.extra),
-      count(sum.repeated), count(sum.once_lost), sum.records, count(sum.counters.taken_over),
+      count(sum.repeated), count(sum.once_lost), sum.records / seeds, count(sum.counters.taken_over),
       count(sum.counters.repaired), count(sum.counters.refused_claims), count(sum.counters.reclaimed),
       count(sum.counters.told_ends));
   std::printf(
       "            two_ends=%llu told_lost=%llu failed_seeds=%d checked: acceptances=%llu starts=%llu "
       "epochs=%llu "
       "tombs=%llu old_words=%llu ties=%llu\n",
-      count(sum.two_ends), count(sum.told_lost), failed, count(looks.acceptances), count(looks.starts),
-      count(looks.epochs), count(looks.tombs), count(looks.old_words), count(looks.ties));
+      count(sum.two_ends), count(sum.told_lost), failed, count(sum.looks.acceptances),
+      count(sum.looks.starts), count(sum.looks.epochs), count(sum.looks.tombs), count(sum.looks.old_words),
+      count(sum.looks.ties));
   return sum.lost + sum.leaked == 0 && (failed == 0 || plan.faults == Faults::two_crashes) ? 0 : 1;
 }

@@ -20,27 +20,9 @@ KeeperOutcome run_seeds(const KeeperPlan& plan, std::uint64_t count = seeds) {
     for (const std::string& failure : one.failures) {
       sum.failures.push_back("seed " + std::to_string(seed) + ": " + failure);
     }
-    sum.accepted += one.accepted;
-    sum.lost += one.lost;
-    sum.leaked += one.leaked;
-    sum.extra += one.extra;
-    sum.once_lost += one.once_lost;
-    sum.two_ends += one.two_ends;
-    sum.looks.acceptances += one.looks.acceptances;
-    sum.looks.starts += one.looks.starts;
-    sum.looks.epochs += one.looks.epochs;
-    sum.looks.tombs += one.looks.tombs;
-    sum.looks.old_words += one.looks.old_words;
-    sum.looks.ties += one.looks.ties;
-    sum.taken_back += one.taken_back;
-    sum.records += one.records / static_cast<double>(count);
-    sum.counters.taken_over += one.counters.taken_over;
-    sum.counters.repaired += one.counters.repaired;
-    sum.counters.given += one.counters.given;
-    sum.counters.refused_claims += one.counters.refused_claims;
-    sum.counters.reclaimed += one.counters.reclaimed;
-    sum.counters.told_ends += one.counters.told_ends;
+    sum.add(one);
   }
+  sum.records /= static_cast<double>(count);
   return sum;
 }
 
