@@ -154,6 +154,16 @@ TEST_CASE("fields above their limit are refused as too large", "[wire][codec][ho
   CHECK(read_back(query) == Message(query));
 }
 
+TEST_CASE("every reason for which a copy or a gift is not taken is read as it was written", "[wire][codec]") {
+  using proto::Refused;
+  for (const Refused why : {Refused::taken, Refused::delivered, Refused::full, Refused::not_here}) {
+    const Message message = proto::ReplDup{.epoch = 1, .why = why};
+    CHECK(read_back(message) == message);
+  }
+  CHECK(refusal_of(proto::ReplDup{.why = static_cast<Refused>(5)}) == proto::Code::malformed);
+  CHECK(refusal_of(proto::ReplDup{.why = static_cast<Refused>(0)}) == proto::Code::malformed);
+}
+
 SCENARIO("long error texts are cut by who writes them, between letters", "[wire][codec]") {
   GIVEN("a report whose fault is longer than the limit and ends in letters of three octets") {
     proto::Notify notify;

@@ -98,7 +98,7 @@ constexpr bool is_known(proto::Role value) {
   return value == proto::Role::worker || value == proto::Role::client;
 }
 constexpr bool is_known(proto::Refused value) {
-  return value >= proto::Refused::taken && value <= proto::Refused::full;
+  return value >= proto::Refused::taken && value <= proto::Refused::not_here;
 }
 constexpr bool is_known(proto::CopyVerdict value) {
   return value >= proto::CopyVerdict::yours && value <= proto::CopyVerdict::unknown;
