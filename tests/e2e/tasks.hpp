@@ -30,6 +30,8 @@ inline constexpr taskmesh::Task<std::uint32_t(int)> polite{"polite"};
 inline constexpr taskmesh::Task<void(std::string)> gate{"gate"};
 /// Notes "+" when it begins and "-" when it ends, so that who ran beside whom can be seen.
 inline constexpr taskmesh::Task<void(std::string, int)> busy{"busy"};
+/// Notes its attempt in the file and kills its own process.
+inline constexpr taskmesh::Task<void(std::string)> poison{"poison"};
 /// The value of that header of the task; "none" where there is none.
 inline constexpr taskmesh::Task<std::string(std::string)> header{"header"};
 /// As many octets as asked for.

@@ -1,4 +1,7 @@
 // A worker in C++ for the tests: the built-in tasks and those of tasks.hpp. Usage: e2e_worker [SLOTS] [RESULTS_MAX]
+#include <signal.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -65,6 +68,11 @@ void run_busy(const std::string& path, int ms) {
   note(path, "-");
 }
 
+void run_poison(TaskContext& context, const std::string& path) {
+  note(path, std::to_string(context.epoch()));
+  ::kill(::getpid(), SIGKILL);
+}
+
 std::string run_header(TaskContext& context, const std::string& name) {
   return std::string(context.header(name).value_or("none"));
 }
@@ -82,6 +90,7 @@ void serve_all(taskmesh::Worker& worker) {
   worker.serve(e2e::polite, run_polite);
   worker.serve(e2e::gate, run_gate);
   worker.serve(e2e::busy, run_busy);
+  worker.serve(e2e::poison, run_poison);
   worker.serve(e2e::header, run_header);
   worker.serve(e2e::bulk, [](std::uint64_t bytes) { return std::string(bytes, 'x'); });
   worker.serve(e2e::same_text, [](std::string text) { return text; });

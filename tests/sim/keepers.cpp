@@ -16,6 +16,12 @@ constexpr Duration storm = 120s;
 constexpr Duration between_faults = 26s;  // Longer than detection and repair.
 const std::string here = "tcp://127.0.0.1:6000";
 
+/// Not any failure: tasks may fail by themselves.
+bool is_quarantine(const proto::TaskReport& report) {
+  return report.state == TaskState::failure && report.fault.has_value() &&
+         report.fault->what.find("is quarantined") != std::string::npos;
+}
+
 class KeeperWorld {
  public:
   KeeperWorld(std::uint64_t seed, const KeeperPlan& plan)
@@ -47,6 +53,9 @@ class KeeperWorld {
       world_.timeline().after(2s + up_to(storm),
                               [this, i] { submit(clients_[static_cast<std::size_t>(i) % 2]); });
     }
+    for (int i = 0; i < plan_.poison; ++i) {
+      world_.timeline().after(10s + 30s * i, [this] { submit(clients_[0], true); });
+    }
     plan_faults();
     world_.run_for(storm + 12s);
     world_.heal();
@@ -63,11 +72,13 @@ class KeeperWorld {
     bool wait = false;
     bool callback = false;
     bool once = false;
+    bool poison = false;
     bool cancelled = false;   // Asked for.
     bool taken_back = false;  // Told to who asked for it.
     bool accepted = false;
     std::optional<TaskState> told;
     std::optional<TaskState> event;
+    bool condemned = false;  // Some end of it says so.
     bool watched = false;
     std::optional<TimePoint> deadline;
     int starts = 0;
@@ -98,20 +109,21 @@ class KeeperWorld {
     return {.takes = takes / 2 + up_to(takes), .fails = chance(plan_.fails)};
   }
 
-  void submit(Host client) {
+  void submit(Host client, bool poison = false) {
     const auto& self = world_.at(client).config;
     std::uint16_t flags = static_cast<std::uint16_t>(plan_.replicas);
-    const bool once = chance(plan_.once);
+    const bool once = !poison && chance(plan_.once);
     if (once) flags |= once_flag;
     const auto unix_ms = static_cast<std::uint64_t>(world_.timeline().now().wall.unix_us / 1'000);
     const TaskId id = make_task_id(unix_ms, flags, self.client_instance, ++counters_[client]);
     Story& story = stories_[id];
     story.once = once;
+    story.poison = poison;
     story.callback = chance(0.5);
     story.wait = !story.callback || chance(plan_.both);
     story.watched = !story.wait && chance(plan_.watched);
     core::SubmitTask task{.id = id, .name = "add", .wait = story.wait || story.watched};
-    if (chance(plan_.deadlines)) {
+    if (!poison && chance(plan_.deadlines)) {
       task.deadline = 10s + up_to(50s);
       story.deadline = world_.now() + *task.deadline;
     }
@@ -121,7 +133,7 @@ class KeeperWorld {
     if (chance(plan_.delayed)) task.terms = proto::Terms{.delay_ms = 1 + world_.random().below(20'000)};
     world_.give(client, std::move(task));
     world_.give(client, core::AwaitAccepted{token_of(id), id});
-    if (!chance(plan_.cancels)) return;
+    if (poison || !chance(plan_.cancels)) return;
     story.cancelled = true;
     const Host by = clients_[chance(0.5) ? 0 : 1];  // Its own client, or a stranger.
     world_.timeline().after(up_to(3s), [this, by, id] {
@@ -146,6 +158,10 @@ class KeeperWorld {
     Story& story = stories_.at(run.id);
     ++story.starts;
     watch_.started(worker, run);
+    if (story.poison) {
+      ++outcome_.killed;
+      world_.timeline().after(20ms, [this, host = worker.host] { crash(host); });
+    }
     const core::OwnerRole& owner = *worker.node->owner();
     const std::uint32_t epoch = run.epoch;
     if (!story.epochs.insert(epoch).second && !is_cut()) {
@@ -154,7 +170,8 @@ class KeeperWorld {
     if (story.taken_back && !stands_apart())
       fail("task " + to_string(run.id) + " started after it was told cancelled");
     if (story.once && story.starts > 1) fail("a once task started twice: " + to_string(run.id));
-    if (!owner.is_safe(run.id) && worker.node->membership().alive() > 0 && plan_.faults == Faults::none) {
+    if (!owner.is_safe(run.id) && worker.node->membership().alive() > 0 && plan_.faults == Faults::none &&
+        plan_.poison == 0) {
       fail("task " + to_string(run.id) + " started before anybody held a copy");
     }
   }
@@ -164,6 +181,7 @@ class KeeperWorld {
       Story& story = stories_.at(tokens_.at(completed->token));
       if (story.told) fail("the end of a task was told twice to one who waits");
       story.told = completed->report.state;
+      if (is_quarantine(completed->report)) story.condemned = true;
     } else if (const auto* cancellation = std::get_if<core::Cancellation>(&notice)) {
       const bool gone = !cancellation->error && cancellation->state == TaskState::cancelled;
       if (!gone) return;
@@ -172,7 +190,8 @@ class KeeperWorld {
     } else if (const auto* acceptance = std::get_if<core::Acceptance>(&notice)) {
       Story& story = stories_.at(acceptance->id);
       story.accepted = !acceptance->error;
-      if (plan_.faults == Faults::none && static_cast<int>(acceptance->nodes.size()) != plan_.replicas + 1) {
+      if (plan_.faults == Faults::none && plan_.poison == 0 &&
+          static_cast<int>(acceptance->nodes.size()) != plan_.replicas + 1) {
         fail("a receipt names " + std::to_string(acceptance->nodes.size()) + " workers");
       }
     } else if (const auto* arrived = std::get_if<core::EventArrived>(&notice)) {
@@ -180,6 +199,7 @@ class KeeperWorld {
       if (story.event) ++outcome_.repeated;
       if (story.event && *story.event != arrived->notify.report.state) ++outcome_.two_ends;
       story.event = arrived->notify.report.state;
+      if (is_quarantine(arrived->notify.report)) story.condemned = true;
       world_.give(process.host, core::EventHandled{arrived->link, arrived->seq, arrived->notify.report.id});
     }
   }
@@ -355,8 +375,10 @@ class KeeperWorld {
 
   void check_story(const TaskId& id, const Story& story) {
     if (story.accepted) ++outcome_.accepted;
-    if (story.starts > 1) outcome_.extra += static_cast<std::uint64_t>(story.starts - 1);
+    if (story.starts > 1 && !story.poison) outcome_.extra += static_cast<std::uint64_t>(story.starts - 1);
     const std::string who = "task " + to_string(id);
+    if (story.condemned && !story.poison) fail(who + " is condemned and has done nothing");
+    if (story.poison && !story.condemned) fail(who + " kills, and is not condemned");
     const auto over = [](const std::optional<TaskState>& state) {
       return state && *state != TaskState::lost;
     };
@@ -409,6 +431,7 @@ void KeeperOutcome::add(const KeeperOutcome& one) {
   extra += one.extra;
   repeated += one.repeated;
   once_lost += one.once_lost;
+  killed += one.killed;
   taken_back += one.taken_back;
   two_ends += one.two_ends;
   told_lost += one.told_lost;
@@ -422,6 +445,7 @@ void KeeperOutcome::add(const KeeperOutcome& one) {
   counters.taken_over += one.counters.taken_over;
   counters.repaired += one.counters.repaired;
   counters.given += one.counters.given;
+  counters.condemned += one.counters.condemned;
   counters.refused_claims += one.counters.refused_claims;
   counters.reclaimed += one.counters.reclaimed;
   counters.told_ends += one.counters.told_ends;

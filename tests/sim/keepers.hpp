@@ -41,6 +41,7 @@ struct KeeperPlan {
   bool long_tasks = false;  ///< They outlast a fault and its repair.
   double once = 0;
   double cancels = 0;
+  int poison = 0;      ///< Tasks that kill the worker that runs them, every time.
   double delayed = 0;  ///< They are not to start before up to 20 s have passed.
   double watched =
       0;  ///< Of the tasks with a callback alone, those whose client tells the end if no worker can.
@@ -57,6 +58,7 @@ struct KeeperOutcome {
   std::uint64_t extra = 0;     ///< Starts beyond the first.
   std::uint64_t repeated = 0;  ///< Events that a listener had had before.
   std::uint64_t once_lost = 0;
+  std::uint64_t killed = 0;      ///< Workers, by poison.
   std::uint64_t taken_back = 0;  ///< Told cancelled to who cancelled them, half of those no submitters.
   std::uint64_t two_ends = 0;    ///< Tasks that were told as two kinds of end.
   std::uint64_t told_lost = 0;   ///< Tasks that may run twice and that were told as lost, accepted or not.

@@ -1,4 +1,4 @@
-// taskmesh_keepers FAULTS [SEEDS [REPLICAS [BROKEN_RULE [FIRST_SEED]]]]: the table of docs/guarantees.md, one line per call.
+// taskmesh_keepers FAULTS [SEEDS [REPLICAS [BROKEN_RULE [FIRST_SEED [POISON]]]]]: the table of docs/guarantees.md, one line per call.
 // FAULTS: none, loss, crash, pause, cut, all, two_crashes, leave, restart, partition, one_way, island. BROKEN_RULE: its number (proto/05-keepers.md), 0: none.
 #include <array>
 #include <cstdio>
@@ -22,6 +22,7 @@ int main(int argc, char** argv) {
   const int seeds = number(2, 20);
   plan.replicas = number(3, 1);
   if (number(4, 0) > 0) plan.broken_rules = 1U << number(4, 0);
+  plan.poison = number(6, 0);
   if (plan.faults == Faults::none) plan.once = plan.cancels = 0;
   KeeperOutcome sum;
   int failed = 0;

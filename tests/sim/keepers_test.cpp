@@ -153,6 +153,21 @@ TEST_CASE("two workers that crash within a second lose nothing that has two copi
   CHECK(one.leaked == 0);
 }
 
+TEST_CASE(
+    "three tasks that kill whoever runs them are quarantined after three deaths each, and nobody else is",
+    "[sim]") {
+  for (const Faults faults : {Faults::none, Faults::crash}) {
+    KeeperPlan plan{.faults = faults, .workers = 8, .replicas = 2, .poison = 3};
+    const KeeperOutcome sum = run_seeds(plan);
+    for (const std::string& failure : sum.failures) UNSCOPED_INFO(failure);
+    CHECK(sum.failures.empty());
+    CHECK(sum.lost == 0);
+    CHECK(sum.leaked == 0);
+    CHECK(sum.counters.condemned >= 3 * seeds);
+    CHECK(sum.killed <= 4 * 3 * seeds);
+  }
+}
+
 TEST_CASE("long tasks outlive one crash after another, as their copies are made anew", "[sim]") {
   KeeperPlan plan{.faults = Faults::crash, .tasks = 12, .long_tasks = true};
   const KeeperOutcome sum = run_seeds(plan);

@@ -373,6 +373,7 @@ core::NodeCounters World::counters() const {
     sum.lost += one.lost;
     sum.taken_over += one.taken_over;
     sum.given += one.given;
+    sum.condemned += one.condemned;
     sum.repaired += one.repaired;
     sum.refused_claims += one.refused_claims;
     sum.reclaimed += one.reclaimed;

@@ -356,7 +356,8 @@ std::vector<Message> copies_of_each() {
                   .flags = proto::Repl::first_flag | proto::Repl::started_flag,
                   .attempt = 1,
                   .holders = {node(0x20), node(0x30)},
-                  .submit = submit()},
+                  .submit = submit(),
+                  .past = proto::Past{{{node(0x40), {1'700'000'000'000'000}, "w4"}}}},
       proto::ReplOk{.claims = {{task(), 2}, {task(8), 1}}},
       proto::ReplDup{
           .id = task(), .epoch = 1, .why = proto::Refused::taken, .owner = node(0x30), .owner_epoch = 2},

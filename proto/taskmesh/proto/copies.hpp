@@ -16,16 +16,40 @@ struct Claim {
   }
 };
 
+/// One worker that died while it had the task.
+struct Death {
+  NodeId worker;
+  WallTime at;  ///< When that was noticed.
+  std::string name;
+  bool operator==(const Death&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(worker, at, name);
+  }
+};
+
+/// What a task has behind it, where that is not nothing.
+struct Past {
+  std::vector<Death> deaths;  ///< Oldest first.
+  bool operator==(const Past&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(deaths);
+  }
+};
+
 /// REPL: hold a copy of this open task for me. Answered by REPL_OK or REPL_DUP; repeated until then. With given_flag:
 /// it is yours, I leave. Answered by MOVED or REPL_DUP.
 struct Repl {
   TaskId id;
   NodeId owner;             ///< Who sends this.
   std::uint32_t epoch = 0;  ///< Of its ownership.
-  std::uint8_t flags = 0;   ///< first_flag | again_flag | started_flag | stored_flag | given_flag.
+  std::uint8_t flags =
+      0;  ///< first_flag | again_flag | started_flag | stored_flag | given_flag | begun_flag.
   std::uint32_t attempt = 0;
   std::vector<NodeId> holders;  ///< All that were asked to hold it, in the order in which they take over.
   Submit submit;                ///< As accepted; its times are what is left of them.
+  Boxed<Past> past;             ///< Nearly always empty.
 
   static constexpr std::uint8_t first_flag = 1;  ///< To those who are asked first.
   static constexpr std::uint8_t again_flag =
@@ -33,10 +57,11 @@ struct Repl {
   static constexpr std::uint8_t started_flag = 4;  ///< An attempt has been started here.
   static constexpr std::uint8_t stored_flag = 8;   ///< Somebody has confirmed a copy of this claim.
   static constexpr std::uint8_t given_flag = 16;   ///< Take it over: its owner leaves and has not started it.
+  static constexpr std::uint8_t begun_flag = 32;   ///< It has a past, and starts when this is answered.
   bool operator==(const Repl&) const = default;
   template <class Archive>
   void serialize(Archive& ar) {
-    ar(id, owner, epoch, flags, attempt, holders, submit);
+    ar(id, owner, epoch, flags, attempt, holders, submit, past);
   }
 };
 

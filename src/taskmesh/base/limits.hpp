@@ -133,7 +133,11 @@ inline constexpr Duration copy_ask_every = 5s;  ///< A keeper asks the owner abo
 inline constexpr std::size_t gives_max = 256;   ///< Tasks that a leaving worker offers at a time...
 inline constexpr std::uint64_t gives_bytes_max = 8 * 1024 * 1024;  ///< ...and their payload.
 inline constexpr std::size_t gives_refused_max = 3;                ///< So many refuse one; then it stays.
-inline constexpr Duration leave_ask_every = 250ms;   ///< Who leaves asks so often to be rid of its copies.
+inline constexpr Duration leave_ask_every = 250ms;  ///< Who leaves asks so often to be rid of its copies.
+inline constexpr std::size_t deaths_max =
+    2;  ///< Workers that one task may kill; then it runs alone, and is condemned.
+inline constexpr Duration suspect_patience =
+    1s;  ///< A task that may have killed waits so long for copies of others.
 inline constexpr Duration reclaim_after_stall = 3s;  ///< Stood still so long: queued tasks are claimed anew.
 inline constexpr std::size_t cancel_asks_max =
     10'000;                                   ///< Wishes to cancel that wait for others' word; then: later.

@@ -91,6 +91,7 @@ struct NodeCounters {
   std::uint64_t taken_over = 0;      ///< Tasks of workers that are gone.
   std::uint64_t given = 0;           ///< Tasks handed to another worker, by one that leaves.
   std::uint64_t taken_in = 0;        ///< ... and taken from one that leaves.
+  std::uint64_t condemned = 0;       ///< Tasks in quarantine: they killed whoever ran them.
   std::uint64_t repaired = 0;        ///< Copies made anew.
   std::uint64_t refused_claims = 0;  ///< Copies that were not taken, because somebody else owns the task.
   std::uint64_t reclaimed = 0;       ///< Queued tasks that were claimed anew after this process stood still.

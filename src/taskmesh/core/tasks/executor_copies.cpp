@@ -44,8 +44,10 @@ void ExecutorRole::on_copied(const TaskId& id, Now now) {
   TaskRecord* task = find(id);
   if (task == nullptr || task->place != Place::copying) return;
   --copying_;
+  if (task->begun) --recording_;
   task->place = Place::nowhere;
   answer_accepted(*task);
+  if (task->begun && std::exchange(task->claimed_anew, false)) return go_on(*task);
   if (std::exchange(task->claimed_anew, false) || !task->submit.terms.has_value()) return enqueue(*task);
   place_by_terms(*task, now);
 }
@@ -114,6 +116,8 @@ void ExecutorRole::fill_copy(proto::Repl& repl, Now now) const {
   repl.submit.flags = 0;
   repl.submit.age_ms = 0;
   repl.attempt = task->attempt;
+  repl.past = task->past;
+  if (task->begun) repl.flags |= proto::Repl::begun_flag;
   if (is_started(repl.id)) repl.flags |= proto::Repl::started_flag;
   if (task->deadline) repl.submit.deadline_ms = ms_of_span(*task->deadline - now.at);
   if (!task->submit.terms.has_value() || task->submit.terms->delay_ms == 0) return;
@@ -128,6 +132,7 @@ bool ExecutorRole::hold_back(const TaskId& id) {
   task->place = Place::copying;
   task->claimed_anew = true;
   ++copying_;
+  if (task->begun) ++recording_;
   return true;
 }
 
@@ -186,6 +191,7 @@ void ExecutorRole::adopt(const TaskId& id, Adoption&& adoption, Now now, Effects
   if (find(id) != nullptr)
     return;  // As somebody's task without copies: ids are not made twice by honest clients.
   const std::uint32_t* name = find_name(adoption.submit.name);
+  if (adoption.condemned) return condemn(id, std::move(adoption), now);
   if (name == nullptr || (is_once(id) && !adoption.given)) return end_unrun(id, std::move(adoption), now);
   seen_.check(id, 0, false, {}, now.at);
   TaskRecord& task = new_record(id);
@@ -194,6 +200,7 @@ void ExecutorRole::adopt(const TaskId& id, Adoption&& adoption, Now now, Effects
   task.name = *name;
   task.attempt = task.attempts_before = adoption.attempt;
   task.epoch = adoption.epoch;
+  task.past = std::move(adoption.past);
   task.accepted_at = adoption.since;
   task.waiters = std::move(adoption.waiters);
   task.place = Place::copying;
@@ -213,20 +220,25 @@ void ExecutorRole::adopt(const TaskId& id, Adoption&& adoption, Now now, Effects
 /// Nobody may or can run it (again): its end is that it is lost.
 void ExecutorRole::end_unrun(const TaskId& id, Adoption&& adoption, Now now) {
   ++counters_.lost;
+  auto fault = is_once(id) ? fault_of(ErrorKind::lost, id, "is lost",
+                                      "the worker that had it is gone, and it must not run twice",
+                                      "look for its effects before you submit it anew")
+                           : fault_of(ErrorKind::lost, id, "is lost",
+                                      "the worker that had it is gone, and nobody who holds a copy serves '" +
+                                          adoption.submit.name + "'",
+                                      "let at least two workers serve each name");
+  end_unrun(id, std::move(adoption), TaskState::lost, std::move(fault), now);
+}
+
+void ExecutorRole::end_unrun(const TaskId& id, Adoption&& adoption, TaskState state, proto::Fault&& fault,
+                             Now now) {
   auto ended = make_recycled<Ended>();
-  ended->report = {.id = id, .state = TaskState::lost, .attempt = adoption.attempt};
+  ended->report = {.id = id, .state = state, .attempt = adoption.attempt};
   ended->report.completed_at = now.wall;
   ended->report.worker = config_.self.node;
   ended->report.worker_name = config_.self.name;
   ended->report.name = adoption.submit.name;
-  ended->report.fault =
-      is_once(id) ? fault_of(ErrorKind::lost, id, "is lost",
-                             "the worker that had it is gone, and it must not run twice",
-                             "look for its effects before you submit it anew")
-                  : fault_of(ErrorKind::lost, id, "is lost",
-                             "the worker that had it is gone, and nobody who holds a copy serves '" +
-                                 adoption.submit.name + "'",
-                             "let at least two workers serve each name");
+  ended->report.fault = std::move(fault);
   if (adoption.submit.terms.has_value()) {
     ended->callback_ttl_ms = adoption.submit.terms->callback_ttl_ms;
     ended->callback_attempts = adoption.submit.terms->callback_attempts;

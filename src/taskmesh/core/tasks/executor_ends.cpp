@@ -70,6 +70,7 @@ void ExecutorRole::end_attempt(TaskRecord& task, Outcome&& outcome, Now now) {
   ++counters_.retried;
   task.state = TaskState::retrying;
   task.last_fault = std::move(outcome.fault);
+  clear_start(task, now);
   task.place = Place::later;
   ++later_;
   offer_due_ = true;
@@ -248,6 +249,7 @@ void ExecutorRole::leave_place(TaskRecord& task) {
     return;
   }
   if (task.place == Place::copying) --copying_;
+  if (task.place == Place::copying && task.begun) --recording_;
   if (task.place == Place::giving) giver_->forget(task.submit.id);
   if (task.place == Place::joined) keys_.leave(task.submit.id);
   if (task.place == Place::joined || task.place == Place::later) --later_;

@@ -218,12 +218,17 @@ void ExecutorRole::add_waiter(TaskRecord& task, Waiter waiter) {
 // ------------------------------------------------------------------------------------------
 
 void ExecutorRole::hand_over(Now now, Effects& out) {
+  if (lone_ && !see_to_lone(now, out)) return;
   while (waiting_ > 0) {
     const auto id = queue_.pop();
     TASKMESH_CHECK(id.has_value());
     TaskRecord* task = find(*id);
     if (!task || task->place != Place::waiting) continue;  // Its end was told while it waited.
-    const auto room = slots_.room_for(*task, now.at);
+    auto room = slots_.room_for(*task, now.at);
+    if (task->past.has_value() && room != Slots::Room::none) [[unlikely]] {
+      if (room == Slots::Room::ahead || !may_start_suspect(*task, now, out)) room = Slots::Room::none;
+      if (lone_ || task->place != Place::waiting) return hand_over(now, out);
+    }
     const TimePoint start = may_start_at(*task);
     if (start > now.at) out.wake_by(start);
     if (room == Slots::Room::none || start > now.at) {
@@ -231,13 +236,17 @@ void ExecutorRole::hand_over(Now now, Effects& out) {
       return;
     }
     --waiting_;
-    out.run.push_back(make_run(*task));
-    out.run.back().ahead = room == Slots::Room::ahead;
-    slots_.hand_over(*task, room, now);
-    if (task->submit.time_limit_ms == 0) out.run.back().expected = task->expected;
-    if (const std::uint64_t limit = task->submit.time_limit_ms; limit != 0) {
-      timers_.add({now.at + span_of_ms(limit), *id, Timers::What::limit});
-    }
+    begin_run(*task, room, now, out);
+  }
+}
+
+void ExecutorRole::begin_run(TaskRecord& task, Slots::Room room, Now now, Effects& out) {
+  out.run.push_back(make_run(task));
+  out.run.back().ahead = room == Slots::Room::ahead;
+  slots_.hand_over(task, room, now);
+  if (task.submit.time_limit_ms == 0) out.run.back().expected = task.expected;
+  if (const std::uint64_t limit = task.submit.time_limit_ms; limit != 0) {
+    timers_.add({now.at + span_of_ms(limit), task.submit.id, Timers::What::limit});
   }
 }
 

@@ -173,6 +173,18 @@ class ExecutorRole {
   bool await_record(TaskRecord& task, const EndedPtr& ended, Now now);
   void conclude(TaskRecord& task, const EndedPtr& ended, Now now);
   void end_unrun(const TaskId& id, Adoption&& adoption, Now now);
+  void end_unrun(const TaskId& id, Adoption&& adoption, TaskState state, proto::Fault&& fault, Now now);
+
+  // Tasks that may kill (executor_suspects.cpp).
+  bool may_start_suspect(TaskRecord& task, Now now, Effects& out);
+  bool record_start(TaskRecord& task, Now now);
+  bool awaits_copies(const TaskRecord& task, Now now, Effects& out) const;
+  void go_on(TaskRecord& task);
+  bool see_to_lone(Now now, Effects& out);
+  void clear_start(TaskRecord& task, Now now);
+  static std::string deaths_of(const proto::Past& past);
+  void condemn(const TaskId& id, Adoption&& adoption, Now now);
+
   void settle_told(Now now);
   void add_timers(TaskRecord& task, Now now);
 
@@ -196,6 +208,7 @@ class ExecutorRole {
 
   // Running.
   void hand_over(Now now, Effects& out);
+  void begin_run(TaskRecord& task, Slots::Room room, Now now, Effects& out);
   TimePoint may_start_at(const TaskRecord& task) const;
   Run make_run(const TaskRecord& task) const;
   void recall(Now now, Effects& out);
@@ -263,6 +276,8 @@ class ExecutorRole {
   std::vector<Send> late_answers_;      // To those.
   std::size_t waiting_ = 0;             // In queue_ and alive.
   std::size_t later_ = 0;               // Not due yet, or joined.
+  std::size_t recording_ = 0;           // Of these, tasks with a past that are about to start.
+  TaskId lone_;                         // Is to run alone: nothing else starts. Nil: none.
   std::size_t copying_ = 0;             // Not held by anybody else yet.
   std::size_t live_ = 0;                // Accepted, end not told.
   std::uint64_t live_bytes_ = 0;        // Their arguments, keys and headers.

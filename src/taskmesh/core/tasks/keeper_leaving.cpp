@@ -22,13 +22,15 @@ void KeeperRole::on_gift(LinkId link, NodeId node, proto::Repl&& repl, Now now, 
     held->owner = node;
     return say_end(link, *held);
   }
-  if (repl.submit.id != repl.id || check_submit(repl.submit, config_) || !executor_.may_take(repl.submit)) {
+  if (repl.submit.id != repl.id || check_submit(repl.submit, config_) ||
+      repl.past->deaths.size() > limits::deaths_max || !executor_.may_take(repl.submit)) {
     return refuse(link, repl, proto::Refused::not_here, {}, 0);
   }
   Adoption adoption{.epoch = repl.epoch + 1, .attempt = repl.attempt, .given = true};
   for (const NodeId& holder : repl.holders) {
     if (holder != config_.self.node && holder != node && lives(holder)) adoption.others.push_back(holder);
   }
+  adoption.past = std::move(repl.past);
   adoption.submit = std::move(repl.submit);
   adoption.since = now.at;
   if (held != nullptr) {

@@ -23,7 +23,7 @@ constexpr std::size_t dead_max = 4'096;
 bool is_sound(const proto::Repl& repl, const NodeConfig& config) {
   const bool keyed = repl.submit.terms.has_value() && !repl.submit.terms->key.empty();
   return replicas_of(repl.id) > 0 && repl.submit.id == repl.id && !keyed &&
-         !check_submit(repl.submit, config);
+         !check_submit(repl.submit, config) && repl.past->deaths.size() <= limits::deaths_max;
 }
 
 /// Says them in records of at most claims_max.
@@ -154,6 +154,8 @@ void KeeperRole::store(Held& held, proto::Repl&& repl, Now now) {
   held.epoch = repl.epoch;
   held.attempt = repl.attempt;
   held.started = (repl.flags & proto::Repl::started_flag) != 0;
+  held.begun = (repl.flags & proto::Repl::begun_flag) != 0;
+  held.past = std::move(repl.past);
   held.holders = std::move(repl.holders);
   held.unknown_since = {};
   if (held.ended) return;
@@ -330,6 +332,17 @@ NodeId KeeperRole::heir_of(const Held& held) const {
   return config_.self.node;
 }
 
+/// It may be what killed its owner. Of what has a past it is known whether it ran there.
+void KeeperRole::count_death(const Held& held, Adoption& adoption, Now now) const {
+  adoption.past = held.past;
+  const bool died = dead_.contains(held.owner) && !left_.contains(held.owner);
+  if (!died || held.ended || (held.past.has_value() && !held.begun)) return;
+  auto& deaths = adoption.past.edit().deaths;
+  adoption.condemned = deaths.size() >= limits::deaths_max;
+  const Peer* peer = membership_.by_node(held.owner);
+  deaths.push_back({held.owner, now.wall, peer == nullptr ? to_string(held.owner) : peer->member.name});
+}
+
 void KeeperRole::take_over(Held& held, Now now, Effects& out) {
   if (broken(17)) return;
   ++counters_.taken_over;
@@ -338,6 +351,7 @@ void KeeperRole::take_over(Held& held, Now now, Effects& out) {
     if (holder != config_.self.node && holder != held.owner && lives(holder))
       adoption.others.push_back(holder);
   }
+  count_death(held, adoption, now);
   adoption.submit = std::move(held.submit);
   adoption.since = held.at;
   adoption.ended = std::move(held.ended);
@@ -356,9 +370,11 @@ void KeeperRole::on_peer_change(const PeerChange& change, Now now, Effects& out)
   if (change.what == PeerChange::What::cut) return;
   if (change.what == PeerChange::What::greeted) {
     dead_.erase(change.node);
+    left_.erase(change.node);
     return;
   }
-  if (dead_.size() >= dead_max) dead_.clear();
+  if (dead_.size() >= dead_max) dead_.clear(), left_.clear();
+  if (change.what == PeerChange::What::left) left_.insert(change.node);
   dead_.insert(change.node);
   const std::uint64_t before = counters_.taken_over;
   for (std::size_t slot = 0; slot < pool_.size(); ++slot) {

@@ -31,6 +31,8 @@ class OwnerRole;
 struct Adoption {
   std::uint32_t epoch = 0;    ///< Of the new ownership.
   std::uint32_t attempt = 0;  ///< Started before, as far as known.
+  Boxed<proto::Past> past;    ///< Workers that died while they had it, the last one included.
+  bool condemned = false;     ///< That one ran nothing else.
   bool given = false;         ///< Its owner lives, and has not started it.
   Duration ttl{};
   std::vector<NodeId> others;  ///< Who else holds it.
@@ -98,6 +100,8 @@ class KeeperRole {
     std::uint32_t epoch = 0;
     std::uint32_t attempt = 0;
     bool started = false;
+    bool begun = false;
+    Boxed<proto::Past> past;
     bool cancelled = false;  // Somebody has cancelled it.
     std::vector<NodeId> holders;
     proto::Submit submit;
@@ -142,6 +146,7 @@ class KeeperRole {
   NodeId heir_of(const Held& held) const;
   void ask(const Held& held, NodeId node);
   void take_over(Held& held, Now now, Effects& out);
+  void count_death(const Held& held, Adoption& adoption, Now now) const;
   void answer_cancels(const TaskId& id, const proto::TaskReport& report);
   void ask_owner(Held& held, Now now, Effects& out);
   void confirm_gifts(Effects& out);
@@ -159,6 +164,7 @@ class KeeperRole {
   std::uint64_t bytes_ = 0;
   std::uint64_t next_serial_ = 1;
   std::unordered_set<NodeId> dead_;
+  std::unordered_set<NodeId> left_;  // Of them, those that said BYE: nothing has killed them.
   SeenIds tombs_;
   std::deque<Timer> asks_;
   std::vector<TaskId> asks_now_;        // Their owner has changed.

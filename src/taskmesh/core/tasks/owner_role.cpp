@@ -518,6 +518,18 @@ void OwnerRole::say_again(Owned& owned, NodeId only, Now now) {
   }
 }
 
+bool OwnerRole::restate(const TaskId& id, bool wait, Now now) {
+  Owned* owned = find(id);
+  if (owned == nullptr || owned->stage != Stage::open || owned->count == 0) return false;
+  if (wait) owned->stage = Stage::copying;
+  owned->again = true;
+  for (std::size_t i = 0; i < owned->count; ++i) owned->holders[i].stored = false;
+  recount(*owned);
+  say_again(*owned, {}, now);
+  arm(*owned, now);
+  return true;
+}
+
 void OwnerRole::on_stall(Now now) {
   for (std::size_t slot = 0; slot < pool_.size(); ++slot) {
     Owned& owned = pool_[slot];

@@ -48,6 +48,10 @@ class OwnerRole {
   void settle_callback(const TaskId& id, Now now);
   /// It runs and was asked to stop: whoever takes it over is to know that.
   void tell_cancel(const TaskId& id);
+  /// Says anew what the executor tells of it. `wait`: it is not open before that is answered. False: nobody holds it.
+  bool restate(const TaskId& id, bool wait, Now now);
+  /// Tasks have fewer copies than they could have.
+  bool short_of_copies() const { return under_ > 0 && membership_.alive() > 0; }
   /// True if somebody else is known to hold it.
   bool is_safe(const TaskId& id) const;
   /// Who is known to hold it.

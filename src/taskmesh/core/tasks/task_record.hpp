@@ -101,6 +101,8 @@ struct TaskRecord {
   WallTime started_at;
   LinkId asked_on;  ///< Link of the last SUBMIT for it.
   std::vector<Waiter> waiters;
+  Boxed<proto::Past> past;         ///< Workers that died while they had it.
+  bool begun = false;              ///< ... and those that hold it know, or are told, that it starts.
   Boxed<proto::Fault> last_fault;  ///< Of the attempt before, while retrying.
   EndedPtr ended;                  ///< telling: how.
   TaskRecord* older = nullptr;     ///< Neighbours in the order of hand-over (core/tasks/slots.hpp).

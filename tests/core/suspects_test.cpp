@@ -1,0 +1,120 @@
+// Tasks whose workers have died while they had them.  proto/05-keepers.md section 10.
+#include <catch2/catch.hpp>
+
+#include "core/copies_bench.hpp"
+
+namespace taskmesh::core::copies_test {
+namespace {
+
+/// Held here for worker 2; `deaths` of workers 11, 12... lie behind it.
+proto::Repl copy_of(std::uint32_t number, std::size_t deaths = 0, bool begun = false) {
+  proto::Repl record{.id = task(number, 1), .owner = node_id(2), .epoch = 5, .holders = {node_id(1)}};
+  record.submit = {.seq = 1, .id = record.id, .name = "add"};
+  if (begun) record.flags = proto::Repl::begun_flag;
+  for (std::size_t i = 0; i < deaths; ++i) {
+    const std::string name = "w1" + std::to_string(i + 1);
+    record.past.edit().deaths.push_back({node_id(static_cast<std::uint8_t>(11 + i)), {1'000'000}, name});
+  }
+  return record;
+}
+
+std::vector<proto::Repl> told(const Bench& bench) { return bench.sent<proto::Repl>(bench.links[3]); }
+
+void confirm(Bench& bench, std::uint32_t number) {
+  bench.say(bench.links[3], proto::ReplOk{{{task(number, 1), 6}}});
+}
+
+}  // namespace
+
+SCENARIO("what a dead worker had starts when those that hold it know that it does", "[core][suspects]") {
+  Bench bench{2};
+  bench.say(from(2), copy_of(1));
+  bench.dies(2);
+  REQUIRE(told(bench).size() == 1);
+  REQUIRE(told(bench)[0].past->deaths.size() == 1);
+  CHECK(told(bench)[0].past->deaths[0].name == "w2");
+  CHECK((told(bench)[0].flags & proto::Repl::begun_flag) == 0);
+  confirm(bench, 1);
+  REQUIRE(told(bench).size() == 1);
+  CHECK((told(bench)[0].flags & proto::Repl::begun_flag) != 0);
+  CHECK(bench.runs.empty());
+  confirm(bench, 1);
+  CHECK(bench.runs.size() == 1);
+  bench.finish(bench.runs[0]);
+  CHECK(bench.sent<proto::Done>(bench.links[3]).size() == 1);
+}
+
+SCENARIO("a worker that leaves, and one that had not started it, are not held against a task",
+         "[core][suspects]") {
+  Bench bench{2};
+  const bool leaves = GENERATE(false, true);
+  bench.say(from(2), leaves ? copy_of(1) : copy_of(1, 1));
+  if (leaves) {
+    bench.say(bench.links[2], proto::Bye{node_id(2), 1});
+  } else {
+    bench.dies(2);
+  }
+  REQUIRE(told(bench).size() == 1);
+  CHECK(told(bench)[0].past->deaths.size() == (leaves ? 0U : 1U));
+}
+
+SCENARIO("after a second death a task runs alone", "[core][suspects]") {
+  Bench bench{2, 0, 2};
+  bench.submit(7);
+  REQUIRE(bench.runs.size() == 1);
+  bench.say(from(2), copy_of(1, 1, true));
+  bench.dies(2);
+  confirm(bench, 1);
+  bench.submit(8);
+  CHECK(bench.runs.size() == 1);  // One of two slots is free.
+  bench.finish(bench.runs[0]);
+  REQUIRE(told(bench).size() == 1);
+  CHECK((told(bench)[0].flags & proto::Repl::begun_flag) != 0);
+  confirm(bench, 1);
+  REQUIRE(bench.runs.size() == 2);
+  CHECK(bench.runs[1].id == task(1, 1));
+  bench.submit(9);
+  CHECK(bench.runs.size() == 2);
+  WHEN("it ends well") {
+    bench.finish(bench.runs[1]);
+    THEN("the others run, and it is not blamed") {
+      CHECK(bench.runs.size() == 4);
+      CHECK(bench.sent<proto::Done>(bench.links[3])[0].report->state == TaskState::success);
+    }
+  }
+}
+
+SCENARIO("a task that kills the worker where it runs alone is quarantined, and its error names the dead",
+         "[core][suspects]") {
+  Bench bench{2};
+  const bool begun = GENERATE(true, false);
+  bench.say(from(2), copy_of(1, 2, begun));
+  bench.say(client, proto::Query{.request = 7, .flags = proto::Query::wait_flag, .ids = {task(1, 1)}});
+  bench.dies(2);
+  CHECK(bench.runs.empty());
+  CHECK(bench.node.counters().condemned == (begun ? 1U : 0U));
+  if (!begun) return;  // It had not started there.
+  REQUIRE(bench.sent<proto::Notify>(client).size() == 1);
+  const proto::TaskReport report = bench.sent<proto::Notify>(client)[0].report;
+  CHECK(report.state == TaskState::failure);
+  CHECK_THAT(report.fault->what, Catch::Contains("is quarantined"));
+  CHECK_THAT(report.fault->why, Catch::Contains("3 workers have died") && Catch::Contains("'w11' at 1970") &&
+                                    Catch::Contains("'w12'") && Catch::Contains("'w2'"));
+}
+
+SCENARIO("a death between two attempts is not held against a task", "[core][suspects]") {
+  Bench bench{2};
+  proto::Repl record = copy_of(1);
+  record.submit.terms = proto::Terms{.retries = 2, .retry_delay_ms = 60'000, .jitter_percent = 0};
+  bench.say(from(2), record);
+  bench.dies(2);
+  confirm(bench, 1);
+  confirm(bench, 1);
+  REQUIRE(bench.runs.size() == 1);
+  bench.finish(bench.runs[0], false);
+  REQUIRE(told(bench).size() == 1);
+  CHECK((told(bench)[0].flags & proto::Repl::begun_flag) == 0);
+  CHECK(told(bench)[0].past->deaths.size() == 1);
+}
+
+}  // namespace taskmesh::core::copies_test
