@@ -89,5 +89,25 @@ SCENARIO("a once task that its dead worker has not answered is lost, and sent to
   CHECK(client.told<Completed>().front().report.state == TaskState::lost);
 }
 
+SCENARIO("a task with copies that two dead workers have not answered goes to a third one",
+         "[core][submitter]") {
+  ClientBench client;
+  const std::uint16_t replicas = GENERATE(std::uint16_t{0}, std::uint16_t{1});
+  std::vector<FakeWorker> workers{client.join(1), client.join(2), client.join(3)};
+  SubmitTask wish = client.task(1, 5);
+  wish.id = make_task_id(1'000, replicas, ClientBench::instance, 1);
+  client.submit(std::move(wish));
+  for (std::size_t killed = 0; killed < 2; ++killed) {
+    const auto asked = std::ranges::find_if(
+        workers, [&](const FakeWorker& worker) { return !client.sent<proto::Submit>(worker).empty(); });
+    REQUIRE(asked != workers.end());
+    client.kill(*asked);
+    workers.erase(asked);
+  }
+  CHECK(client.sent<proto::Submit>(workers[0]).size() ==
+        replicas);  // Without copies it may be what has killed both.
+  CHECK(client.told<Completed>().size() == 1U - replicas);
+}
+
 }  // namespace
 }  // namespace taskmesh::core

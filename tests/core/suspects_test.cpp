@@ -102,6 +102,68 @@ SCENARIO("a task that kills the worker where it runs alone is quarantined, and i
                                     Catch::Contains("'w12'") && Catch::Contains("'w2'"));
 }
 
+SCENARIO(
+    "a quarantined task that nobody waits for any more is let go of when those that hold it know its end",
+    "[core][suspects]") {
+  Bench bench{2};
+  bench.say(from(2), copy_of(1, 2, true));
+  bench.dies(2);
+  REQUIRE(bench.sent<proto::Done>(bench.links[3]).size() == 1);
+  CHECK(bench.sent<proto::Release>(bench.links[3]).empty());
+  bench.say(bench.links[3], proto::DoneOk{{{task(1, 1), 6}}, {}});
+  REQUIRE(bench.sent<proto::Release>(bench.links[3]).size() == 1);
+  CHECK(bench.sent<proto::Release>(bench.links[3])[0].kept.size() == 1);  // It stays readable there.
+}
+
+SCENARIO("what others know to start does so before anything runs alone", "[core][suspects]") {
+  Bench bench{2, 0, 2};
+  bench.say(from(2), copy_of(1));
+  bench.say(from(2), copy_of(2, 1, true));
+  bench.dies(2);
+  confirm(bench, 1);
+  confirm(bench, 2);
+  REQUIRE(told(bench).size() == 1);
+  CHECK(told(bench)[0].id == task(1, 1));
+  CHECK((told(bench)[0].flags & proto::Repl::begun_flag) != 0);
+  confirm(bench, 1);
+  CHECK(told(bench).empty());
+  REQUIRE(bench.runs.size() == 1);
+  CHECK(bench.runs[0].id == task(1, 1));
+  bench.finish(bench.runs[0]);
+  REQUIRE(told(bench).size() == 1);
+  CHECK(told(bench)[0].id == task(2, 1));  // Alone.
+}
+
+SCENARIO("a suspect waits until the deaths behind it are known here, but not for ever", "[core][suspects]") {
+  Bench bench{3};
+  proto::Repl record = copy_of(1, 1, true);
+  record.past.edit().deaths[0].worker = node_id(4);  // Here it is alive.
+  record.holders.push_back(node_id(3));
+  bench.say(from(2), record);
+  bench.dies(2);
+  REQUIRE(told(bench).size() == 1);
+  confirm(bench, 1);
+  CHECK(told(bench).empty());
+  GENERATE(true, false) ? bench.dies(4) : bench.pass(limits::suspect_patience);
+  REQUIRE(told(bench).size() == 1);
+  CHECK((told(bench)[0].flags & proto::Repl::begun_flag) != 0);
+}
+
+SCENARIO("a holder that was never met is not waited for after a take-over", "[core][suspects]") {
+  Bench bench{2};
+  proto::Repl record = copy_of(1);
+  record.holders.push_back(node_id(77));
+  bench.say(from(2), record);
+  proto::Done done{.id = record.id, .owner = node_id(2), .epoch = 5, .holders = record.holders};
+  done.report = proto::TaskReport{.id = record.id, .state = TaskState::success};
+  bench.say(from(2), done);
+  bench.dies(2);
+  bench.say(bench.links[3], proto::DoneOk{{{record.id, 6}}, {}});
+  CHECK(bench.sent<proto::Release>(bench.links[3]).size() == 1);
+  bench.say(bench.links[3], proto::ReleaseOk{{{record.id, 6}}});
+  CHECK(bench.node.owner()->open() == 0);
+}
+
 SCENARIO("a death between two attempts is not held against a task", "[core][suspects]") {
   Bench bench{2};
   proto::Repl record = copy_of(1);

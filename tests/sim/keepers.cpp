@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <span>
 
 #include "sim/world.hpp"
 
@@ -14,6 +15,8 @@ using core::NodeKind;
 
 constexpr Duration storm = 120s;
 constexpr Duration between_faults = 26s;  // Longer than detection and repair.
+/// Until those who may know of a death do, and have made the copies anew.
+constexpr Duration repaired_after = limits::dead_after + 2s;
 const std::string here = "tcp://127.0.0.1:6000";
 
 /// Not any failure: tasks may fail by themselves.
@@ -81,6 +84,7 @@ class KeeperWorld {
     bool condemned = false;  // Some end of it says so.
     bool watched = false;
     std::optional<TimePoint> deadline;
+    TimePoint submitted;
     int starts = 0;
     std::set<std::uint32_t> epochs;
   };
@@ -119,6 +123,7 @@ class KeeperWorld {
     Story& story = stories_[id];
     story.once = once;
     story.poison = poison;
+    story.submitted = world_.now();
     story.callback = chance(0.5);
     story.wait = !story.callback || chance(plan_.both);
     story.watched = !story.wait && chance(plan_.watched);
@@ -160,7 +165,7 @@ class KeeperWorld {
     watch_.started(worker, run);
     if (story.poison) {
       ++outcome_.killed;
-      world_.timeline().after(20ms, [this, host = worker.host] { crash(host); });
+      world_.timeline().after(20ms, [this, host = worker.host] { crash(host, true); });
     }
     const core::OwnerRole& owner = *worker.node->owner();
     const std::uint32_t epoch = run.epoch;
@@ -208,7 +213,7 @@ class KeeperWorld {
     const Story& story = stories_.at(id);
     return {.callback = story.callback,
             .handled = story.event.has_value(),
-            .accepted = story.accepted,
+            .accepted = story.accepted && !may_be_lost(story),
             .over = told(story),
             .deadline = story.deadline};
   }
@@ -307,9 +312,10 @@ class KeeperWorld {
                             [this] { world_.network().unblock_all(); });
   }
 
-  void crash(Host host) {
+  void crash(Host host, bool poisoned = false) {
     if (!world_.at(host).up) return;
     watch_.harmed();
+    deaths_.push_back({world_.now(), poisoned});
     constexpr std::array pauses{Duration{300ms}, Duration{3s}, Duration{12s}};
     world_.crash(host, chance(0.5), chance(0.3));
     world_.timeline().after(pauses[world_.random().below(pauses.size())],
@@ -373,17 +379,34 @@ class KeeperWorld {
     outcome_.notes = world_.notes();
   }
 
+  /// Poison kills one worker after the other, each when the copies that the last one had are made anew. A fault from
+  /// outside does not wait for that: then more may be dead at once than a task has copies.
+  bool may_be_lost(const Story& story) const {
+    const auto more = static_cast<std::size_t>(plan_.replicas);
+    for (std::size_t i = 0; plan_.poison > 0 && i + more < deaths_.size(); ++i) {
+      const std::span<const Death> together(&deaths_[i], more + 1);
+      const bool outside = !std::ranges::all_of(together, &Death::poisoned);
+      const TimePoint last = together.back().at;
+      if (outside && last - together.front().at < repaired_after && story.submitted <= last) return true;
+    }
+    return false;
+  }
+
   void check_story(const TaskId& id, const Story& story) {
     if (story.accepted) ++outcome_.accepted;
     if (story.starts > 1 && !story.poison) outcome_.extra += static_cast<std::uint64_t>(story.starts - 1);
     const std::string who = "task " + to_string(id);
     if (story.condemned && !story.poison) fail(who + " is condemned and has done nothing");
-    if (story.poison && !story.condemned) fail(who + " kills, and is not condemned");
     const auto over = [](const std::optional<TaskState>& state) {
       return state && *state != TaskState::lost;
     };
     const bool silent = (story.wait && !story.told) || (story.callback && !story.event);
     const bool lost = (story.wait && !over(story.told)) || (story.callback && !over(story.event));
+    if (lost && may_be_lost(story) && (!story.wait || story.told)) {
+      ++outcome_.beyond;
+      return;
+    }
+    if (story.poison && !story.condemned) fail(who + " kills, and is not condemned");
     if (story.once && story.starts > 0 && lost && !silent) {
       ++outcome_.once_lost;
       return;
@@ -417,6 +440,11 @@ class KeeperWorld {
   std::set<std::tuple<Host, TaskId, core::LinkId>> events_said_;
   std::map<Host, std::uint32_t> counters_;
   core::Token last_token_ = 0;
+  struct Death {
+    TimePoint at;
+    bool poisoned = false;
+  };
+  std::vector<Death> deaths_;
   std::vector<Host> workers_;
   std::vector<Host> clients_;
   int endpoints_ = 0;
@@ -432,6 +460,7 @@ void KeeperOutcome::add(const KeeperOutcome& one) {
   repeated += one.repeated;
   once_lost += one.once_lost;
   killed += one.killed;
+  beyond += one.beyond;
   taken_back += one.taken_back;
   two_ends += one.two_ends;
   told_lost += one.told_lost;

@@ -58,6 +58,7 @@ struct KeeperOutcome {
   std::uint64_t extra = 0;     ///< Starts beyond the first.
   std::uint64_t repeated = 0;  ///< Events that a listener had had before.
   std::uint64_t once_lost = 0;
+  std::uint64_t beyond = 0;      ///< Lost when more workers were dead at once than it had copies.
   std::uint64_t killed = 0;      ///< Workers, by poison.
   std::uint64_t taken_back = 0;  ///< Told cancelled to who cancelled them, half of those no submitters.
   std::uint64_t two_ends = 0;    ///< Tasks that were told as two kinds of end.

@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
   plan.replicas = number(3, 1);
   if (number(4, 0) > 0) plan.broken_rules = 1U << number(4, 0);
   plan.poison = number(6, 0);
+  if (plan.poison > 0) plan.workers = 8;
   if (plan.faults == Faults::none) plan.once = plan.cancels = 0;
   KeeperOutcome sum;
   int failed = 0;

@@ -156,15 +156,19 @@ TEST_CASE("two workers that crash within a second lose nothing that has two copi
 TEST_CASE(
     "three tasks that kill whoever runs them are quarantined after three deaths each, and nobody else is",
     "[sim]") {
-  for (const Faults faults : {Faults::none, Faults::crash}) {
-    KeeperPlan plan{.faults = faults, .workers = 8, .replicas = 2, .poison = 3};
-    const KeeperOutcome sum = run_seeds(plan);
-    for (const std::string& failure : sum.failures) UNSCOPED_INFO(failure);
-    CHECK(sum.failures.empty());
-    CHECK(sum.lost == 0);
-    CHECK(sum.leaked == 0);
-    CHECK(sum.counters.condemned >= 3 * seeds);
-    CHECK(sum.killed <= 4 * 3 * seeds);
+  for (const int replicas : {1, 2}) {
+    for (const Faults faults : {Faults::none, Faults::crash}) {
+      const KeeperPlan plan{.faults = faults, .workers = 8, .replicas = replicas, .poison = 3};
+      const KeeperOutcome sum = run_seeds(plan);
+      for (const std::string& failure : sum.failures) UNSCOPED_INFO(failure);
+      CHECK(sum.failures.empty());
+      CHECK(sum.lost == 0);
+      CHECK(sum.leaked == 0);
+      CHECK(sum.counters.condemned + sum.beyond >= 3 * seeds);
+      CHECK(sum.killed <= 4 * 3 * seeds);
+      // Crashes in the moments of repair: more are dead at once than a task has copies.
+      CHECK(static_cast<double>(sum.beyond) <= (faults == Faults::none ? 0 : 0.002) * double(sum.accepted));
+    }
   }
 }
 

@@ -137,7 +137,7 @@ inline constexpr Duration leave_ask_every = 250ms;  ///< Who leaves asks so ofte
 inline constexpr std::size_t deaths_max =
     2;  ///< Workers that one task may kill; then it runs alone, and is condemned.
 inline constexpr Duration suspect_patience =
-    1s;  ///< A task that may have killed waits so long for copies of others.
+    3s;  ///< A task that may have killed waits so long for copies of others.
 inline constexpr Duration reclaim_after_stall = 3s;  ///< Stood still so long: queued tasks are claimed anew.
 inline constexpr std::size_t cancel_asks_max =
     10'000;                                   ///< Wishes to cancel that wait for others' word; then: later.

@@ -201,6 +201,7 @@ void ExecutorRole::adopt(const TaskId& id, Adoption&& adoption, Now now, Effects
   task.attempt = task.attempts_before = adoption.attempt;
   task.epoch = adoption.epoch;
   task.past = std::move(adoption.past);
+  if (task.past.has_value() && !adoption.given) patient_until_ = now.at + limits::suspect_patience;
   task.accepted_at = adoption.since;
   task.waiters = std::move(adoption.waiters);
   task.place = Place::copying;

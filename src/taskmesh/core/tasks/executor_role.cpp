@@ -336,6 +336,7 @@ void ExecutorRole::on_returned(const Returned& returned, Now now, Effects&) {
     task->place = Place::waiting;
     queue_.push_front(*id, task->submit.priority);
     ++waiting_;
+    if (task->begun) begun_.push_back(*id);
     offer_due_ = true;
   }
 }

@@ -180,6 +180,8 @@ class ExecutorRole {
   bool record_start(TaskRecord& task, Now now);
   bool awaits_copies(const TaskRecord& task, Now now, Effects& out) const;
   void go_on(TaskRecord& task);
+  bool is_about_to_start(const TaskId& id) const;
+  bool start_recorded(Now now, Effects& out);
   bool see_to_lone(Now now, Effects& out);
   void clear_start(TaskRecord& task, Now now);
   static std::string deaths_of(const proto::Past& past);
@@ -276,11 +278,13 @@ class ExecutorRole {
   std::vector<Send> late_answers_;      // To those.
   std::size_t waiting_ = 0;             // In queue_ and alive.
   std::size_t later_ = 0;               // Not due yet, or joined.
-  std::size_t recording_ = 0;           // Of these, tasks with a past that are about to start.
-  TaskId lone_;                         // Is to run alone: nothing else starts. Nil: none.
   std::size_t copying_ = 0;             // Not held by anybody else yet.
-  std::size_t live_ = 0;                // Accepted, end not told.
-  std::uint64_t live_bytes_ = 0;        // Their arguments, keys and headers.
+  std::size_t recording_ = 0;           // Of these, tasks with a past that are about to start.
+  TimePoint patient_until_{};           // Suspects wait for copies no longer.
+  std::vector<TaskId> begun_;     // Of those, the ones that others know of; some have started or ended since.
+  TaskId lone_;                   // Is to run alone: nothing else starts. Nil: none.
+  std::size_t live_ = 0;          // Accepted, end not told.
+  std::uint64_t live_bytes_ = 0;  // Their arguments, keys and headers.
   std::optional<TimePoint> drain_until_;
   bool short_of_memory_ = false;
   bool offer_due_ = false;  // Leaving, and something came that is not started.

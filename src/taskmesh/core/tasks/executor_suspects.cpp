@@ -27,11 +27,10 @@ bool ExecutorRole::may_start_suspect(TaskRecord& task, Now now, Effects& out) {
   return recording_ < slots_.free() && !record_start(task, now);
 }
 
-/// The copies that were lost with the dead worker come first: this one may be the next.
+/// The copies that were lost with the dead workers come first: this one may be the next.
 bool ExecutorRole::awaits_copies(const TaskRecord& task, Now now, Effects& out) const {
-  const TimePoint until = task.accepted_at + limits::suspect_patience;
-  if (!owner_->short_of_copies() || now.at >= until) return false;
-  out.wake_by(until);
+  if (now.at >= patient_until_ || !owner_->awaits_copies(*task.past)) return false;
+  out.wake_by(patient_until_);
   return true;
 }
 
@@ -53,6 +52,27 @@ void ExecutorRole::go_on(TaskRecord& task) {
   task.place = Place::waiting;
   queue_.push_front(task.submit.id, task.submit.priority);
   ++waiting_;
+  std::erase_if(begun_, [this](const TaskId& id) { return !is_about_to_start(id); });
+  begun_.push_back(task.submit.id);
+}
+
+bool ExecutorRole::is_about_to_start(const TaskId& id) const {
+  const TaskRecord* task = find(id);
+  return task != nullptr && task->begun && task->place == Place::waiting;
+}
+
+/// Those whose start is recorded are run before anything runs alone: a death would be held against them, too.
+bool ExecutorRole::start_recorded(Now now, Effects& out) {
+  bool left = recording_ > 0;
+  for (const TaskId& id : begun_) {
+    if (id == lone_ || !is_about_to_start(id)) continue;
+    left = true;
+    TaskRecord& task = *find(id);
+    if (slots_.room_for(task, now.at) != Slots::Room::slot) continue;
+    --waiting_;
+    begin_run(task, Slots::Room::slot, now, out);
+  }
+  return left;
 }
 
 /// While one is to run alone nothing else starts. True: none is.
@@ -64,7 +84,8 @@ bool ExecutorRole::see_to_lone(Now now, Effects& out) {
     lone_ = {};
     return true;
   }
-  if (task->place != Place::waiting || slots_.in_slots() + slots_.ahead() > stuck()) return false;
+  if (task->place != Place::waiting || start_recorded(now, out)) return false;
+  if (slots_.in_slots() + slots_.ahead() > stuck()) return false;
   if (awaits_copies(*task, now, out)) return false;
   if (!task->begun && record_start(*task, now)) return false;
   --waiting_;

@@ -65,6 +65,7 @@ OwnerRole::Owned& OwnerRole::make(const TaskId& id, std::uint32_t epoch) {
 
 void OwnerRole::free(Owned& owned) {
   if (owned.under) --under_;
+  if (owned.mending) --mending_;
   const auto found = index_.find(owned.id);
   free_.push_back(found->second);
   index_.erase(found);
@@ -99,6 +100,18 @@ void OwnerRole::recount(Owned& owned) {
   const bool under = owned.stage != Stage::releasing && stored < owned.wanted;
   if (under != owned.under) under ? ++under_ : --under_;
   owned.under = under;
+  // Not what is new, nor what is claimed anew: others hold that.
+  const bool fresh = owned.stage == Stage::copying && (owned.epoch == 1 || owned.stored);
+  const bool mending = under && stored < owned.count && !fresh;
+  if (mending != owned.mending) mending ? ++mending_ : --mending_;
+  owned.mending = mending;
+}
+
+bool OwnerRole::awaits_copies(const proto::Past& past) const {
+  return mending_ > 0 || std::ranges::any_of(past.deaths, [&](const proto::Death& death) {
+           const Peer* peer = membership_.by_node(death.worker);
+           return peer != nullptr && peer->liveness != Liveness::dead && peer->liveness != Liveness::left;
+         });
 }
 
 LinkId OwnerRole::link_of(NodeId node) const {
@@ -357,6 +370,7 @@ void OwnerRole::settle_callback(const TaskId& id, Now now) {
 
 void OwnerRole::check_settled(Owned& owned, Now now) {
   if (owned.stage != Stage::owed || owned.debts > 0 || owned.called) return;
+  if (outstanding(owned)) return;  // Who lets go before it has heard of the end keeps no result.
   owned.stage = Stage::releasing;
   recount(owned);
   if (!outstanding(owned)) return free(owned);
@@ -380,92 +394,6 @@ bool OwnerRole::outstanding(const Owned& owned) const {
       return true;
   }
   return false;
-}
-
-// ---- What a keeper of this node knows --------------------------------------------------------------------
-
-bool OwnerRole::adopt(const TaskId& id, std::uint32_t epoch, std::string_view name,
-                      const std::vector<NodeId>& others, Now now) {
-  Owned& owned = make(id, epoch);
-  for (const NodeId& node : others) {
-    if (owned.count < holders_max - 1U) owned.holders[owned.count++] = Holder{.node = node};
-  }
-  for (std::size_t i = 0; i < owned.count; ++i) say_repl(owned, owned.holders[i], false, now);
-  if (owned.count > 0) arm(owned, now);
-  fill_up(owned, name, now, false);
-  recount(owned);
-  if (owned.count > 0) return true;
-  owned.stage = Stage::open;
-  return false;
-}
-
-void OwnerRole::adopt_ended(const EndedPtr& ended, std::uint32_t epoch, Duration ttl,
-                            const std::vector<NodeId>& others, Now now) {
-  Owned& owned = make(ended->report.id, epoch);
-  owned.stage = Stage::owed;
-  owned.ended = ended;
-  owned.ttl = ttl;
-  for (const NodeId& node : others) {
-    if (owned.count < holders_max - 1U) owned.holders[owned.count++] = Holder{.node = node};
-  }
-  for (std::size_t i = 0; i < owned.count; ++i) say_done(owned, owned.holders[i]);
-  if (owned.count > 0) arm(owned, now);
-  fill_up(owned, name_of(owned), now, false);
-  recount(owned);
-}
-
-std::optional<OwnerRole::Claimed> OwnerRole::claimed(const TaskId& id) const {
-  const Owned* owned = find(id);
-  if (owned == nullptr) return std::nullopt;
-  return Claimed{owned->epoch, owned->ended != nullptr || executor_.is_started(id), owned->stored};
-}
-
-bool OwnerRole::is_safe(const TaskId& id) const {
-  const Owned* owned = find(id);
-  return owned != nullptr && std::any_of(owned->holders.begin(), owned->holders.begin() + owned->count,
-                                         [](const Holder& holder) { return holder.stored; });
-}
-
-std::vector<NodeId> OwnerRole::holders(const TaskId& id) const {
-  std::vector<NodeId> nodes;
-  const Owned* owned = find(id);
-  for (std::size_t i = 0; owned != nullptr && i < owned->count; ++i) {
-    if (owned->holders[i].stored) nodes.push_back(owned->holders[i].node);
-  }
-  return nodes;
-}
-
-std::uint32_t OwnerRole::epoch_of(const TaskId& id) const {
-  const Owned* owned = find(id);
-  return owned == nullptr ? 1 : owned->epoch;
-}
-
-std::optional<proto::CopyVerdict> OwnerRole::verdict(NodeId node, const proto::Claim& claim,
-                                                     bool leaves) const {
-  const Owned* owned = find(claim.id);
-  if (owned == nullptr) return std::nullopt;
-  bool elsewhere = false;
-  for (std::size_t i = 0; i < owned->count; ++i) {
-    if (owned->holders[i].node == node) return proto::CopyVerdict::yours;
-    elsewhere = elsewhere || owned->holders[i].stored;
-  }
-  return elsewhere || leaves ? proto::CopyVerdict::needless : proto::CopyVerdict::yours;
-}
-
-void OwnerRole::replace(NodeId node, const TaskId& id, Now now) {
-  Owned* owned = find(id);
-  if (owned == nullptr || owned->stage == Stage::releasing || holder_of(*owned, node) == nullptr) return;
-  std::size_t asked = 0;
-  std::size_t held = 0;
-  for (std::size_t i = 0; i < owned->count; ++i) {
-    const Holder& holder = owned->holders[i];
-    const Peer* peer = membership_.by_node(holder.node);
-    if (peer == nullptr || peer->liveness == Liveness::draining) continue;
-    ++asked;
-    held += (owned->ended ? holder.ended : holder.stored) ? 1U : 0U;
-  }
-  const bool more = asked >= owned->wanted || ask_next(*owned, name_of(*owned), now, false);
-  if (held >= owned->wanted || !more) lost_holder(*owned, node, now);
 }
 
 // ---- Peers and time --------------------------------------------------------------------------------------
@@ -498,7 +426,7 @@ void OwnerRole::lost_holder(Owned& owned, NodeId node, Now now) {
   repair(owned,
          now);  // First: an end that all must know is not told because nobody is left who could know it.
   recount(owned);
-  if (owned.stage == Stage::ending) check_recorded(owned, now);
+  if (owned.ended) check_recorded(owned, now);
   if (owned.serial != serial) return;
   check_copied(owned, now);
 }

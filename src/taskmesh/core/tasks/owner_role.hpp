@@ -50,8 +50,9 @@ class OwnerRole {
   void tell_cancel(const TaskId& id);
   /// Says anew what the executor tells of it. `wait`: it is not open before that is answered. False: nobody holds it.
   bool restate(const TaskId& id, bool wait, Now now);
-  /// Tasks have fewer copies than they could have.
-  bool short_of_copies() const { return under_ > 0 && membership_.alive() > 0; }
+  /// Copies that were lost with dead workers are being made anew, or are still to be: this node takes one of those that
+  /// `past` names for alive.
+  bool awaits_copies(const proto::Past& past) const;
   /// True if somebody else is known to hold it.
   bool is_safe(const TaskId& id) const;
   /// Who is known to hold it.
@@ -122,10 +123,11 @@ class OwnerRole {
     std::uint8_t full = 0;   // Workers that had no room for it.
     bool again = false;      // Its SUBMIT had been sent before: only the first keeper of the order is asked.
     bool unowed = false;
-    bool called = false;  // Its listener has not acknowledged yet.
-    bool got = false;     // Somebody who waited has acknowledged the result.
-    bool under = false;   // Counted in under_.
-    bool stored = false;  // Some holder has confirmed this claim.
+    bool called = false;   // Its listener has not acknowledged yet.
+    bool got = false;      // Somebody who waited has acknowledged the result.
+    bool under = false;    // Counted in under_.
+    bool mending = false;  // Counted in mending_.
+    bool stored = false;   // Some holder has confirmed this claim.
     std::array<Holder, holders_max> holders;
     EndedPtr ended;
     Duration ttl{};
@@ -148,6 +150,7 @@ class OwnerRole {
   void arm(const Owned& owned, Now now);
   static Phase phase_of(const Owned& owned);
   void fill_up(Owned& owned, std::string_view name, Now now, bool first);
+  void add_holders(Owned& owned, const std::vector<NodeId>& others);
   void forget_holder(Owned& owned, NodeId node);
   void repair(Owned& owned, Now now);
   void repair_all(Now now);
@@ -175,6 +178,7 @@ class OwnerRole {
   tsl::robin_map<TaskId, std::uint32_t, TaskIdHash> index_;
   std::uint64_t next_serial_ = 1;
   std::size_t under_ = 0;
+  std::size_t mending_ = 0;   // Somebody was asked to hold what is short of copies, and has not answered.
   TimePoint repair_at_{};     // Tasks with too few copies are looked at again.
   std::deque<Timer> slow_;    // A REPL without answer: the next worker is asked as well.
   std::deque<Timer> repeat_;  // Whatever is not answered is said again.

@@ -306,10 +306,13 @@ void SubmitterRole::on_worker_gone(WorkerLink& worker, bool left, Now now, Effec
   worker.acks.clear();
   by_link_.erase(worker.link);
   while (!worker.sent.empty()) {
-    // Asked and not answered: it may have run, it may even be what killed the worker. It goes elsewhere once.
+    // Asked and not answered: it may have run, it may even be what killed the worker. It goes elsewhere once. Where
+    // somebody may hold a copy it has not been started before that, and its keepers find out whether it kills.
     FlyingTask& task = tasks_.at(worker.sent.head);
-    const bool alone = membership_.alive() == 0 && replicas_of(task.submit.id) == 0;
-    if (!left && (task.bereaved || alone || is_once(task.submit.id))) {
+    const bool copied = replicas_of(task.submit.id) > 0;
+    const bool alone = membership_.alive() == 0;
+    const bool enough = copied ? task.bereaved && alone : task.bereaved || alone;
+    if (!left && (enough || is_once(task.submit.id))) {
       end_lost(worker.sent.head, worker, now, out);
     } else {
       task.bereaved = task.bereaved || !left;

@@ -1,0 +1,99 @@
+// OwnerRole: what it owns, for this node's keeper, which takes tasks over and answers for them.
+// Spec: proto/05-keepers.md sections 5 and 6.
+#include <algorithm>
+
+#include "taskmesh/core/tasks/executor_role.hpp"
+#include "taskmesh/core/tasks/owner_role.hpp"
+
+namespace taskmesh::core {
+
+/// Of a worker that was never met nobody will say here that it is dead; if it lives, it asks for what it holds.
+void OwnerRole::add_holders(Owned& owned, const std::vector<NodeId>& others) {
+  for (const NodeId& node : others) {
+    const Peer* peer = membership_.by_node(node);
+    if (peer == nullptr || peer->liveness == Liveness::joining || owned.count == holders_max - 1U) continue;
+    owned.holders[owned.count++] = Holder{.node = node};
+  }
+}
+
+bool OwnerRole::adopt(const TaskId& id, std::uint32_t epoch, std::string_view name,
+                      const std::vector<NodeId>& others, Now now) {
+  Owned& owned = make(id, epoch);
+  add_holders(owned, others);
+  for (std::size_t i = 0; i < owned.count; ++i) say_repl(owned, owned.holders[i], false, now);
+  if (owned.count > 0) arm(owned, now);
+  fill_up(owned, name, now, false);
+  recount(owned);
+  if (owned.count > 0) return true;
+  owned.stage = Stage::open;
+  return false;
+}
+
+void OwnerRole::adopt_ended(const EndedPtr& ended, std::uint32_t epoch, Duration ttl,
+                            const std::vector<NodeId>& others, Now now) {
+  Owned& owned = make(ended->report.id, epoch);
+  owned.stage = Stage::owed;
+  owned.ended = ended;
+  owned.ttl = ttl;
+  add_holders(owned, others);
+  for (std::size_t i = 0; i < owned.count; ++i) say_done(owned, owned.holders[i]);
+  if (owned.count > 0) arm(owned, now);
+  fill_up(owned, name_of(owned), now, false);
+  recount(owned);
+}
+
+std::optional<OwnerRole::Claimed> OwnerRole::claimed(const TaskId& id) const {
+  const Owned* owned = find(id);
+  if (owned == nullptr) return std::nullopt;
+  return Claimed{owned->epoch, owned->ended != nullptr || executor_.is_started(id), owned->stored};
+}
+
+bool OwnerRole::is_safe(const TaskId& id) const {
+  const Owned* owned = find(id);
+  return owned != nullptr && std::any_of(owned->holders.begin(), owned->holders.begin() + owned->count,
+                                         [](const Holder& holder) { return holder.stored; });
+}
+
+std::vector<NodeId> OwnerRole::holders(const TaskId& id) const {
+  std::vector<NodeId> nodes;
+  const Owned* owned = find(id);
+  for (std::size_t i = 0; owned != nullptr && i < owned->count; ++i) {
+    if (owned->holders[i].stored) nodes.push_back(owned->holders[i].node);
+  }
+  return nodes;
+}
+
+std::uint32_t OwnerRole::epoch_of(const TaskId& id) const {
+  const Owned* owned = find(id);
+  return owned == nullptr ? 1 : owned->epoch;
+}
+
+std::optional<proto::CopyVerdict> OwnerRole::verdict(NodeId node, const proto::Claim& claim,
+                                                     bool leaves) const {
+  const Owned* owned = find(claim.id);
+  if (owned == nullptr) return std::nullopt;
+  bool elsewhere = false;
+  for (std::size_t i = 0; i < owned->count; ++i) {
+    if (owned->holders[i].node == node) return proto::CopyVerdict::yours;
+    elsewhere = elsewhere || owned->holders[i].stored;
+  }
+  return elsewhere || leaves ? proto::CopyVerdict::needless : proto::CopyVerdict::yours;
+}
+
+void OwnerRole::replace(NodeId node, const TaskId& id, Now now) {
+  Owned* owned = find(id);
+  if (owned == nullptr || owned->stage == Stage::releasing || holder_of(*owned, node) == nullptr) return;
+  std::size_t asked = 0;
+  std::size_t held = 0;
+  for (std::size_t i = 0; i < owned->count; ++i) {
+    const Holder& holder = owned->holders[i];
+    const Peer* peer = membership_.by_node(holder.node);
+    if (peer == nullptr || peer->liveness == Liveness::draining) continue;
+    ++asked;
+    held += (owned->ended ? holder.ended : holder.stored) ? 1U : 0U;
+  }
+  const bool more = asked >= owned->wanted || ask_next(*owned, name_of(*owned), now, false);
+  if (held >= owned->wanted || !more) lost_holder(*owned, node, now);
+}
+
+}  // namespace taskmesh::core
