@@ -37,14 +37,12 @@ inline TaskId task(std::uint32_t number, std::uint16_t flags = 0) {
 }
 
 struct Bench {
-  explicit Bench(int others = 1, std::uint32_t broken_rules = 0, std::uint32_t slots = 1)
-      : node(config(broken_rules, slots)) {
+  explicit Bench(int others = 1, Rules rules = {}, std::uint32_t slots = 1) : node(config(slots), rules) {
     greet(client, proto::Role::client, {.node = node_id(99), .incarnation = 1, .name = "c"});
     for (int i = 2; i < 2 + others; ++i) meet(static_cast<std::uint8_t>(i));
   }
-  static NodeConfig config(std::uint32_t broken_rules, std::uint32_t slots) {
+  static NodeConfig config(std::uint32_t slots) {
     NodeConfig config;
-    config.broken_rules = broken_rules;
     config.kind = NodeKind::worker;
     config.token = std::string(32, 't');
     config.self = worker(1);

@@ -1,50 +1,10 @@
 // Copies, as one node deals with them: records made by hand, time passed by hand.  proto/05-keepers.md.
 #include <catch2/catch.hpp>
 
-#include "core/copies_bench.hpp"
+#include "core/keeper_bench.hpp"
 
 namespace taskmesh::core {
-namespace {
-
-using copies_test::client;
-using copies_test::node_id;
-using copies_test::worker;
-
-constexpr LinkId other{LinkId::inbound_bit | 2};  // Dialled by worker 2...
-constexpr LinkId third{LinkId::inbound_bit | 3};  // ...and by worker 3.
-
-TaskId task(std::uint32_t number, std::uint16_t flags = 1) { return copies_test::task(number, flags); }
-
-/// Tasks ask for one copy; time passes in silence.
-struct Bench : copies_test::Bench {
-  using copies_test::Bench::Bench;
-  void pass(Duration span) {
-    at += span;
-    turn(Tick{});
-  }
-  void submit(std::uint32_t number, std::uint16_t flags = 1,
-              std::uint8_t submit_flags = proto::Submit::wait_flag) {
-    say(client,
-        proto::Submit{.seq = number, .id = task(number, flags), .flags = submit_flags, .name = "add"});
-  }
-  void finish(std::uint32_t number) {
-    Finished finished{.id = task(number), .attempt = 1};
-    finished.result = {Codec::opaque, Bytes::copy_of("5")};
-    turn(std::move(finished));
-  }
-  proto::Repl repl(std::uint8_t owner, std::uint32_t epoch, std::uint32_t number = 1) const {
-    proto::Repl record{.id = task(number), .owner = node_id(owner), .epoch = epoch, .holders = {node_id(1)}};
-    record.submit = {.seq = 1, .id = task(number), .name = "add"};
-    return record;
-  }
-  proto::Done done(std::uint8_t owner, std::uint32_t epoch, TaskState state) const {
-    proto::Done record{.id = task(1), .owner = node_id(owner), .epoch = epoch, .result_ttl_ms = 60'000};
-    record.report = proto::TaskReport{.id = task(1), .state = state, .attempt = 1};
-    return record;
-  }
-};
-
-}  // namespace
+using namespace keeper_test;
 
 SCENARIO("a task that asks for a copy is accepted and started when somebody holds one, and not before",
          "[core][keepers]") {
@@ -353,80 +313,6 @@ SCENARIO("cancelled is told to who cancels when every holder has recorded it", "
   bench.say(bench.links[2], proto::DoneOk{.claims = {{task(2), 1}}});
   REQUIRE(bench.sent<proto::Status>(client).size() == 1);
   CHECK(bench.sent<proto::Status>(client).front().report.state == TaskState::cancelled);
-}
-
-// ---- Rules that simulation meets rarely: each story is told with the rule, and without ----------------------
-
-namespace {
-
-/// R2: who gives way remembers nothing, for the task is not over.
-bool giving_way_leaves_no_tombstone(std::uint32_t broken) {
-  Bench bench{1, broken};
-  bench.submit(1);
-  bench.say(bench.links[2], proto::ReplOk{{{task(1), 1}}});
-  bench.finish(1);
-  bench.say(bench.links[2], proto::DoneOk{.taken = {{task(1), 1}}});
-  bench.say(other, proto::StatusQ{{{task(1), 1}}});
-  const auto told = bench.sent<proto::StatusA>(other);
-  return told.size() == 1 && told[0].answers[0].what != proto::CopyVerdict::delivered;
-}
-
-/// R10: that it is somebody else's now is no reason to drop it.
-bool hearsay_drops_nothing(std::uint32_t broken) {
-  Bench bench{2, broken};
-  bench.say(other, bench.repl(2, 1));
-  bench.say(other, proto::Moved{node_id(3), {task(1)}});
-  return bench.node.keeper()->held() == 1;
-}
-
-/// R13: an end that another holder would gainsay is told when all know it.
-bool cancelled_is_told_when_all_know(std::uint32_t broken) {
-  Bench bench{2, broken};
-  bench.submit(1, 2);
-  bench.say(client, proto::Cancel{7, {task(1, 2)}});
-  bench.say(bench.links[2], proto::DoneOk{.claims = {{task(1, 2), 1}}});
-  if (!bench.sent<proto::Notify>(client).empty()) return false;
-  bench.say(bench.links[3], proto::DoneOk{.claims = {{task(1, 2), 1}}});
-  return bench.sent<proto::Notify>(client).size() == 1;
-}
-
-/// R15: the failure of a former owner, and its release, change nothing.
-bool former_owners_change_nothing(std::uint32_t broken) {
-  Bench bench{2, broken};
-  bench.say(other, bench.repl(2, 2));
-  bench.say(third, bench.done(3, 1, TaskState::failure));
-  const auto told = bench.sent<proto::DoneOk>(third);
-  bench.say(third, proto::Release{{{task(1), 1}}, {}});
-  return told.size() == 1 && told[0].taken.size() == 1 && bench.node.keeper()->held() == 1;
-}
-
-/// 16: a keeper that hangs delays nobody for long.
-bool another_keeper_is_asked(std::uint32_t broken) {
-  Bench bench{2, broken};
-  bench.submit(1);
-  const LinkId next = bench.sent<proto::Repl>(bench.links[2]).empty() ? bench.links[2] : bench.links[3];
-  bench.pass(limits::copy_elsewhere_after);
-  return bench.sent<proto::Repl>(next).size() == 1;
-}
-
-}  // namespace
-
-TEST_CASE("each rule of keepers that simulation meets rarely has a story that fails without it",
-          "[core][keepers]") {
-  struct Rule {
-    int number;
-    bool (*story)(std::uint32_t broken);
-  };
-  const Rule rules[] = {{2, giving_way_leaves_no_tombstone},
-                        {10, hearsay_drops_nothing},
-                        {13, cancelled_is_told_when_all_know},
-                        {15, former_owners_change_nothing},
-                        {16, another_keeper_is_asked}};
-  for (const Rule& rule : rules) {
-    INFO("R" << rule.number);
-    CHECK(rule.story(0));
-    CHECK_FALSE(rule.story(1U << rule.number));
-  }
 }
 
 }  // namespace taskmesh::core

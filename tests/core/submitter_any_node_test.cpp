@@ -155,6 +155,21 @@ SCENARIO("a wait for a copied task ends as lost only when nobody is missing", "[
     fall_silent(client, other);
     CHECK_FALSE(all_say_unknown());
   }
+  WHEN("its worker fell silent, and others join while it is looked for") {
+    fall_silent(client, other);
+    const auto third = client.join(3);
+    const auto fourth = client.join(4);
+    int questions = 0;
+    for (int half = 0; half < 20; ++half) {
+      client.pass(500ms);
+      for (const auto& worker : {other, third, fourth}) {
+        questions += static_cast<int>(client.sent<proto::Query>(worker).size());
+        answer(client, worker, 0, TaskState::unknown, worker);
+        questions += static_cast<int>(client.sent<proto::Query>(worker).size());
+      }
+    }
+    THEN("each is asked once a second") { CHECK(questions <= 3 * 11); }
+  }
 }
 
 }  // namespace taskmesh::core

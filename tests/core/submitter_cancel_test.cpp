@@ -116,6 +116,39 @@ SCENARIO("a wish to cancel outlives who asked, and its worker", "[core][submitte
       }
     }
   }
+  GIVEN("a task with copies that was sent, not answered, and cancelled") {
+    const FakeWorker worker = bench.join(1);
+    bench.pass(20ms);
+    auto wish = bench.task(1);
+    wish.id = make_task_id(1'000, 1, ClientBench::instance, 1);
+    const TaskId id = wish.id;
+    bench.submit(std::move(wish));
+    const auto cancel_it = [&] {
+      bench.turn([&] { bench.role.on_cancel({90, id}, bench.now(), bench.out); });
+    };
+    const FakeWorker other = bench.join(2);
+    WHEN("the worker dies: somebody may hold it, and start it") {
+      cancel_it();
+      bench.kill(worker);
+      THEN("it is said again, and cancelled where it is") {
+        CHECK(bench.told<Cancellation>().empty());
+        REQUIRE(bench.sent<proto::Submit>(other).size() == 1);
+        bench.accept(other, 1);
+        REQUIRE(bench.sent<proto::Cancel>(other).size() == 1);
+        CHECK(bench.sent<proto::Cancel>(other)[0].ids == std::vector<TaskId>{id});
+      }
+      THEN("no worker without room for it makes it cancelled") {
+        bench.busy(other, 1);
+        CHECK(bench.told<Cancellation>().empty());
+      }
+    }
+    WHEN("it is cancelled when its worker is dead, and no other one has room") {
+      bench.kill(worker);
+      bench.busy(other, 1, 1'000);
+      cancel_it();
+      THEN("it is not over yet") { CHECK(bench.told<Cancellation>().empty()); }
+    }
+  }
 }
 
 SCENARIO("a task that a worker holds is cancelled there", "[core][submitter][cancel]") {

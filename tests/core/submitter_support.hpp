@@ -21,10 +21,10 @@ class ClientBench {
  public:
   static constexpr std::uint32_t instance = 77;
 
-  explicit ClientBench(std::size_t in_flight_max = limits::in_flight_max)
+  explicit ClientBench(std::size_t in_flight_max = limits::in_flight_max, Rules rules = {})
       : config{make_config(in_flight_max)},
         membership{config, counters, next_link_, [] { return proto::Load{}; }},
-        role{config, counters, membership} {}
+        role{config, counters, membership, rules} {}
 
   static TaskId id(std::uint32_t number) { return make_task_id(1'000, 0, instance, number); }
   Now now() const { return {TimePoint{} + at_, WallTime{1'000'000 + at_.count() / 1'000}}; }

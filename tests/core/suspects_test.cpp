@@ -59,7 +59,7 @@ SCENARIO("a worker that leaves, and one that had not started it, are not held ag
 }
 
 SCENARIO("after a second death a task runs alone", "[core][suspects]") {
-  Bench bench{2, 0, 2};
+  Bench bench{2, {}, 2};
   bench.submit(7);
   REQUIRE(bench.runs.size() == 1);
   bench.say(from(2), copy_of(1, 1, true));
@@ -116,7 +116,7 @@ SCENARIO(
 }
 
 SCENARIO("what others know to start does so before anything runs alone", "[core][suspects]") {
-  Bench bench{2, 0, 2};
+  Bench bench{2, {}, 2};
   bench.say(from(2), copy_of(1));
   bench.say(from(2), copy_of(2, 1, true));
   bench.dies(2);

@@ -37,7 +37,7 @@ class KeeperWorld {
       watch_.allow_late(20s);  // What is left of it is counted from the arrival of a record.
     }
     world_.observer.behaviour = [this](const core::Run&) { return behave(); };
-    if ((plan.broken_rules >> 8 & 1U) != 0) {
+    if (plan.rules.is_broken(8)) {
       world_.observer.passes = [this](Process& process, const core::Send& send) {
         return is_new(process, send);
       };
@@ -102,7 +102,7 @@ class KeeperWorld {
     Plan plan{.endpoint = "tcp://127.0.0.1:" + std::to_string(24'800 + endpoints_++)};
     plan.slots = 2;
     plan.serves = {"add"};
-    plan.broken_rules = plan_.broken_rules;
+    plan.rules = plan_.rules;
     workers_.push_back(world_.add(plan));
   }
 

@@ -11,6 +11,7 @@
 
 #include "sim/copy_watch.hpp"
 #include "taskmesh/core/config.hpp"
+#include "taskmesh/core/rules.hpp"
 
 namespace taskmesh::sim {
 
@@ -47,7 +48,7 @@ struct KeeperPlan {
       0;  ///< Of the tasks with a callback alone, those whose client tells the end if no worker can.
   double deadlines = 0;  ///< Of 10 to 60 s.
   double fails = 0;
-  std::uint32_t broken_rules = 0;
+  core::Rules rules;  ///< All are kept, unless something is to fail.
 };
 
 struct KeeperOutcome {

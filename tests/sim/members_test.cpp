@@ -226,6 +226,15 @@ TEST_CASE("members, seeds 501 to 1000: no false death, each death known in time,
   run_swarm(501, 500);
 }
 
+/// 2899: who stood still asks one whose end it has not noticed, and waits for its answer.
+TEST_CASE("a seed of the members that has failed once passes for ever", "[sim][members]") {
+  for (const std::uint64_t seed : {2'899U}) {
+    const MembersOutcome outcome = run_members(seed);
+    for (const std::string& failure : outcome.failures) UNSCOPED_INFO(failure);
+    CHECK(outcome.failures.empty());
+  }
+}
+
 TEST_CASE("the same seed gives the members the same history", "[sim][members]") {
   for (std::uint64_t seed = 1; seed <= 5; ++seed) CHECK(run_members(seed).hash == run_members(seed).hash);
 }

@@ -135,13 +135,24 @@ bool Oracle::witnesses_agree(Host judge, Host other) const {
   return agree >= std::min<std::size_t>(limits::witnesses_agree, heard);
 }
 
+/// It stood still when another one ended, say. It may ask that one, and wait for an answer.
+bool Oracle::trusts_the_dead(Host judge, Host but) const {
+  return std::ranges::any_of(world_.processes(), [&](const auto& process) {
+    return !process->up && process->host != but && living_to(judge, process->host) &&
+           beliefs_.at({judge, process->host}) != Liveness::suspect;
+  });
+}
+
 void Oracle::expect_death(Host host, Duration within) {
   const TimePoint since = world_.now();
   disturbed_ = since;
-  world_.timeline().after(within, [this, host, since, within] {
+  std::vector<Host> judges;
+  std::ranges::copy_if(workers(), std::back_inserter(judges),
+                       [&](Host judge) { return !trusts_the_dead(judge, host); });
+  world_.timeline().after(within, [this, host, since, within, judges] {
     if (disturbed_ != since) return;
-    for (const Host judge : workers()) {
-      if (!living_to(judge, host) || world_.at(judge).paused) continue;
+    for (const Host judge : judges) {
+      if (!world_.at(judge).up || !living_to(judge, host) || world_.at(judge).paused) continue;
       fail(judge, host, "does not know after " + to_string(within) + " the death of");
     }
   });

@@ -20,7 +20,8 @@ class Oracle {
  public:
   explicit Oracle(World& world);
 
-  /// The process has ended; by `within` all that run must know, if nothing else happens until then.
+  /// The process has ended; by `within` all that run and have noticed each earlier end must know, if nothing else happens
+  /// until then.
   void expect_death(Host host, Duration within);
   /// Something has happened or is over: what is expected by now is not expected any more.
   void disturb() { disturbed_ = world_.now(); }
@@ -35,6 +36,7 @@ class Oracle {
   void look();
   bool reaches(Host from, Host to) const;
   bool living_to(Host judge, Host other) const;
+  bool trusts_the_dead(Host judge, Host but) const;
   void on_step(Process& judge);
   void take(Process& judge, bool verdicts);
   /// What is wrong with the belief; null: nothing.

@@ -49,6 +49,15 @@ TEST_CASE("swarm, seeds 751 to 1000: whatever happens, every promise is kept", "
   run_swarm(751, 250);
 }
 
+/// 4273: an event, told again ten minutes later by a client that had given its task up.
+TEST_CASE("a seed of the swarm that has failed once passes for ever", "[sim]") {
+  for (const std::uint64_t seed : {4'273U}) {
+    const Outcome outcome = run_seed(seed);
+    for (const std::string& failure : outcome.failures) UNSCOPED_INFO(failure);
+    CHECK(outcome.failures.empty());
+  }
+}
+
 TEST_CASE("the same seed gives the same history, another seed another one", "[sim]") {
   for (std::uint64_t seed = 1; seed <= 10; ++seed) {
     const Outcome once = run_seed(seed);

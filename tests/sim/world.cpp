@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "sim/trace.hpp"
 #include "taskmesh/base/check.hpp"
 
 namespace taskmesh::sim {
@@ -10,9 +11,10 @@ namespace taskmesh::sim {
 using core::NodeKind;
 
 World::World(std::uint64_t seed)
-    : random_(seed), network_(timeline_, random_, [this](Host host, core::Event&& event) {
-        deliver(host, std::move(event));
-      }) {}
+    : random_(seed),
+      network_(timeline_, random_,
+               [this](Host host, core::Event&& event) { deliver(host, std::move(event)); }),
+      traced_(Trace::wanted()) {}
 
 // ---- Births and deaths ----------------------------------------------------------------------------------
 
@@ -22,7 +24,6 @@ core::NodeConfig World::config_of(const Plan& plan, Host host) {
   config.seed = random_.next();
   config.token = plan.token;
   config.detector = plan.detector;
-  config.broken_rules = plan.broken_rules;
   config.queue_tasks_max = plan.queue_tasks_max;
   config.client_instance = 1'000 + host;
   proto::Member& self = config.self;
@@ -46,7 +47,7 @@ Host World::add(Plan plan) {
   process->host = host;
   process->config = config_of(plan, host);
   process->plan = std::move(plan);
-  process->node = std::make_unique<core::Node>(process->config);
+  process->node = std::make_unique<core::Node>(process->config, process->plan.rules);
   processes_.push_back(std::move(process));
   if (!at(host).plan.endpoint.empty()) network_.listen(host, at(host).plan.endpoint);
   announce(at(host));
@@ -186,7 +187,10 @@ void World::turn(Process& process) {
     core::Event event = std::move(process.inbox.front());
     process.inbox.pop_front();
     record(process, event);
-    if (const auto* received = std::get_if<core::Received>(&event)) observer.received(process, *received);
+    if (const auto* received = std::get_if<core::Received>(&event)) {
+      trace(process, "hears", received->message);
+      observer.received(process, *received);
+    }
     process.node->step(std::move(event), now, process.effects);
   }
   process.node->turn_end(now, process.effects);
@@ -213,6 +217,7 @@ void World::carry_out(Process& process) {
   for (const core::Dial& dial : effects.dial) network_.dial(process.host, dial);
   for (core::Send& send : effects.send) {
     if (!observer.passes(process, send)) continue;
+    trace(process, "says", send.message);
     observer.sending(process, send);
     network_.send(process.host, send.link, std::move(send.message));
   }
@@ -268,6 +273,8 @@ void World::run(Process& process, core::Run&& run) {
     return deliver(process.host, std::move(finished));
   }
   ++process.busy;
+  if (run.id == traced_)
+    note("p" + std::to_string(process.host) + " starts it, epoch " + std::to_string(run.epoch));
   observer.started(process, run);
   const Behaviour behaviour = observer.behaviour(run);
   if (behaviour.fails) {
@@ -341,6 +348,13 @@ void World::run_until(const std::function<bool()>& done, Duration at_most) {
 void World::note(const std::string& text) {
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(now().time_since_epoch()).count();
   notes_.push_back("at " + std::to_string(ms - 1'000'000) + "ms " + text);
+}
+
+void World::trace(const Process& process, const char* verb, const proto::Message& message) {
+  if (!traced_) return;
+  if (const auto words = Trace::of(*traced_, message)) {
+    note("p" + std::to_string(process.host) + " " + verb + " " + *words);
+  }
 }
 
 core::NodeCounters World::counters() const {

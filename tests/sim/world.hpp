@@ -28,8 +28,8 @@ struct Plan {
   std::size_t queue_tasks_max = limits::queue_tasks_max;
   int island = 0;  ///< The directory tells of those on the same island only.
   core::DetectorRules detector;
-  std::uint32_t broken_rules = 0;  ///< See NodeConfig.
-  bool seed_only = false;          ///< Learns of the others by one endpoint, not from the directory.
+  core::Rules rules;       ///< All are kept, unless something is to fail.
+  bool seed_only = false;  ///< Learns of the others by one endpoint, not from the directory.
 };
 
 struct Process {
@@ -137,6 +137,7 @@ class World {
   void finish_attempt(Process& process, std::uint64_t number, core::Finished&& finished);
   void finish(Process& process, core::Finished&& finished);
   void tell(Process& process, core::Notice&& notice);
+  void trace(const Process& process, const char* verb, const proto::Message& message);
 
   Timeline timeline_;
   Random random_;
@@ -145,6 +146,7 @@ class World {
   std::vector<std::unique_ptr<Process>> processes_;
   std::vector<std::string> notes_;
   std::uint64_t next_attempt_ = 1;
+  std::optional<TaskId> traced_;
 };
 
 }  // namespace taskmesh::sim

@@ -159,7 +159,7 @@ inline constexpr std::size_t dead_callbacks_max = 10'000;               ///< Giv
 inline constexpr std::uint64_t dead_callbacks_bytes_max = 64ULL << 20;  ///< ...and their size.
 inline constexpr std::uint32_t callback_attempts_max = 1'000'000;       ///< The largest callback_attempts.
 inline constexpr std::size_t heard_events_max = 100'000;                ///< Event ids a listener remembers...
-inline constexpr Duration heard_events_for = 10min;  ///< ...at least this long, to drop repeats.
+inline constexpr Duration heard_events_for = 15min;  ///< ...at least this long, to drop repeats.
 inline constexpr std::size_t listener_queue_max =
     10'000;  ///< Events waiting for the handler; then NACK(busy).
 
@@ -187,6 +187,8 @@ static_assert(window_bytes >= frame_bytes, "a window holds at least one frame");
 static_assert(list_bytes + name_bytes + address_bytes + error_text_bytes < frame_bytes,
               "a page fits a frame");
 static_assert(heard_events_for >= 2 * event_ack_timeout, "a repeat comes while its id is remembered");
+static_assert(heard_events_for >= forget_dead_after + 2min,
+              "a client that says lost, as nobody who is missing returns, says so of an end that was heard");
 static_assert(memory_low_percent < memory_high_percent && memory_high_percent <= 100);
 static_assert(busy_retry <= busy_retry_max && listener_retry <= listener_retry_max);
 

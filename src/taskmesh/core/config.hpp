@@ -48,9 +48,6 @@ struct NodeConfig {
   std::size_t in_flight_max = limits::in_flight_max;
   std::uint64_t payload_max = limits::payload_bytes;
   DetectorRules detector;
-  /// For tests alone: bit n breaks rule Rn of proto/05-keepers.md section 9, to see them fail. No option sets it.
-  std::uint32_t broken_rules = 0;
-  bool is_broken(int rule) const { return (broken_rules >> rule & 1U) != 0; }
   bool takes_cereal = true;  ///< Listener: results may come as cereal bytes.
 
   std::uint64_t memory_high() const { return memory_max / 100 * limits::memory_high_percent; }

@@ -25,22 +25,23 @@ bool is_greeting(const proto::Message& message) {
 
 }  // namespace
 
-Node::Node(NodeConfig config)
+Node::Node(NodeConfig config, Rules rules)
     : config_(std::move(config)),
+      rules_(rules),
       membership_(config_, counters_, next_link_, [this] { return load(last_); }),
       greeting_(config_, counters_, [this] { return load(last_); }),
       outbox_(config_, counters_, next_link_) {
   switch (config_.kind) {
     case NodeKind::worker:
       executor_ = std::make_unique<ExecutorRole>(config_, counters_, outbox_);
-      owner_ = std::make_unique<OwnerRole>(config_, counters_, membership_, *executor_);
-      keeper_ = std::make_unique<KeeperRole>(config_, counters_, membership_, *executor_, *owner_);
+      owner_ = std::make_unique<OwnerRole>(config_, counters_, membership_, *executor_, rules_);
+      keeper_ = std::make_unique<KeeperRole>(config_, counters_, membership_, *executor_, *owner_, rules_);
       executor_->set_keepers(*owner_, *keeper_);
       giver_ = std::make_unique<GiverRole>(config_, counters_, membership_, *executor_);
       executor_->set_giver(*giver_);
       break;
     case NodeKind::client:
-      submitter_ = std::make_unique<SubmitterRole>(config_, counters_, membership_);
+      submitter_ = std::make_unique<SubmitterRole>(config_, counters_, membership_, rules_);
       asks_ = std::make_unique<WorkerAsks>(counters_, membership_);
       break;
     case NodeKind::listener:

@@ -13,6 +13,7 @@
 #include "taskmesh/core/config.hpp"
 #include "taskmesh/core/mesh/greeting.hpp"
 #include "taskmesh/core/mesh/membership.hpp"
+#include "taskmesh/core/rules.hpp"
 #include "taskmesh/core/tasks/executor_role.hpp"
 #include "taskmesh/core/tasks/giver_role.hpp"
 #include "taskmesh/core/tasks/keeper_role.hpp"
@@ -25,7 +26,7 @@ namespace taskmesh::core {
 
 class Node {
  public:
-  explicit Node(NodeConfig config);
+  explicit Node(NodeConfig config, Rules rules = {});
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
@@ -120,6 +121,7 @@ class Node {
   void answer_members(Now now, Effects& out);
 
   NodeConfig config_;
+  const Rules rules_;
   NodeCounters counters_;
   TimePoint last_{};
   std::uint64_t next_link_ = 1;

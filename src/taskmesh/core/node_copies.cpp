@@ -43,7 +43,7 @@ void Node::on_message(LinkId link, proto::Done&& done, Now now, Effects& out) {
 void Node::on_message(LinkId link, proto::DoneOk&& ok, Now now, Effects& out) {
   const NodeId node = copying_worker(link, proto::Type::done_ok, now, out);
   if (node) owner_->on_done_ok(node, ok, now, out);
-  if (node && config_.is_broken(2)) keeper_->on_release(link, {ok.taken, {}}, now);
+  if (node && rules_.is_broken(2)) keeper_->on_release(link, {ok.taken, {}}, now);
 }
 
 void Node::on_message(LinkId link, proto::Release&& release, Now now, Effects& out) {

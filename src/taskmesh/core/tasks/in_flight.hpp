@@ -58,7 +58,8 @@ struct FlyingTask {
   std::size_t bytes = 0;         ///< Of the arguments.
   TimePoint submitted_at{};
   TimePoint first_sent_at{};
-  TimePoint at{};  ///< Sent: when last. Held: when accepted or last asked about.
+  TimePoint
+      at{};  ///< Sent: when last. Held: when accepted or last asked about; known by nobody: asked then again.
   TimePoint deadline = TimePoint::max();
   TimePoint give_up_at = TimePoint::max();  ///< When the client itself says expired.
   std::optional<TimePoint> unknown_at;      ///< Held: asked then, and the holder did not know it.
@@ -78,6 +79,8 @@ struct FlyingTask {
   /// As new, but for `submit` and the lists.
   void renew(std::uint64_t number, Now now);
   bool pending() const { return stage == Stage::waiting || stage == Stage::sent; }
+  /// A worker that died may have had it copied: then somebody will start it.
+  bool perhaps_held() const { return bereaved && replicas_of(submit.id) > 0; }
 };
 
 class InFlight {

@@ -39,8 +39,13 @@ void flush_claims(LinkId link, std::vector<Claim>& claims, Effects& out, const M
 }  // namespace
 
 KeeperRole::KeeperRole(const NodeConfig& config, NodeCounters& counters, const Membership& membership,
-                       ExecutorRole& executor, OwnerRole& owner)
-    : config_(config), counters_(counters), membership_(membership), executor_(executor), owner_(owner) {}
+                       ExecutorRole& executor, OwnerRole& owner, Rules rules)
+    : config_(config),
+      counters_(counters),
+      membership_(membership),
+      executor_(executor),
+      owner_(owner),
+      rules_(rules) {}
 
 // ---- Records ---------------------------------------------------------------------------------------------
 
@@ -189,7 +194,11 @@ void KeeperRole::on_done(LinkId link, NodeId node, proto::Done&& done, Now now, 
   if (done.owner != node || !is_terminal(done.report->state) || replicas_of(done.id) == 0) return;
   const proto::Claim claim{done.id, done.epoch};
   Reply& reply = reply_to(link);
-  const auto mine = owner_.claimed(done.id);
+  auto mine = owner_.claimed(done.id);
+  if (mine && !mine->ended && done.epoch > mine->epoch) {  // Its claim is the greater one (R3).
+    owner_.yield(done.id, node, now, out);
+    mine.reset();
+  }
   Held* held = find(done.id);
   const bool success = done.report->state == TaskState::success;
   if (mine) {

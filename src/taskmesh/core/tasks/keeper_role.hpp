@@ -18,6 +18,7 @@
 
 #include "taskmesh/core/config.hpp"
 #include "taskmesh/core/mesh/membership.hpp"
+#include "taskmesh/core/rules.hpp"
 #include "taskmesh/core/tasks/seen_ids.hpp"
 #include "taskmesh/core/tasks/task_record.hpp"
 #include "taskmesh/core/types.hpp"
@@ -46,7 +47,7 @@ struct Adoption {
 class KeeperRole {
  public:
   KeeperRole(const NodeConfig& config, NodeCounters& counters, const Membership& membership,
-             ExecutorRole& executor, OwnerRole& owner);
+             ExecutorRole& executor, OwnerRole& owner, Rules rules = {});
   KeeperRole(const KeeperRole&) = delete;
   KeeperRole& operator=(const KeeperRole&) = delete;
 
@@ -151,13 +152,14 @@ class KeeperRole {
   void ask_owner(Held& held, Now now, Effects& out);
   void confirm_gifts(Effects& out);
   void ask_all(Now now, Effects& out);
-  bool broken(int rule) const { return config_.is_broken(rule); }
+  bool broken(int rule) const { return rules_.is_broken(rule); }
 
   const NodeConfig& config_;
   NodeCounters& counters_;
   const Membership& membership_;
   ExecutorRole& executor_;
   OwnerRole& owner_;
+  const Rules rules_;
   std::deque<Held> pool_;
   std::vector<std::uint32_t> free_;
   tsl::robin_map<TaskId, std::uint32_t, TaskIdHash> index_;

@@ -45,7 +45,8 @@ void OwnerRole::adopt_ended(const EndedPtr& ended, std::uint32_t epoch, Duration
 std::optional<OwnerRole::Claimed> OwnerRole::claimed(const TaskId& id) const {
   const Owned* owned = find(id);
   if (owned == nullptr) return std::nullopt;
-  return Claimed{owned->epoch, owned->ended != nullptr || executor_.is_started(id), owned->stored};
+  const bool ended = owned->ended != nullptr;
+  return Claimed{owned->epoch, ended || executor_.is_started(id), owned->stored, ended};
 }
 
 bool OwnerRole::is_safe(const TaskId& id) const {

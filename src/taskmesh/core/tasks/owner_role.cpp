@@ -27,11 +27,12 @@ bool needs_all(const Ended& ended) {
 }  // namespace
 
 OwnerRole::OwnerRole(const NodeConfig& config, NodeCounters& counters, const Membership& membership,
-                     ExecutorRole& executor)
+                     ExecutorRole& executor, Rules rules)
     : config_(config),
       counters_(counters),
       membership_(membership),
       executor_(executor),
+      rules_(rules),
       order_(membership) {}
 
 // ---- Records ---------------------------------------------------------------------------------------------
@@ -83,6 +84,15 @@ OwnerRole::Holder* OwnerRole::claim_of(NodeId node, const proto::Claim& claim) {
   Owned* owned = find(claim.id);
   if (owned == nullptr || owned->epoch != claim.epoch) return nullptr;
   return holder_of(*owned, node);
+}
+
+/// An answer to a REPL, and not to one from before this process stood still: since then somebody may have taken over.
+/// Each REPL is answered once, in their order.
+bool OwnerRole::counts(Holder& holder) {
+  if (holder.asked > 0) --holder.asked;
+  if (holder.stale == 0) return true;
+  --holder.stale;
+  return false;
 }
 
 void OwnerRole::forget_holder(Owned& owned, NodeId node) {
@@ -192,9 +202,10 @@ void OwnerRole::repair_all(Now now) {
   }
 }
 
-void OwnerRole::say_repl(Owned& owned, const Holder& holder, bool first, Now now) {
+void OwnerRole::say_repl(Owned& owned, Holder& holder, bool first, Now now) {
   const LinkId link = link_of(holder.node);
   if (!link) return;
+  if (holder.asked < UINT8_MAX) ++holder.asked;
   Send& sent = said_.emplace_back();
   sent.link = link;
   auto& repl = sent.message.emplace<proto::Repl>();
@@ -240,7 +251,7 @@ void OwnerRole::say_release(const Owned& owned, const Holder& holder) {
 void OwnerRole::on_repl_ok(NodeId node, const proto::ReplOk& ok, Now now) {
   for (const proto::Claim& claim : ok.claims) {
     Holder* holder = claim_of(node, claim);
-    if (holder == nullptr) continue;
+    if (holder == nullptr || !counts(*holder)) continue;
     Owned& owned = *find(claim.id);
     holder->stored = owned.stored = true;
     recount(owned);
@@ -253,7 +264,9 @@ void OwnerRole::check_copied(Owned& owned, Now now) {
   if (owned.stage != Stage::copying) return;
   std::size_t stored = 0;
   for (std::size_t i = 0; i < owned.count; ++i) stored += owned.holders[i].stored ? 1U : 0U;
-  if (stored < owned.wanted && stored < owned.count) return;
+  // Who was asked anew may own it by now: then every answer counts, also of more than were wanted.
+  const std::size_t needed = owned.again ? owned.count : std::min(owned.wanted, owned.count);
+  if (stored < needed) return;
   owned.stage = Stage::open;
   owned.again = false;
   executor_.on_copied(owned.id, now);
@@ -406,7 +419,9 @@ void OwnerRole::on_peer_change(const PeerChange& change, Now now) {
     if (owned.serial == 0) continue;
     if (change.what != PeerChange::What::greeted) {
       lost_holder(owned, change.node, now);
-    } else if (holder_of(owned, change.node) != nullptr) {
+    } else if (Holder* holder = holder_of(owned, change.node)) {
+      holder->asked = holder->stale =
+          0;  // What was said on the former connection is not answered on this one.
       say_again(owned, change.node, now);
     } else if (owned.count < owned.wanted) {
       repair(owned, now);
@@ -434,7 +449,7 @@ void OwnerRole::lost_holder(Owned& owned, NodeId node, Now now) {
 /// Says again what is not answered, to all or to one.
 void OwnerRole::say_again(Owned& owned, NodeId only, Now now) {
   for (std::size_t i = 0; i < owned.count; ++i) {
-    const Holder& holder = owned.holders[i];
+    Holder& holder = owned.holders[i];
     if (only && holder.node != only) continue;
     if (owned.ended && !holder.ended) {
       say_done(owned, holder);
@@ -461,11 +476,14 @@ bool OwnerRole::restate(const TaskId& id, bool wait, Now now) {
 void OwnerRole::on_stall(Now now) {
   for (std::size_t slot = 0; slot < pool_.size(); ++slot) {
     Owned& owned = pool_[slot];
-    if (owned.serial == 0 || owned.stage != Stage::open || owned.count == 0) continue;
-    if (!executor_.hold_back(owned.id)) continue;
+    if (owned.serial == 0 || owned.stage > Stage::open || owned.count == 0) continue;
+    if (owned.stage == Stage::open && !executor_.hold_back(owned.id)) continue;
     owned.stage = Stage::copying;
     owned.again = true;
-    for (std::size_t i = 0; i < owned.count; ++i) owned.holders[i].stored = false;
+    for (std::size_t i = 0; i < owned.count; ++i) {
+      owned.holders[i].stored = false;
+      owned.holders[i].stale = owned.holders[i].asked;
+    }
     say_again(owned, {}, now);
     arm(owned, now);
     ++counters_.reclaimed;
@@ -476,7 +494,7 @@ void OwnerRole::on_tick(Now now) {
   repair_all(now);
   for (; !slow_.empty() && slow_.front().at <= now.at; slow_.pop_front()) {
     Owned& owned = pool_[slow_.front().slot];
-    if (owned.serial != slow_.front().serial || owned.stage != Stage::copying) continue;
+    if (owned.serial != slow_.front().serial || owned.stage != Stage::copying || owned.again) continue;
     if (!broken(16)) ask_next(owned, name_of(owned), now, false);
   }
   for (; !repeat_.empty() && repeat_.front().at <= now.at; repeat_.pop_front()) {

@@ -20,6 +20,7 @@
 
 #include "taskmesh/core/config.hpp"
 #include "taskmesh/core/mesh/membership.hpp"
+#include "taskmesh/core/rules.hpp"
 #include "taskmesh/core/tasks/copy_order.hpp"
 #include "taskmesh/core/tasks/task_record.hpp"
 #include "taskmesh/core/types.hpp"
@@ -31,7 +32,7 @@ class ExecutorRole;
 class OwnerRole {
  public:
   OwnerRole(const NodeConfig& config, NodeCounters& counters, const Membership& membership,
-            ExecutorRole& executor);
+            ExecutorRole& executor, Rules rules = {});
   OwnerRole(const OwnerRole&) = delete;
   OwnerRole& operator=(const OwnerRole&) = delete;
 
@@ -69,6 +70,7 @@ class OwnerRole {
     std::uint32_t epoch = 0;
     bool started = false;
     bool stored = false;
+    bool ended = false;
   };
   /// What this node claims about an id; nothing: it does not own it.
   std::optional<Claimed> claimed(const TaskId& id) const;
@@ -108,8 +110,11 @@ class OwnerRole {
   struct Holder {
     NodeId node;
     bool stored = false;
-    bool ended = false;     // Has recorded the end.
-    bool released = false;  // Has let go.
+    bool ended = false;      // Has recorded the end.
+    bool released = false;   // Has let go.
+    std::uint8_t asked = 0;  // REPLs that are not answered.
+    std::uint8_t stale =
+        0;  // Of them, those said before this process stood still: their answers mean nothing.
   };
   static constexpr std::size_t holders_max = 4;
   struct Owned {
@@ -146,6 +151,7 @@ class OwnerRole {
   void free(Owned& owned);
   static Holder* holder_of(Owned& owned, NodeId node);
   Holder* claim_of(NodeId node, const proto::Claim& claim);
+  static bool counts(Holder& holder);
   bool ask_next(Owned& owned, std::string_view name, Now now, bool first, NodeId refused = {});
   void arm(const Owned& owned, Now now);
   static Phase phase_of(const Owned& owned);
@@ -155,7 +161,7 @@ class OwnerRole {
   void repair(Owned& owned, Now now);
   void repair_all(Now now);
   std::string_view name_of(const Owned& owned) const;
-  void say_repl(Owned& owned, const Holder& holder, bool first, Now now);
+  void say_repl(Owned& owned, Holder& holder, bool first, Now now);
   void say_done(const Owned& owned, const Holder& holder);
   void say_release(const Owned& owned, const Holder& holder);
   void say_again(Owned& owned, NodeId only, Now now);
@@ -166,12 +172,13 @@ class OwnerRole {
   void recount(Owned& owned);
   void lost_holder(Owned& owned, NodeId node, Now now);
   LinkId link_of(NodeId node) const;
-  bool broken(int rule) const { return config_.is_broken(rule); }
+  bool broken(int rule) const { return rules_.is_broken(rule); }
 
   const NodeConfig& config_;
   NodeCounters& counters_;
   const Membership& membership_;
   ExecutorRole& executor_;
+  const Rules rules_;
   CopyOrder order_;
   std::deque<Owned> pool_;
   std::vector<std::uint32_t> free_;

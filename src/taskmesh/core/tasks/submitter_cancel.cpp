@@ -4,7 +4,8 @@
 namespace taskmesh::core {
 
 /// What no worker has been asked for ends here. What may have been accepted is cancelled by its holder, as soon as we
-/// know that there is one: CANCEL could otherwise overtake a SUBMIT that is said again.
+/// know that there is one: CANCEL could otherwise overtake a SUBMIT that is said again. So it is said again, too, where
+/// a dead worker may have had it copied.
 void SubmitterRole::on_cancel(const CancelTask& cancel, Now now, Effects& out) {
   const std::uint32_t slot = tasks_.find(cancel.id);
   if (slot == no_slot || tasks_.at(slot).stage == FlyingTask::Stage::held) {
@@ -13,7 +14,7 @@ void SubmitterRole::on_cancel(const CancelTask& cancel, Now now, Effects& out) {
   FlyingTask& task = tasks_.at(slot);
   task.cancel_wanted = true;
   if (cancel.token != 0) cancels_.add(cancel.id, cancel.token);
-  if (task.stage == FlyingTask::Stage::waiting) end_cancelled(slot, now, out);
+  if (task.stage == FlyingTask::Stage::waiting && !task.perhaps_held()) end_cancelled(slot, now, out);
 }
 
 /// The holder decides; where none is known, whoever knows the task.

@@ -54,7 +54,7 @@ void SubmitterRole::found_nowhere(std::uint32_t slot, Now now, Effects& out) {
   FlyingTask& task = tasks_.at(slot);
   // R12: who is missing has not said no.
   const bool unsure = unsure_at_ && now.at < *unsure_at_ + nowhere_for;
-  const bool missing = (unsure || membership_.someone_missing()) && !config_.is_broken(12);
+  const bool missing = (unsure || membership_.someone_missing()) && !rules_.is_broken(12);
   const bool asked = membership_.alive() > 0 && !missing;
   if (!asked) task.unknown_at.reset();
   if (asked && task.unknown_at && now.at >= *task.unknown_at + nowhere_for) {
@@ -72,7 +72,8 @@ void SubmitterRole::found_nowhere(std::uint32_t slot, Now now, Effects& out) {
   tasks_.unlink(slot);
   task.worker = nullptr;
   tasks_.append(homeless_, slot);
-  following_.push_back({now.at + limits::follow_pause, slot, task.serial});
+  task.at = now.at + limits::follow_pause;
+  following_.push_back({task.at, slot, task.serial});
 }
 
 void SubmitterRole::follow_again(Now now, Effects& out) {
@@ -80,7 +81,9 @@ void SubmitterRole::follow_again(Now now, Effects& out) {
     const Following due = following_.front();
     following_.pop_front();
     const FlyingTask& task = tasks_.at(due.slot);
-    if (task.serial == due.serial && task.list == &homeless_) follow(due.slot, {}, now, out);
+    // Who was asked meanwhile, and was no help, has set a later time.
+    const bool waits = task.serial == due.serial && task.list == &homeless_ && task.at == due.at;
+    if (waits) follow(due.slot, {}, now, out);
   }
 }
 

@@ -24,8 +24,10 @@ void add_seq(std::vector<proto::Range>& ranges, std::uint64_t seq) {
 
 }  // namespace
 
-SubmitterRole::SubmitterRole(const NodeConfig& config, NodeCounters& counters, const Membership& membership)
+SubmitterRole::SubmitterRole(const NodeConfig& config, NodeCounters& counters, const Membership& membership,
+                             Rules rules)
     : config_(config),
+      rules_(rules),
       counters_(counters),
       membership_(membership),
       loads_(config.seed + 1),
@@ -146,7 +148,7 @@ void SubmitterRole::on_accepted(LinkId link, const proto::Accepted& accepted, No
 /// It waits for a place again, before those that were never sent.
 void SubmitterRole::take_back(std::uint32_t slot, Now now, Effects& out) {
   FlyingTask& task = tasks_.at(slot);
-  if (task.cancel_wanted) return end_cancelled(slot, now, out);
+  if (task.cancel_wanted && !task.perhaps_held()) return end_cancelled(slot, now, out);
   settle_answer(task);
   tasks_.unlink(slot);
   waiting_.push(slot, true);

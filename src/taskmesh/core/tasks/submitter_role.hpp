@@ -18,6 +18,7 @@
 #include "taskmesh/core/config.hpp"
 #include "taskmesh/core/mesh/load_view.hpp"
 #include "taskmesh/core/mesh/membership.hpp"
+#include "taskmesh/core/rules.hpp"
 #include "taskmesh/core/tasks/copy_order.hpp"
 #include "taskmesh/core/tasks/in_flight.hpp"
 #include "taskmesh/core/tasks/placement.hpp"
@@ -54,7 +55,8 @@ struct WorkerLink {
 
 class SubmitterRole {
  public:
-  SubmitterRole(const NodeConfig& config, NodeCounters& counters, const Membership& membership);
+  SubmitterRole(const NodeConfig& config, NodeCounters& counters, const Membership& membership,
+                Rules rules = {});
 
   // From the face.
   void on_submit(SubmitTask&& submit, Now now, Effects& out);
@@ -177,6 +179,7 @@ class SubmitterRole {
   void forget_if_useless(const WorkerLink& worker);
 
   NodeConfig config_;
+  const Rules rules_;
   NodeCounters& counters_;
   const Membership& membership_;
   LoadView loads_;
