@@ -15,6 +15,10 @@ inline constexpr bool sanitizers_keep_memory = true;
 inline constexpr bool sanitizers_keep_memory = false;
 #endif
 
+/// What a worker may use beyond what it had when it began to serve: the ends of the tasks of one scenario, and what the
+/// system's memory holds on to.
+inline constexpr long grown_max_kib = 32 * 1'024;
+
 /// A call waits for 30 s at most (SubmitOptions::wait); it may return a little later on a machine with other work.
 inline constexpr long call_budget_ms = 30'000 + 5'000;
 
@@ -45,6 +49,11 @@ inline Facts check_nothing_lost(Scene& scene, milliseconds most = 60s) {
   CHECK(facts.waited_badly == 0);
   CHECK(facts.refused == 0);
   CHECK(facts.slowest_ms < call_budget_ms);
+  CHECK(facts.extra == facts.explained);
+  for (const auto& [slot, grown] : scene.grown_kib()) {
+    INFO("worker " << slot << " has grown by " << grown << " KiB");
+    CHECK((sanitizers_keep_memory || grown < grown_max_kib));
+  }
   return facts;
 }
 

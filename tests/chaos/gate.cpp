@@ -6,10 +6,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <deque>
 #include <list>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -38,6 +40,53 @@ int connect_to(int port) {
   ::close(fd);
   return -1;
 }
+
+/// One direction of a connection of ZMTP 3: octets in, whole messages out, some of them twice.
+class Repeater {
+ public:
+  /// Each message of which `each` is a divisor of its number comes twice; adds to `repeated`.
+  std::string pass(const std::string& octets, std::uint64_t each, std::atomic<std::uint64_t>& repeated) {
+    const std::size_t greeting =
+        std::min(octets.size(), greeting_left_);  // Each side waits for the other's beginning.
+    greeting_left_ -= greeting;
+    std::string out = octets.substr(0, greeting);
+    held_ += octets.substr(greeting);
+    for (std::size_t size = frame(); size > 0 && size <= held_.size(); size = frame()) {
+      const auto flags = static_cast<unsigned char>(held_[0]);
+      message_ += held_.substr(0, size);
+      held_.erase(0, size);
+      if ((flags & more_flag) != 0) continue;
+      const bool twice = (flags & command_flag) == 0 && each > 0 && ++messages_ % each == 0;
+      out += message_;
+      if (twice) out += message_;
+      repeated += twice ? 1U : 0U;
+      message_.clear();
+    }
+    return out;
+  }
+
+ private:
+  static constexpr std::size_t greeting_octets = 64;
+  static constexpr unsigned more_flag = 1;
+  static constexpr unsigned long_flag = 2;
+  static constexpr unsigned command_flag = 4;
+
+  /// Octets of the first frame that is held; 0: it is not known yet.
+  std::size_t frame() const {
+    if (held_.empty()) return 0;
+    const bool is_long = (static_cast<unsigned char>(held_[0]) & long_flag) != 0;
+    const std::size_t head = is_long ? 9 : 2;
+    if (held_.size() < head) return 0;
+    std::size_t size = 0;
+    for (std::size_t i = 1; i < head; ++i) size = size << 8 | static_cast<unsigned char>(held_[i]);
+    return head + size;
+  }
+
+  std::string held_;     // Not a whole frame yet.
+  std::string message_;  // Frames of a message whose end is not there yet.
+  std::uint64_t messages_ = 0;
+  std::size_t greeting_left_ = greeting_octets;
+};
 
 }  // namespace
 
@@ -81,6 +130,7 @@ class Gate::Loop {
     std::deque<Part> parts;
     std::size_t held = 0;
     std::uint64_t passed = 0;
+    std::optional<Repeater> repeater;
   };
   struct Pipe {
     int a = -1;
@@ -117,6 +167,10 @@ class Gate::Loop {
     }
     ++gate_.connections_;
     pipes_.push_back({.a = from, .b = to});
+    if (gate_.repeat_ > 0) {
+      pipes_.back().there.repeater.emplace();
+      pipes_.back().back.repeater.emplace();
+    }
   }
 
   /// False: one of them has ended.
@@ -128,6 +182,7 @@ class Gate::Loop {
       if (got < 0) break;
       std::string octets(buffer.data(), static_cast<std::size_t>(got));
       harm(way, octets);
+      if (way.repeater) octets = way.repeater->pass(octets, gate_.repeat_, gate_.repeated_);
       way.held += octets.size();
       way.parts.push_back({Clock::now() + std::chrono::milliseconds(gate_.delay_ms_), std::move(octets)});
     }

@@ -24,11 +24,14 @@ class Gate {
   void stall(bool yes) { stalled_ = yes; }
   /// In each `octets` that pass one bit is turned; 0: none.
   void corrupt(std::uint64_t octets) { corrupt_ = octets; }
+  /// Each such message of ZMTP that passes is passed on twice; 0: none. Connections from before know no messages.
+  void repeat(std::uint64_t messages) { repeat_ = messages; }
   /// All connections are closed; new ones are taken.
   void hang_up() { ++hang_ups_; }
 
   std::uint64_t connections() const { return connections_; }
   std::uint64_t corrupted() const { return corrupted_; }
+  std::uint64_t repeated() const { return repeated_; }
 
  private:
   class Loop;
@@ -37,6 +40,8 @@ class Gate {
   std::atomic<std::int64_t> delay_ms_ = 0;
   std::atomic<bool> stalled_ = false;
   std::atomic<std::uint64_t> corrupt_ = 0;
+  std::atomic<std::uint64_t> repeat_ = 0;
+  std::atomic<std::uint64_t> repeated_ = 0;
   std::atomic<std::uint64_t> hang_ups_ = 0;
   std::atomic<std::uint64_t> connections_ = 0;
   std::atomic<std::uint64_t> corrupted_ = 0;

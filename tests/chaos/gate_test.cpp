@@ -40,6 +40,25 @@ SCENARIO("a client behind a line that is slow and breaks, and whose worker dies,
   check_nothing_lost(scene);
 }
 
+SCENARIO("lines that say things twice: nothing is lost, nothing runs twice, and each end is heard once",
+         "[chaos]") {
+  Scene scene(3);
+  Gate to_listener(scene.listener_port());
+  Gate to_worker(scene.port_of(0));
+  to_listener.repeat(3);
+  to_worker.repeat(3);
+  scene.set_callback_address(to_listener.address());
+  scene.set_client_seed(to_worker.address());
+  scene.start_load({.replicas = 1, .window = 500});
+  const Facts facts = check_nothing_lost(scene);
+  WARN(to_worker.repeated() << " messages said twice to and by a worker, " << to_listener.repeated()
+                            << " to and by the listener");
+  CHECK(to_worker.repeated() > 10);
+  CHECK(to_listener.repeated() > 10);
+  CHECK(facts.extra == 0);
+  CHECK(facts.repeated == 0);
+}
+
 SCENARIO("a line that turns bits ends no process, and whoever speaks through another one notices nothing",
          "[chaos]") {
   Scene scene(3);

@@ -29,9 +29,9 @@ SCENARIO("a machine that is unplugged in a mesh of two or three: its tasks are t
   if (skipped()) return;
   const int workers = GENERATE(2, 3);
   Scene scene(workers, workers + 1);
-  scene.start_load({.ms = 2, .replicas = 1});
-  REQUIRE(scene.until_ran(300));
+  REQUIRE(scene.stop_amid(0, {.ms = 2, .replicas = 1}));
   scene.wires().unplug(0);
+  scene.worker(0).signal(SIGCONT);
   const auto unplugged = std::chrono::steady_clock::now();
   const auto first = until_taken_over(scene, unplugged);
   WARN("mesh of " << workers << ": taken over after " << first.count() << " ms");
@@ -42,8 +42,7 @@ SCENARIO("a worker killed on another machine is taken over at once, for its mach
          "[chaos][network]") {
   if (skipped()) return;
   Scene scene(3, 4);
-  scene.start_load({.ms = 2, .replicas = 1});
-  REQUIRE(scene.until_ran(300));
+  REQUIRE(scene.stop_amid(0, {.ms = 2, .replicas = 1}));
   scene.kill(0);
   const auto killed = std::chrono::steady_clock::now();
   const auto first = until_taken_over(scene, killed);

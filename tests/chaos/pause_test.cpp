@@ -26,9 +26,7 @@ SCENARIO(
     "on",
     "[chaos]") {
   Scene scene(3);
-  scene.start_load({.replicas = 1});
-  REQUIRE(scene.until_ran(300));
-  scene.worker(0).signal(SIGSTOP);
+  REQUIRE(scene.stop_amid(0, {.replicas = 1}));
   Scene::sleep(8s);
   scene.worker(0).signal(SIGCONT);
   const Facts facts = check_nothing_lost(scene);

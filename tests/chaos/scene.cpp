@@ -91,6 +91,7 @@ Process& Scene::start_worker(int slot) {
       home.start_program(at(wires_ ? slot : 0, {TASKMESH_CHAOS_PEER, "worker", "2"})));
   Process& worker = *workers_[slot];
   if (!worker.wait_for_err("serves at")) throw std::runtime_error("no worker: " + worker.err());
+  begun_kib_[slot] = resident_kib(worker.pid());
   return worker;
 }
 
@@ -132,6 +133,18 @@ void Scene::start_load(const Asked& asked) {
 }
 
 std::size_t Scene::ran() const { return support::lines_of_file(prefix_ + ".ran").size(); }
+
+bool Scene::stop_amid(int slot, const Asked& asked) {
+  for (int load = 0; load < 5; ++load) {
+    start_load(asked);
+    if (!until_ran(static_cast<std::size_t>(asked.tasks) / 7)) return false;
+    worker(slot).signal(SIGSTOP);
+    if (ran() < static_cast<std::size_t>(asked.tasks) * 3 / 4) return true;
+    worker(slot).signal(SIGCONT);
+    if (!until_told()) return false;
+  }
+  return false;
+}
 
 bool Scene::until_ran(std::size_t count, milliseconds most) const {
   return until([&] { return ran() >= count; }, most);
@@ -208,6 +221,14 @@ long Scene::resident_kib(pid_t pid) {
     if (line.starts_with("VmRSS:")) return std::stol(line.substr(6));
   }
   return 0;
+}
+
+std::map<int, long> Scene::grown_kib() {
+  std::map<int, long> grown;
+  for (const auto& [slot, worker] : workers_) {
+    if (worker->running()) grown[slot] = resident_kib(worker->pid()) - begun_kib_.at(slot);
+  }
+  return grown;
 }
 
 }  // namespace chaos

@@ -73,6 +73,9 @@ class Scene {
   void set_client_seed(std::string seed) { client_seed_ = std::move(seed); }
 
   void start_load(const Asked& asked);
+  /// The worker stands still in the middle of such a load, with tasks that it has not started. Loads that were over when it
+  /// stood still (the machine is busy) are followed by another one; true: it has worked.
+  bool stop_amid(int slot, const Asked& asked);
   /// Until so many executions have begun, or `most` has passed.
   bool until_ran(std::size_t count, milliseconds most = 30s) const;
   /// Until each task of the load is accepted (or refused) and told. False: `most` has passed. Waits for the client too.
@@ -85,6 +88,8 @@ class Scene {
   static bool until(const std::function<bool()>& question, milliseconds most);
   static milliseconds since(std::chrono::steady_clock::time_point then);
   static long resident_kib(pid_t pid);
+  /// Of each worker that runs: how much more memory it has than when it began to serve.
+  std::map<int, long> grown_kib();
 
  private:
   support::Host& home_of(int machine);
@@ -99,6 +104,7 @@ class Scene {
   int last_ = 0;  // The machine of client and listener.
   std::map<int, int> ports_;
   std::map<int, std::unique_ptr<Process>> workers_;
+  std::map<int, long> begun_kib_;
   std::unique_ptr<Process> listener_;
   std::unique_ptr<Process> load_;
   int listener_port_ = 0;

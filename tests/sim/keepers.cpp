@@ -124,8 +124,8 @@ class KeeperWorld {
     story.once = once;
     story.poison = poison;
     story.submitted = world_.now();
-    story.callback = chance(0.5);
-    story.wait = !story.callback || chance(plan_.both);
+    story.callback = chance(plan_.callback) && !plan_.unheard;
+    story.wait = !plan_.unheard && (!story.callback || chance(plan_.both));
     story.watched = !story.wait && chance(plan_.watched);
     core::SubmitTask task{.id = id, .name = "add", .wait = story.wait || story.watched};
     if (!poison && chance(plan_.deadlines)) {

@@ -38,7 +38,9 @@ struct KeeperPlan {
   int workers = 5;
   int tasks = 480;
   int replicas = 1;
-  double both = 0.5;        ///< Of the tasks with a callback, those that a client waits for too.
+  double callback = 0.5;    ///< The others are waited for...
+  double both = 0.5;        ///< ...and so are those of the tasks with a callback.
+  bool unheard = false;     ///< Nobody is told any end.
   bool long_tasks = false;  ///< They outlast a fault and its repair.
   double once = 0;
   double cancels = 0;

@@ -2,6 +2,9 @@
 #include "sim/keepers.hpp"
 
 #include <catch2/catch.hpp>
+#include <map>
+
+#include "sim/world.hpp"
 
 namespace taskmesh::sim {
 namespace {
@@ -67,6 +70,71 @@ TEST_CASE("without faults a copied task costs nine records, with two copies four
   const KeeperOutcome two = check_kept({.replicas = 2, .both = 0});
   CHECK(two.records == Approx(14.0));
   CHECK(two.extra == 0);
+}
+
+TEST_CASE("without faults who is told besides costs two records, nobody saves three, and no copies cost four",
+          "[sim]") {
+  constexpr std::uint64_t few = 5;
+  CHECK(run_seeds({.callback = 1, .both = 1}, few).records == Approx(9.0 + 2));
+  CHECK(run_seeds({.replicas = 2, .callback = 1, .both = 1}, few).records == Approx(14.0 + 2));
+  CHECK(run_seeds({.unheard = true}, few).records == Approx(6.0));
+  CHECK(run_seeds({.replicas = 2, .unheard = true}, few).records == Approx(6.0 + 4));
+  CHECK(run_seeds({.replicas = 0, .both = 0}, few).records == Approx(4.0));
+  CHECK(run_seeds({.replicas = 0, .unheard = true}, few).records == Approx(2.0));
+}
+
+namespace {
+
+/// The longest wait for an acceptance, of tasks that went to others than the one worker of four that hangs for four seconds.
+Duration slowest_acceptance(std::uint64_t seed, int replicas, core::Rules rules) {
+  World world(seed);
+  for (int i = 0; i < 4; ++i) {
+    Plan plan{.endpoint = "tcp://127.0.0.1:" + std::to_string(24'800 + i)};
+    plan.slots = 2;
+    plan.serves = {"add"};
+    plan.rules = rules;
+    world.add(plan);
+  }
+  const Host client = world.add({.kind = core::NodeKind::client});
+  const Host hangs = 3;
+  std::map<TaskId, TimePoint> submitted;
+  Duration slowest{};
+  std::size_t accepted = 0;
+  world.observer.told = [&](Process&, core::Notice&& notice) {
+    const auto* acceptance = std::get_if<core::Acceptance>(&notice);
+    if (acceptance == nullptr || acceptance->nodes.empty()) return;
+    if (acceptance->nodes.front() == world.at(hangs).config.self.node) return;
+    ++accepted;
+    slowest = std::max(slowest, world.now() - submitted.at(acceptance->id));
+  };
+  world.run_for(2s);
+  world.pause(hangs);
+  for (std::uint32_t i = 1; i <= 400; ++i) {
+    const TaskId id = make_task_id(1'700'000'000'000, static_cast<std::uint16_t>(replicas),
+                                   world.at(client).config.client_instance, i);
+    submitted[id] = world.now();
+    world.give(client, core::SubmitTask{.id = id, .name = "add"});
+    world.give(client, core::AwaitAccepted{i, id});
+    world.run_for(10ms);
+  }
+  world.resume(hangs);
+  world.run_for(5s);
+  CHECK(accepted > 200);
+  return slowest;
+}
+
+}  // namespace
+
+TEST_CASE("a keeper that hangs delays no acceptance by more than half a second", "[sim]") {
+  for (const int replicas : {1, 2}) {
+    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+      INFO("seed " << seed << ", " << replicas << " copies");
+      const Duration slowest = slowest_acceptance(seed, replicas, {});
+      CHECK(slowest > limits::copy_elsewhere_after);  // It had been asked.
+      CHECK(slowest < 500ms);
+    }
+    CHECK(slowest_acceptance(1, replicas, core::Rules::without(16)) > 1s);
+  }
 }
 
 TEST_CASE("loss, repetition and delay lose no copied task, and run none twice", "[sim]") {

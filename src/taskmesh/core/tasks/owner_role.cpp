@@ -494,6 +494,7 @@ void OwnerRole::on_tick(Now now) {
   repair_all(now);
   for (; !slow_.empty() && slow_.front().at <= now.at; slow_.pop_front()) {
     Owned& owned = pool_[slow_.front().slot];
+    // Nobody else is asked about what is claimed anew: who never heard of it cannot know that it was taken over.
     if (owned.serial != slow_.front().serial || owned.stage != Stage::copying || owned.again) continue;
     if (!broken(16)) ask_next(owned, name_of(owned), now, false);
   }
