@@ -16,12 +16,12 @@ Failure taken_twice() {
 
 }  // namespace
 
-void Ticket::finish(proto::TaskReport&& report) {
+void Ticket::finish(Shared<proto::TaskReport> report) {
   if (state_.load(std::memory_order_acquire) == State::continued) {
     state_.store(State::finished, std::memory_order_release);
-    return continuation_(report);
+    return continuation_(*report);
   }
-  report_ = std::make_unique<const proto::TaskReport>(std::move(report));
+  report_ = std::move(report);
   const State before = state_.exchange(State::finished, std::memory_order_acq_rel);
   TASKMESH_CHECK(before != State::finished);
   if (before == State::continued) continuation_(*report_);
@@ -42,13 +42,13 @@ bool Ticket::wait(Duration budget) {
 }
 
 const proto::TaskReport& Ticket::report() const {
-  if (!report_) throw taken_twice();
+  if (!report_.has_value()) throw taken_twice();
   return *report_;
 }
 
 void Ticket::then(std::function<void(const proto::TaskReport&)> continuation) {
   const State now = state_.load(std::memory_order_acquire);
-  if (now == State::continued || (now == State::finished && !report_)) throw taken_twice();
+  if (now == State::continued || (now == State::finished && !report_.has_value())) throw taken_twice();
   continuation_ = std::move(continuation);
   State open = State::open;
   if (state_.compare_exchange_strong(open, State::continued, std::memory_order_acq_rel)) return;

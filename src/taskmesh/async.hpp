@@ -30,7 +30,7 @@ class Ticket {
   virtual ~Ticket() = default;
 
   /// The task has ended (or the client closes): once. Runs the continuation, if there is one.
-  void finish(proto::TaskReport&& report);
+  void finish(Shared<proto::TaskReport> report);
   bool finished() const;
   /// Waits until `budget` has passed; true if finished. One thread at a time.
   bool wait(Duration budget);
@@ -53,7 +53,7 @@ class Ticket {
   };
   std::atomic<State> state_{State::open};
   std::function<void(const proto::TaskReport&)> continuation_;
-  std::unique_ptr<const proto::TaskReport> report_;
+  Shared<proto::TaskReport> report_;
   std::unique_ptr<Bed> bed_;
 };
 using TicketPtr = std::shared_ptr<Ticket>;

@@ -19,7 +19,7 @@ namespace {
 constexpr Duration again_after = 1s;  // A handler that threw gets its event again.
 
 CompletionEvent to_event(core::EventArrived&& arrived) {
-  proto::TaskReport& report = arrived.notify.report;
+  proto::TaskReport& report = arrived.notify.report.edit();
   CompletionEvent event{.event_id = to_string(report.id) + "-end",
                         .task_id = report.id,
                         .name = std::move(report.name),
@@ -176,7 +176,7 @@ void CallbackListener::Impl::serve() {
 }
 
 void CallbackListener::Impl::handle(core::EventArrived arrived) {
-  core::EventHandled handled{.link = arrived.link, .seq = arrived.seq, .id = arrived.notify.report.id};
+  core::EventHandled handled{.link = arrived.link, .seq = arrived.seq, .id = arrived.notify.report->id};
   const CompletionEvent event = to_event(std::move(arrived));
   try {
     const Handler handler = handler_of(event.name);
@@ -211,7 +211,7 @@ std::optional<CompletionEvent> CallbackListener::Impl::next(Duration wait) {
     events_.pop_front();
   }
   host_->post(core::EventHandled{
-      .link = event.link, .seq = event.seq, .id = event.notify.report.id, .retry_after = {}});
+      .link = event.link, .seq = event.seq, .id = event.notify.report->id, .retry_after = {}});
   return to_event(std::move(event));
 }
 

@@ -32,7 +32,7 @@ void finish(Ticket& ticket, core::Notice& notice) {
     answer->cancellation = std::move(*cancelled);
   if (auto* said = std::get_if<core::WorkerAnswer>(&notice)) answer->worker = std::move(*said);
   if (auto* list = std::get_if<core::MemberList>(&notice)) answer->members = std::move(list->members);
-  ticket.finish({});
+  ticket.finish(proto::TaskReport{});
 }
 
 std::uint32_t place_of(core::Token token) { return static_cast<std::uint32_t>(token) - 1; }

@@ -82,12 +82,12 @@ int main() {
           proto::Submit{.seq = 1, .id = id, .codec = Codec::cereal, .name = "add", .args = payload});
   measure("ACCEPTED", proto::Accepted{.seqs = {{1, 64}}});
   proto::Notify notify{.seq = 1};
-  notify.report = {.id = id,
-                   .state = TaskState::success,
-                   .worker_name = "worker-1",
-                   .name = "add",
-                   .codec = Codec::cereal,
-                   .result = payload};
+  notify.report = proto::TaskReport{.id = id,
+                                    .state = TaskState::success,
+                                    .worker_name = "worker-1",
+                                    .name = "add",
+                                    .codec = Codec::cereal,
+                                    .result = payload};
   measure("NOTIFY", notify);
   measure("NOTIFY_ACK", proto::NotifyAck{.seqs = {{1, 64}}});
   measure("HEARTBEAT", proto::Heartbeat{});

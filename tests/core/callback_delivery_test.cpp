@@ -139,8 +139,8 @@ class Mesh {
         hands_.push_back(event);  // Its handler takes its time.
         continue;
       }
-      ++handled[counter_of(event.notify.report.id)];
-      listener_->on_handled({event.link, event.seq, event.notify.report.id, {}}, now(), out_);
+      ++handled[counter_of(event.notify.report->id)];
+      listener_->on_handled({event.link, event.seq, event.notify.report->id, {}}, now(), out_);
     }
     listener_->on_turn_end(now(), out_);
     for (const Send& send : out_.send) {

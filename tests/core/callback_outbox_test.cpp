@@ -168,8 +168,8 @@ SCENARIO("a listener gets the result in the form that it takes", "[core][callbac
     CHECK(desk.outbox.takes_cereal(here));
     THEN("it gets the result as it is") {
       const auto event = tell_with_json(2, Codec::cereal, "8").at(0);
-      CHECK(event.report.codec == Codec::cereal);
-      CHECK(event.report.result.view() == "\x08");
+      CHECK(event.report->codec == Codec::cereal);
+      CHECK(event.report->result.view() == "\x08");
     }
   }
   WHEN("it does not") {
@@ -181,10 +181,10 @@ SCENARIO("a listener gets the result in the form that it takes", "[core][callbac
     CHECK_FALSE(desk.outbox.takes_cereal(here));
     THEN("it gets JSON where that was made, else what there is") {
       const auto event = tell_with_json(2, Codec::cereal, "8").at(0);
-      CHECK(event.report.codec == Codec::json);
-      CHECK(event.report.result.view() == "8");
-      CHECK(tell_with_json(3, Codec::json, "").at(0).report.codec == Codec::json);
-      CHECK(tell_with_json(4, Codec::cereal, "").at(0).report.result.view() == "\x08");
+      CHECK(event.report->codec == Codec::json);
+      CHECK(event.report->result.view() == "8");
+      CHECK(tell_with_json(3, Codec::json, "").at(0).report->codec == Codec::json);
+      CHECK(tell_with_json(4, Codec::cereal, "").at(0).report->result.view() == "\x08");
     }
   }
 }
@@ -260,7 +260,7 @@ SCENARIO("a slow listener gets a smaller window, which grows again", "[core][cal
         const auto again = sent<proto::Notify>(desk.ack(link, 65, 65)).at(0);
         CHECK(again.seq == 1);
         CHECK(again.delivery == 2);
-        CHECK(again.report.id == task_id(1));
+        CHECK(again.report->id == task_id(1));
       }
     }
     WHEN("it is silent until the acknowledgement is overdue") {

@@ -36,7 +36,7 @@ std::vector<Record> sent(const Effects& out, LinkId link = {}) {
 inline std::vector<std::uint32_t> task_numbers(const std::vector<proto::Notify>& events) {
   std::vector<std::uint32_t> numbers;
   numbers.reserve(events.size());
-  for (const proto::Notify& event : events) numbers.push_back(counter_of(event.report.id));
+  for (const proto::Notify& event : events) numbers.push_back(counter_of(event.report->id));
   return numbers;
 }
 

@@ -20,8 +20,8 @@ constexpr TimePoint at(Duration since_start) { return TimePoint{} + since_start;
 
 std::vector<Sent> send(EventFlow& flow, TimePoint now) {
   std::vector<Sent> all;
-  flow.send(now, [&](std::uint64_t seq, std::uint32_t delivery, const Ended& ended) {
-    all.push_back({seq, delivery, counter_of(ended.report.id)});
+  flow.send(now, [&](std::uint64_t seq, std::uint32_t delivery, const EndedPtr& ended) {
+    all.push_back({seq, delivery, counter_of(ended->report.id)});
   });
   return all;
 }
@@ -159,8 +159,8 @@ TEST_CASE("whatever is said, a flow tells each event until it is acknowledged, a
     CHECK(ended.insert(number).second);
     CHECK(deliveries.erase(number) == 1);
   };
-  const auto emit = [&](std::uint64_t seq, std::uint32_t delivery, const Ended& event) {
-    const std::uint32_t number = counter_of(event.report.id);
+  const auto emit = [&](std::uint64_t seq, std::uint32_t delivery, const EndedPtr& event) {
+    const std::uint32_t number = counter_of(event->report.id);
     CHECK(delivery == ++deliveries.at(number));
     CHECK(on_link.try_emplace(seq, number).first->second == number);  // A repetition keeps its number.
   };

@@ -16,7 +16,7 @@ proto::Submit keyed(Desk& desk, std::uint32_t counter, std::string key) {
 TaskState only_end(const Effects& out) {
   const auto told = records<proto::Notify>(out);
   REQUIRE(told.size() == 1);
-  return told[0].report.state;
+  return told[0].report->state;
 }
 
 }  // namespace
@@ -142,11 +142,11 @@ SCENARIO("who comes with a key that is known ends as the first one does", "[core
         const Effects end = desk.turn();
         const auto told = records<proto::Notify>(end, Desk::b);
         REQUIRE(told.size() == 1);
-        CHECK(told[0].report.id == id(2));
-        CHECK(told[0].report.state == TaskState::success);
-        CHECK(told[0].report.result == Bytes::copy_of("sum"));
-        CHECK(told[0].report.attempt == 1);
-        CHECK(told[0].report.joined->first == id(1));
+        CHECK(told[0].report->id == id(2));
+        CHECK(told[0].report->state == TaskState::success);
+        CHECK(told[0].report->result == Bytes::copy_of("sum"));
+        CHECK(told[0].report->attempt == 1);
+        CHECK(told[0].report->joined->first == id(1));
         CHECK(end.run.empty());
         CHECK(desk.ask(2).state == TaskState::success);
         CHECK(desk.role.records() == 0);

@@ -172,9 +172,9 @@ SCENARIO("an attempt that failed is followed by another one, after growing pause
       const auto told = records<proto::Notify>(desk.turn());
       THEN("one end is told, of the third attempt") {
         REQUIRE(told.size() == 1);
-        CHECK(told[0].report.state == TaskState::success);
-        CHECK(told[0].report.attempt == 3);
-        CHECK_FALSE(told[0].report.fault.has_value());
+        CHECK(told[0].report->state == TaskState::success);
+        CHECK(told[0].report->attempt == 3);
+        CHECK_FALSE(told[0].report->fault.has_value());
         CHECK(desk.counters.retried == 2);
       }
     }
@@ -192,8 +192,8 @@ SCENARIO("an attempt that failed is followed by another one, after growing pause
       THEN("it has failed after four attempts, with pauses up to the longest") {
         CHECK(pauses == std::vector<Duration>{100ms, 200ms, 250ms});
         REQUIRE(told.size() == 1);
-        CHECK(told[0].report.state == TaskState::failure);
-        CHECK(told[0].report.attempt == 4);
+        CHECK(told[0].report->state == TaskState::failure);
+        CHECK(told[0].report->attempt == 4);
         CHECK(desk.role.idle());
       }
     }
@@ -210,7 +210,7 @@ SCENARIO("between two attempts a task can be cancelled, and older attempts say n
       desk.turn();
       CHECK(desk.cancel(1).state == TaskState::cancelled);
       THEN("it does not run again") {
-        CHECK(records<proto::Notify>(desk.turn()).at(0).report.state == TaskState::cancelled);
+        CHECK(records<proto::Notify>(desk.turn()).at(0).report->state == TaskState::cancelled);
         CHECK(desk.turn_after(10s).run.empty());
       }
     }
@@ -239,8 +239,8 @@ SCENARIO("retries end at the deadline, at errors that stay, and their pauses are
     THEN("the deadline ends it between two attempts, and says what the last one came to") {
       const auto told = records<proto::Notify>(desk.turn_after(60ms));
       REQUIRE(told.size() == 1);
-      CHECK(told[0].report.state == TaskState::expired);
-      CHECK(told[0].report.fault->why.find("on purpose") != std::string::npos);
+      CHECK(told[0].report->state == TaskState::expired);
+      CHECK(told[0].report->fault->why.find("on purpose") != std::string::npos);
     }
   }
   GIVEN("errors that another attempt does not mend") {
@@ -297,8 +297,8 @@ SCENARIO("an attempt that takes too long fails at its time limit, and keeps its 
       THEN("it has failed as timed out, its code is asked to stop, and the slot is stuck") {
         const auto told = records<proto::Notify>(out);
         REQUIRE(told.size() == 1);
-        CHECK(told[0].report.state == TaskState::failure);
-        CHECK(told[0].report.fault->kind == static_cast<std::uint8_t>(ErrorKind::timed_out));
+        CHECK(told[0].report->state == TaskState::failure);
+        CHECK(told[0].report->fault->kind == static_cast<std::uint8_t>(ErrorKind::timed_out));
         CHECK(out.stop == std::vector<Stop>{{id(1), 1}});
         CHECK(out.run.empty());
         CHECK(desk.load().running == 1);

@@ -387,8 +387,8 @@ SCENARIO("a question is answered for each id, whatever is known", "[core][execut
         CHECK(desk.counters.events_sent == 1);
         const auto told = records<proto::Notify>(desk.turn(), Desk::b);
         REQUIRE(told.size() == 1);
-        CHECK(told[0].report.codec == Codec::json);
-        CHECK(told[0].report.result == Bytes::copy_of("5"));
+        CHECK(told[0].report->codec == Codec::json);
+        CHECK(told[0].report->result == Bytes::copy_of("5"));
         CHECK(desk.ask(3).result == Bytes::copy_of("sum"));
         CHECK(desk.counters.events_sent == 2);
       }
@@ -517,8 +517,8 @@ SCENARIO("a worker that leaves ends what it has, and takes nothing new", "[core]
         const auto told = records<proto::Notify>(out, Desk::a);
         REQUIRE(told.size() == 3);
         for (const auto& notify : told) {
-          CHECK(notify.report.state == TaskState::lost);
-          CHECK(notify.report.fault->kind == static_cast<std::uint8_t>(ErrorKind::lost));
+          CHECK(notify.report->state == TaskState::lost);
+          CHECK(notify.report->fault->kind == static_cast<std::uint8_t>(ErrorKind::lost));
         }
         CHECK(out.run.empty());
         CHECK(desk.role.idle());

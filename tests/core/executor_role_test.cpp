@@ -87,10 +87,10 @@ SCENARIO("an attempt that goes wrong ends its task as a failure", "[core][execut
       THEN("the end is a failure with what it threw") {
         const auto told = records<proto::Notify>(out, Desk::a);
         REQUIRE(told.size() == 1);
-        CHECK(told[0].report.state == TaskState::failure);
-        CHECK(told[0].report.fault->to_error() == error);
-        CHECK(told[0].report.codec == Codec::none);
-        CHECK(told[0].report.completed_at == desk.now.wall);
+        CHECK(told[0].report->state == TaskState::failure);
+        CHECK(told[0].report->fault->to_error() == error);
+        CHECK(told[0].report->codec == Codec::none);
+        CHECK(told[0].report->completed_at == desk.now.wall);
       }
     }
     WHEN("the result is larger than a payload may be") {
@@ -242,7 +242,7 @@ SCENARIO("a repeated SUBMIT is the same task", "[core][executor]") {
         CHECK(accepted(out, Desk::a).empty());
         const auto told = records<proto::Notify>(out, Desk::a);
         REQUIRE(told.size() == 1);
-        CHECK(told[0].report.result == Bytes::copy_of("sum"));
+        CHECK(told[0].report->result == Bytes::copy_of("sum"));
       }
       THEN("who does not wait hears ACCEPTED") {
         const Effects out = desk.turn_with(repeat(0));
@@ -258,9 +258,9 @@ SCENARIO("a repeated SUBMIT is the same task", "[core][executor]") {
       THEN("who waits is told how it ended") {
         const auto told = records<proto::Notify>(desk.turn_with(repeat(proto::Submit::wait_flag)), Desk::a);
         REQUIRE(told.size() == 1);
-        CHECK(told[0].report.state == TaskState::success);
-        CHECK(told[0].report.flags == proto::TaskReport::value_gone_flag);
-        CHECK(told[0].report.worker_name == "w1");
+        CHECK(told[0].report->state == TaskState::success);
+        CHECK(told[0].report->flags == proto::TaskReport::value_gone_flag);
+        CHECK(told[0].report->worker_name == "w1");
       }
       THEN("who does not wait hears ACCEPTED") {
         CHECK(accepted(desk.turn_with(repeat(0)), Desk::a).size() == 1);
@@ -300,7 +300,7 @@ SCENARIO("a task that is here is known even if its client is forgotten", "[core]
       THEN("its end is told, and it is not queued again") {
         const auto told = records<proto::Notify>(out, Desk::a);
         REQUIRE(told.size() == 1);
-        CHECK(told[0].report.state == TaskState::expired);
+        CHECK(told[0].report->state == TaskState::expired);
         CHECK(desk.role.queued() == queued);
       }
     }
@@ -324,8 +324,8 @@ SCENARIO("what was here once does not run again, whatever is left of it", "[core
       CHECK(out.run.empty());
       const auto told = records<proto::Notify>(out, Desk::a);
       REQUIRE(told.size() == 1);
-      CHECK(told[0].report.state == TaskState::lost);
-      CHECK(told[0].report.fault->kind == static_cast<std::uint8_t>(ErrorKind::lost));
+      CHECK(told[0].report->state == TaskState::lost);
+      CHECK(told[0].report->fault->kind == static_cast<std::uint8_t>(ErrorKind::lost));
     }
   }
   GIVEN("a client that has settled its tasks up to 10") {
@@ -397,7 +397,7 @@ SCENARIO("callbacks are told every end, after it can be read", "[core][executor]
       const auto events = records<proto::Notify>(desk.turn(), link);
       REQUIRE(events.size() == 1);
       CHECK(events[0].callback_data == R"({"n":1})");
-      CHECK(events[0].report.callback == CallbackState::pending);
+      CHECK(events[0].report->callback == CallbackState::pending);
       desk.outbox.on_ack(link, {{{1, 1}}}, desk.now, desk.out);
       desk.turn();
       THEN("it is told as delivered, also when the value has gone") {

@@ -27,8 +27,8 @@ SCENARIO("a deadline ends a task wherever it is", "[core][executor]") {
         const auto told = records<proto::Notify>(due, Desk::a);
         REQUIRE(told.size() == 2);
         for (const auto& notify : told) {
-          CHECK(notify.report.state == TaskState::expired);
-          CHECK(notify.report.fault->kind == static_cast<std::uint8_t>(ErrorKind::timed_out));
+          CHECK(notify.report->state == TaskState::expired);
+          CHECK(notify.report->fault->kind == static_cast<std::uint8_t>(ErrorKind::timed_out));
         }
         CHECK(desk.counters.expired == 2);
         CHECK(desk.role.running() == 1);
@@ -56,7 +56,7 @@ SCENARIO("a deadline ends a task wherever it is", "[core][executor]") {
         const auto told = records<proto::Notify>(desk.turn_with(again), Desk::a);
         THEN("its end is told again, it does not start again") {
           REQUIRE(told.size() == 1);
-          CHECK(told[0].report.state == TaskState::expired);
+          CHECK(told[0].report->state == TaskState::expired);
         }
       }
     }
@@ -132,7 +132,7 @@ TEST_CASE("whatever happens, each accepted task ends once and slots are never ex
     }
     Ranges acks;
     for (const auto& notify : records<proto::Notify>(out)) {
-      ++ends[notify.report.id];
+      ++ends[notify.report->id];
       acks.push_back({notify.seq, notify.seq});
     }
     if (!acks.empty()) desk.outbox.on_ack(Desk::a, {acks}, desk.now, desk.out);

@@ -224,8 +224,8 @@ SCENARIO("a listener that many have greeted and left goes on welcoming", "[core]
   proto::CbHello hello;
   hello.nonce = std::string(16, 'n');
   proto::Notify notify;
-  notify.report.id = make_task_id(1, 0, 9, 1);
-  notify.report.state = TaskState::success;
+  notify.report.edit().id = make_task_id(1, 0, 9, 1);
+  notify.report.edit().state = TaskState::success;
   std::size_t refused = 0;
   for (std::uint64_t i = 1; i <= 2 * limits::links_max; ++i) {
     const Now now = at(std::chrono::milliseconds(i));

@@ -52,7 +52,7 @@ SCENARIO("a task that is cancelled before anybody holds it is accepted when a ke
   CHECK(bench.sent<proto::Done>(bench.links[2]).size() == 1);
   bench.say(bench.links[2], proto::DoneOk{.claims = {{task(1), 1}}});
   REQUIRE(bench.sent<proto::Notify>(client).size() == 1);
-  CHECK(bench.sent<proto::Notify>(client).front().report.state == TaskState::cancelled);
+  CHECK(bench.sent<proto::Notify>(client).front().report->state == TaskState::cancelled);
 }
 
 SCENARIO("a cancelled task whose only keeper dies is told when another one has recorded its end",
@@ -201,7 +201,7 @@ SCENARIO("a once task of a worker that died is lost, and is not run again", "[co
   bench.say(bench.links[2], proto::Bye{node_id(2), 1});
   CHECK(bench.out.run.empty());
   REQUIRE(bench.sent<proto::Notify>(client).size() == 1);
-  CHECK(bench.sent<proto::Notify>(client).front().report.state == TaskState::lost);
+  CHECK(bench.sent<proto::Notify>(client).front().report->state == TaskState::lost);
 }
 
 SCENARIO("after a take-over the old owner's failure changes nothing, its success ends the task",

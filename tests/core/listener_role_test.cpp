@@ -59,7 +59,7 @@ std::vector<std::uint32_t> arrived(const Effects& out) {
   std::vector<std::uint32_t> numbers;
   for (const Notice& notice : out.notify) {
     if (const auto* event = std::get_if<EventArrived>(&notice)) {
-      numbers.push_back(counter_of(event->notify.report.id));
+      numbers.push_back(counter_of(event->notify.report->id));
     }
   }
   return numbers;
@@ -319,7 +319,7 @@ SCENARIO("a listener with too much to do says so", "[core][callbacks]") {
     ear.hello(worker);
     const auto hear_large = [&](std::uint32_t number, std::size_t size) {
       auto notify = Ear::event(number, number);
-      notify.report.result = Bytes::copy_of(std::string(size, 'x'));
+      notify.report.edit().result = Bytes::copy_of(std::string(size, 'x'));
       ear.turn([&] { ear.role.on_notify(worker, std::move(notify), ear.now(), ear.out); });
       return arrived(ear.out).size();
     };
@@ -342,9 +342,9 @@ SCENARIO("a NOTIFY that cannot be true is answered with an error", "[core][callb
   };
   const std::vector malformed{code(proto::Code::malformed)};
   auto running = Ear::event(1, 1);
-  running.report.state = TaskState::running;
+  running.report.edit().state = TaskState::running;
   auto nameless = Ear::event(1, 1);
-  nameless.report.id = {};
+  nameless.report.edit().id = {};
   CHECK(answer(running) == malformed);
   CHECK(answer(nameless) == malformed);
   CHECK(answer(Ear::event(1, 0)) == malformed);

@@ -159,7 +159,7 @@ class Three {
     if (std::holds_alternative<Answered>(notice)) ++answered_;
     const auto* event = std::get_if<EventArrived>(&notice);
     if (event == nullptr) return;
-    EventHandled handled{.link = event->link, .seq = event->seq, .id = event->notify.report.id};
+    EventHandled handled{.link = event->link, .seq = event->seq, .id = event->notify.report->id};
     if (random_.below(100) == 0) {
       handled.retry_after = 1ms;
     } else {

@@ -122,7 +122,7 @@ SCENARIO("nothing is handled before the greeting", "[core][node]") {
         REQUIRE(worker.out.run.size() == 1);
         worker.turn(finished(worker.out.run[0]));
         REQUIRE(worker.sent<proto::Notify>(guest).size() == 1);
-        CHECK(worker.sent<proto::Notify>(guest)[0].report.state == TaskState::success);
+        CHECK(worker.sent<proto::Notify>(guest)[0].report->state == TaskState::success);
       }
       AND_WHEN("its link goes down and another one takes its number") {
         worker.turn(LinkDown{guest});
@@ -135,8 +135,8 @@ SCENARIO("nothing is handled before the greeting", "[core][node]") {
     Bench listener{NodeKind::listener};
     proto::Notify event;
     event.seq = 1;
-    event.report.id = submit(1).id;
-    event.report.state = TaskState::success;
+    event.report.edit().id = submit(1).id;
+    event.report.edit().state = TaskState::success;
     listener.turn(Received{guest, event});
     THEN("the event does not reach the face") {
       CHECK(listener.told<EventArrived>().empty());
@@ -194,7 +194,7 @@ SCENARIO("a worker that drains finishes, says good-bye and stops", "[core][node]
       THEN("the rest is told as lost, and it stops soon") {
         const auto ends = worker.sent<proto::Notify>(guest);
         REQUIRE(ends.size() == 2);
-        CHECK(ends[0].report.state == TaskState::lost);
+        CHECK(ends[0].report->state == TaskState::lost);
         worker.turn(Received{guest, proto::NotifyAck{{{1, 2}}}});
         for (int i = 0; i < 20 && !worker.out.stopped; ++i) worker.pass(100ms);
         CHECK(worker.out.stopped);
@@ -277,7 +277,7 @@ SCENARIO("an end that no worker had reaches the listener from the client itself"
         welcome.nonce = hellos[0].nonce;
         client.turn(Received{link, welcome});
         REQUIRE(client.sent<proto::Notify>(link).size() == 1);
-        CHECK(client.sent<proto::Notify>(link)[0].report.state == TaskState::expired);
+        CHECK(client.sent<proto::Notify>(link)[0].report->state == TaskState::expired);
         CHECK(client.sent<proto::Notify>(link)[0].callback_data == "{}");
       }
     }

@@ -14,14 +14,14 @@ namespace {
 TaskId id(std::uint32_t counter) { return make_task_id(1'000, 0, 7, counter); }
 TimePoint at(Duration since_start) { return TimePoint{} + since_start; }
 
-EndedPtr make_ended(std::uint32_t counter, std::size_t bytes = 0, TaskState state = TaskState::success) {
-  auto ended = std::make_shared<Ended>();
-  ended->report.id = id(counter);
-  ended->report.state = state;
-  ended->report.attempt = 1;
-  ended->report.completed_at = {5};
-  ended->report.result = Bytes{std::string(bytes, 'x')};
-  if (state == TaskState::failure) ended->report.fault = proto::Fault{.kind = 7};
+Ended make_ended(std::uint32_t counter, std::size_t bytes = 0, TaskState state = TaskState::success) {
+  Ended ended;
+  ended.report.id = id(counter);
+  ended.report.state = state;
+  ended.report.attempt = 1;
+  ended.report.completed_at = {5};
+  ended.report.result = Bytes{std::string(bytes, 'x')};
+  if (state == TaskState::failure) ended.report.fault = proto::Fault{.kind = 7};
   return ended;
 }
 
@@ -127,11 +127,47 @@ SCENARIO("beyond its bounds the least recently used goes first", "[core][result_
   }
 }
 
+SCENARIO("what is read back is what was put, the callback's address apart", "[core][result_cache]") {
+  GIVEN("ends of two names and workers, one with all that few have") {
+    Ended rich = make_ended(1, 10, TaskState::failure);
+    rich.report.callback = CallbackState::pending;
+    rich.report.flags = proto::TaskReport::stopping_flag;
+    rich.report.attempt = 3;
+    rich.report.submitted_at = {1'000'000};  // As the id says.
+    rich.report.started_at = {4};
+    rich.report.worker.bytes[0] = 9;
+    rich.report.worker_name = "w9";
+    rich.report.name = "render";
+    rich.report.fault = proto::Fault{7, "what", "why", "fix"};
+    rich.report.codec = Codec::cereal;
+    rich.report.joined = proto::Joined{id(77)};
+    rich.json = Bytes::copy_of("[1]");
+    Ended plain = make_ended(2, 5);
+    plain.report.submitted_at = {1'000'000};
+    plain.report.name = "add";
+    ResultCache cache{10, 1'000'000, 10};
+    cache.put(rich, 1h, at(0s));
+    cache.put(plain, 1h, at(0s));
+    WHEN("they are looked up") {
+      const EndedPtr first = cache.find(id(1), at(1s));
+      const EndedPtr second = cache.find(id(2), at(1s));
+      THEN("nothing is missing and nothing is mixed up") {
+        REQUIRE(first);
+        CHECK(first->report == rich.report);
+        CHECK(first->json == rich.json);
+        REQUIRE(second);
+        CHECK(second->report == plain.report);
+        CHECK(second->json.empty());
+      }
+    }
+  }
+}
+
 SCENARIO("the callback's fate is told as long as the task is known", "[core][result_cache]") {
   GIVEN("an ended task whose callback is pending") {
     ResultCache cache{10, 1'000'000, 10};
-    auto ended = std::make_shared<Ended>(*make_ended(1));
-    ended->report.callback = CallbackState::pending;
+    Ended ended = make_ended(1);
+    ended.report.callback = CallbackState::pending;
     cache.put(ended, 10s, at(0s));
     CHECK(cache.callback(id(1)) == CallbackState::pending);
     WHEN("it is delivered, and the value goes later") {

@@ -112,7 +112,7 @@ SCENARIO("a question about an accepted task of our own goes to its holder", "[co
       THEN("it is told `lost` where the holder dies") {
         client.kill(holder);
         REQUIRE(client.told<Completed>().size() == 1);
-        CHECK(client.told<Completed>()[0].report.state == TaskState::lost);
+        CHECK(client.told<Completed>()[0].report->state == TaskState::lost);
       }
       THEN("a caller that gives up leaves nothing behind") {
         client.turn([&] { client.role.on_abandon({9, false, client.id(1)}, client.now(), client.out); });
@@ -135,7 +135,7 @@ SCENARIO("a question about an ended task of our own is answered from memory", "[
       CHECK(client.told<Answered>()[0].reports[0].state == TaskState::expired);
       ask(client, 10, {1}, true);
       REQUIRE(client.told<Completed>().size() == 1);
-      CHECK(client.told<Completed>()[0].report.state == TaskState::expired);
+      CHECK(client.told<Completed>()[0].report->state == TaskState::expired);
     }
   }
 }
@@ -217,7 +217,7 @@ SCENARIO("a question asked before there is anybody to ask waits", "[core][submit
       client.status(a, client.sent<Query>(a)[0].request, 41, TaskState::unknown);
       THEN("the wait ends as unknown") {
         REQUIRE(client.told<Completed>().size() == 1);
-        CHECK(client.told<Completed>()[0].report.state == TaskState::unknown);
+        CHECK(client.told<Completed>()[0].report->state == TaskState::unknown);
       }
     }
   }
@@ -291,7 +291,7 @@ SCENARIO("a task that was given to a worker whom the client does not know yet is
         client.status(taker, 0, 1, TaskState::running);
         client.notify(taker, 1, 1);
         REQUIRE(client.told<Completed>().size() == 1);
-        CHECK(client.told<Completed>()[0].report.state == TaskState::success);
+        CHECK(client.told<Completed>()[0].report->state == TaskState::success);
       }
     }
   }

@@ -41,7 +41,7 @@ SCENARIO("a task that no worker has is cancelled by its client", "[core][submitt
     THEN("its caller is told, and it is never sent") {
       CHECK(only_answer(bench).state == TaskState::cancelled);
       REQUIRE(bench.told<Completed>().size() == 1);
-      CHECK(bench.told<Completed>()[0].report.state == TaskState::cancelled);
+      CHECK(bench.told<Completed>()[0].report->state == TaskState::cancelled);
       const FakeWorker worker = bench.join(1);
       bench.pass(1s);
       CHECK(bench.sent<proto::Submit>(worker).empty());
@@ -199,7 +199,7 @@ SCENARIO("a task that a worker holds is cancelled there", "[core][submitter][can
     THEN("its end comes as for any other task") {
       bench.notify(worker, 1, 1, TaskState::cancelled);
       REQUIRE(bench.told<Completed>().size() == 1);
-      CHECK(bench.told<Completed>()[0].report.state == TaskState::cancelled);
+      CHECK(bench.told<Completed>()[0].report->state == TaskState::cancelled);
       CHECK(bench.role.in_flight() == 0);
     }
   }

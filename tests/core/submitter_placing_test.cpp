@@ -86,7 +86,7 @@ SCENARIO("a once task that its dead worker has not answered is lost, and sent to
   client.kill(at_a ? a : b);
   CHECK(client.sent<proto::Submit>(at_a ? b : a).empty());
   REQUIRE(client.told<Completed>().size() == 1);
-  CHECK(client.told<Completed>().front().report.state == TaskState::lost);
+  CHECK(client.told<Completed>().front().report->state == TaskState::lost);
 }
 
 SCENARIO("a task with copies that two dead workers have not answered goes to a third one",

@@ -74,8 +74,8 @@ SCENARIO("a name that nobody serves has a second to find a worker", "[core][subm
         const auto ended = client.told<Completed>();
         REQUIRE(ended.size() == 1);
         CHECK(ended[0].token == 5);
-        CHECK(ended[0].report.state == TaskState::failure);
-        const Error error = ended[0].report.fault->to_error();
+        CHECK(ended[0].report->state == TaskState::failure);
+        const Error error = ended[0].report->fault->to_error();
         CHECK(error.kind == ErrorKind::not_found);
         CHECK_THAT(error.what, Catch::Contains("'add'"));
         CHECK_THAT(error.why, Catch::Contains("'ad'"));
@@ -116,8 +116,8 @@ SCENARIO("a task whose deadline passes is expired by the client too", "[core][su
       THEN("the caller is told, once") {
         const auto ended = client.told<Completed>();
         REQUIRE(ended.size() == 1);
-        CHECK(ended[0].report.state == TaskState::expired);
-        CHECK(ended[0].report.fault->to_error().kind == ErrorKind::timed_out);
+        CHECK(ended[0].report->state == TaskState::expired);
+        CHECK(ended[0].report->fault->to_error().kind == ErrorKind::timed_out);
         CHECK(client.counters.expired == 1);
         CHECK(client.role.pending() == 0);
       }
@@ -134,7 +134,7 @@ SCENARIO("a task whose deadline passes is expired by the client too", "[core][su
       CHECK(client.told<Completed>().empty());
       client.pass(200ms);
       REQUIRE(client.told<Completed>().size() == 1);
-      CHECK(client.told<Completed>()[0].report.state == TaskState::expired);
+      CHECK(client.told<Completed>()[0].report->state == TaskState::expired);
       THEN("the worker's late end is acknowledged, counted and not told") {
         client.notify(worker, 1, 1);
         CHECK(client.told<Completed>().empty());
@@ -347,8 +347,8 @@ SCENARIO("a refusal ends a task, unless it is only for the name", "[core][submit
       reject(1, proto::Code::too_large);
       THEN("it fails with the worker's words, and its listener is to be told") {
         REQUIRE(client.told<Completed>().size() == 1);
-        CHECK(client.told<Completed>()[0].report.state == TaskState::failure);
-        CHECK(client.told<Completed>()[0].report.fault->to_error().what == "no");
+        CHECK(client.told<Completed>()[0].report->state == TaskState::failure);
+        CHECK(client.told<Completed>()[0].report->fault->to_error().what == "no");
         CHECK(client.counters.rejected == 1);
         const auto ends = client.role.take_ends();
         REQUIRE(ends.size() == 1);
@@ -386,7 +386,7 @@ SCENARIO("an unanswered task outlives one worker, not two, and not the last one"
       THEN("the task is lost: it may be what killed them") {
         CHECK(asked() == workers.end());
         REQUIRE(client.told<Completed>().size() == 1);
-        CHECK(client.told<Completed>()[0].report.state == TaskState::lost);
+        CHECK(client.told<Completed>()[0].report->state == TaskState::lost);
       }
     }
   }
@@ -397,7 +397,7 @@ SCENARIO("an unanswered task outlives one worker, not two, and not the last one"
       client.kill(only);
       THEN("the caller is told at once, not left to its deadline") {
         REQUIRE(client.told<Completed>().size() == 1);
-        CHECK(client.told<Completed>()[0].report.state == TaskState::lost);
+        CHECK(client.told<Completed>()[0].report->state == TaskState::lost);
       }
     }
   }
@@ -431,8 +431,8 @@ SCENARIO("an awaited task stays with its holder until the end is told", "[core][
       THEN("it is lost at once") {
         const auto ended = client.told<Completed>();
         REQUIRE(ended.size() == 1);
-        CHECK(ended[0].report.state == TaskState::lost);
-        const Error error = ended[0].report.fault->to_error();
+        CHECK(ended[0].report->state == TaskState::lost);
+        const Error error = ended[0].report->fault->to_error();
         CHECK(error.kind == ErrorKind::lost);
         CHECK_THAT(error.why, Catch::Contains("'w1'") && Catch::Contains("died"));
         CHECK_FALSE(error.fix.empty());
@@ -443,7 +443,7 @@ SCENARIO("an awaited task stays with its holder until the end is told", "[core][
       client.bye(a);
       THEN("it is lost as well") {
         REQUIRE(client.told<Completed>().size() == 1);
-        CHECK(client.told<Completed>()[0].report.state == TaskState::lost);
+        CHECK(client.told<Completed>()[0].report->state == TaskState::lost);
       }
     }
   }
@@ -487,7 +487,7 @@ SCENARIO("an awaited task is asked about after a cut, and now and then", "[core]
         REQUIRE(client.sent<proto::Query>(a).size() == 1);
         client.status(a, 0, 1, TaskState::unknown);
         REQUIRE(client.told<Completed>().size() == 1);
-        CHECK(client.told<Completed>()[0].report.state == TaskState::lost);
+        CHECK(client.told<Completed>()[0].report->state == TaskState::lost);
       }
     }
   }
@@ -521,8 +521,8 @@ SCENARIO("many ends of one turn are acknowledged in one record", "[core][submitt
       for (const std::uint32_t n : {1U, 2U, 3U, 7U}) {
         proto::Notify event;
         event.seq = n;
-        event.report.id = client.id(n);
-        event.report.state = TaskState::success;
+        event.report.edit().id = client.id(n);
+        event.report.edit().state = TaskState::success;
         client.role.on_notify(a.link, std::move(event), client.now(), client.out);
       }
     });
@@ -551,7 +551,7 @@ SCENARIO("more than the in-flight limit is refused, not stored", "[core][submitt
       client.role.on_submit(client.task(n, n), client.now(), client.out);
   });
   REQUIRE(client.told<Completed>().size() == 1);
-  CHECK(client.told<Completed>()[0].report.fault->to_error().kind == ErrorKind::overloaded);
+  CHECK(client.told<Completed>()[0].report->fault->to_error().kind == ErrorKind::overloaded);
   CHECK(client.role.in_flight() == 20);
 }
 

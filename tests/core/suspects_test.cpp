@@ -95,7 +95,7 @@ SCENARIO("a task that kills the worker where it runs alone is quarantined, and i
   CHECK(bench.node.counters().condemned == (begun ? 1U : 0U));
   if (!begun) return;  // It had not started there.
   REQUIRE(bench.sent<proto::Notify>(client).size() == 1);
-  const proto::TaskReport report = bench.sent<proto::Notify>(client)[0].report;
+  const proto::TaskReport report = *bench.sent<proto::Notify>(client)[0].report;
   CHECK(report.state == TaskState::failure);
   CHECK_THAT(report.fault->what, Catch::Contains("is quarantined"));
   CHECK_THAT(report.fault->why, Catch::Contains("3 workers have died") && Catch::Contains("'w11' at 1970") &&

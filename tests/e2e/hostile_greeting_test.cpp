@@ -145,8 +145,8 @@ SCENARIO("a recorded greeting played again takes nothing from whoever said it fi
 
   const auto notify = first.hear<proto::Notify>();
   REQUIRE(notify);
-  CHECK(notify->report.id == submit.id);
-  CHECK(notify->report.state == TaskState::success);
+  CHECK(notify->report->id == submit.id);
+  CHECK(notify->report->state == TaskState::success);
   for (Stranger* stranger : {&replay, &later, &other}) CHECK_FALSE(stranger->hear<proto::Notify>(50ms));
   CHECK(serves(client, 2));
   CHECK(mesh.workers()[0].running());

@@ -36,7 +36,7 @@ SCENARIO("a listener that acknowledges what was never sent, twice, and refuses t
   consent(liar);
   auto event = liar.hear<proto::Notify>();
   REQUIRE(event);
-  CHECK(event->report.id == first);
+  CHECK(event->report->id == first);
 
   liar.say(proto::NotifyAck{{{event->seq + 1, last_number}, {event->seq + 1, last_number}}}, "");
   liar.say(proto::NotifyNack{event->seq + 7, last_number}, "");
@@ -51,7 +51,7 @@ SCENARIO("a listener that acknowledges what was never sent, twice, and refuses t
   for (int refusals = 0; refusals < 20; ++refusals) {
     event = liar.hear<proto::Notify>();
     REQUIRE(event);
-    CHECK(event->report.id == second);  // What was acknowledged ahead of its time was not believed.
+    CHECK(event->report->id == second);  // What was acknowledged ahead of its time was not believed.
     liar.say(proto::NotifyNack{event->seq, 0}, "");
   }
   const auto events = honest.take(1);
@@ -115,10 +115,10 @@ SCENARIO("a worker that answers for numbers and tasks it never got harms neither
   liar.say(proto::Busy{{{last_number - 1, last_number}}, last_number, 6, {}}, "default");
   liar.say(proto::Reject{submit->seq, taskmesh::make_task_id(1, 0, 1, 1), 11, {}}, "default");
   proto::Notify notify{.seq = 900};
-  notify.report.id = taskmesh::make_task_id(1, 0, 99, 1);  // Another client's, perhaps.
-  notify.report.state = TaskState::success;
+  notify.report.edit().id = taskmesh::make_task_id(1, 0, 99, 1);  // Another client's, perhaps.
+  notify.report.edit().state = TaskState::success;
   liar.say(notify, "default");
-  liar.say(proto::Status{77, notify.report}, "default");
+  liar.say(proto::Status{77, *notify.report}, "default");
   const taskmesh::NodeId honest = good.workers().at(0).id;
   liar.say(proto::Bye{honest, incarnation_of(mesh.host(), honest)}, "default");
   CHECK(serves(client, 1));

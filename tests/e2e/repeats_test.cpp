@@ -58,13 +58,13 @@ SCENARIO("S29 the same id sent twice, also by another client, runs once, and eac
     const auto told = stranger->hear<proto::Notify>();
     REQUIRE(told);
     CHECK(stranger->say(proto::NotifyAck{{{told->seq, told->seq}}}));
-    reports.push_back(told->report);
+    reports.push_back(*told->report);
   }
   REQUIRE(Mesh::becomes(client, id, TaskState::success));
   REQUIRE(other->say(submit(2, again)));
   const auto late = other->hear<proto::Notify>();
   REQUIRE(late);
-  reports.push_back(late->report);
+  reports.push_back(*late->report);
   for (const proto::TaskReport& report : reports) {
     CHECK(report.id == id);
     CHECK(report.state == TaskState::success);

@@ -332,7 +332,7 @@ class World {
   void told(Token token) { TASKMESH_CHECK(open_.erase(token) == 1); }
   void check_told(const Completed& notice) {
     told(notice.token);
-    TASKMESH_CHECK(is_terminal(notice.report.state) || notice.report.state == TaskState::unknown);
+    TASKMESH_CHECK(is_terminal(notice.report->state) || notice.report->state == TaskState::unknown);
   }
   void check_told(const Answered& notice) { told(notice.token); }
   void check_told(const Acceptance& notice) { told(notice.token); }
@@ -340,8 +340,8 @@ class World {
   void check_told(const MemberList& notice) { told(notice.token); }
   void check_told(const WorkerAnswer& notice) { told(notice.token); }
   void check_told(const EventArrived& event) {
-    TASKMESH_CHECK(kind_ == NodeKind::listener && is_terminal(event.notify.report.state));
-    arrived_.push_back({.link = event.link, .seq = event.seq, .id = event.notify.report.id});
+    TASKMESH_CHECK(kind_ == NodeKind::listener && is_terminal(event.notify.report->state));
+    arrived_.push_back({.link = event.link, .seq = event.seq, .id = event.notify.report->id});
   }
   void check_told(const Noted& noted) { TASKMESH_CHECK(!noted.text.empty() && noted.text.size() < 4'096); }
 

@@ -15,6 +15,7 @@
 #include "fuzz/input.hpp"
 #include "support/records.hpp"
 #include "taskmesh/base/boxed.hpp"
+#include "taskmesh/base/shared.hpp"
 #include "taskmesh/core/types.hpp"
 #include "taskmesh/wire/codec.hpp"
 
@@ -68,6 +69,10 @@ class Filler {
   template <class T>
   void fill(taskmesh::Boxed<T>& rare) {
     if (input_.flag()) fill(rare.edit());
+  }
+  template <class T>
+  void fill(taskmesh::Shared<T>& shared) {
+    fill(shared.edit());
   }
   template <class T>
   void pick_from(const std::vector<T>& pool, T& id) {

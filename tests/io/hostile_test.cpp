@@ -126,7 +126,7 @@ SCENARIO("a peer that reads nothing is cut when its queue is full", "[io][transp
     const core::LinkId link = worker.take<core::BadInput>().front().link;
     WHEN("more and more is sent to it") {
       proto::Notify notify;
-      notify.report.result = Bytes{std::string(64 << 10, 'r')};
+      notify.report.edit().result = Bytes{std::string(64 << 10, 'r')};
       for (int i = 0; i < 20'000 && worker->counters().overflows == 0; ++i) {
         worker->send(link, notify);
         worker->flush();

@@ -128,8 +128,8 @@ SCENARIO("a client's tasks run on workers and come back", "[io][reactor]") {
         for (const core::Completed& one_of : completed) {
           const auto number = static_cast<std::uint32_t>(one_of.token);
           const std::string expected = number == 1'000 ? std::string(1 << 20, 'x') : std::to_string(number);
-          right = right && one_of.report.state == TaskState::success &&
-                  one_of.report.result.view() == expected && counter_of(one_of.report.id) == number;
+          right = right && one_of.report->state == TaskState::success &&
+                  one_of.report->result.view() == expected && counter_of(one_of.report->id) == number;
         }
         CHECK(right);
         CHECK(completed.size() == 2'000);

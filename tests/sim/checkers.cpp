@@ -129,17 +129,17 @@ void Ledger::on_acceptance(Story& story, const core::Acceptance& acceptance) {
 }
 
 void Ledger::on_event(const Process& listener, const proto::Notify& notify) {
-  Story* story = find(notify.report.id);
+  Story* story = find(notify.report->id);
   if (story == nullptr) return fail("an event of a task that nobody submitted");
   if (story->address != listener.plan.endpoint)
     fail("an event at the wrong listener: " + to_string(story->id));
-  if (!is_terminal(notify.report.state)) fail("an event that is no end: " + to_string(story->id));
+  if (!is_terminal(notify.report->state)) fail("an event that is no end: " + to_string(story->id));
   if (notify.callback_data != "{\"of\":\"" + to_string(story->id) + "\"}") fail("an event with other data");
   if (story->handled[listener.host] > 0)
     fail("an event came again after it was handled: " + to_string(story->id));
   if (!story->in_hand.insert(listener.host).second)
     fail("an event came twice at once: " + to_string(story->id));
-  check_result(*story, notify.report);
+  check_result(*story, *notify.report);
 }
 
 void Ledger::on_handled(Host listener, const TaskId& id) {

@@ -154,7 +154,7 @@ class KeeperWorld {
   /// R8 is broken: an event is said once, heard or not.
   bool is_new(const Process& process, const core::Send& send) {
     const auto* notify = std::get_if<proto::Notify>(&send.message);
-    return notify == nullptr || events_said_.emplace(process.host, notify->report.id, send.link).second;
+    return notify == nullptr || events_said_.emplace(process.host, notify->report->id, send.link).second;
   }
 
   // ---- What is seen
@@ -185,8 +185,8 @@ class KeeperWorld {
     if (const auto* completed = std::get_if<core::Completed>(&notice)) {
       Story& story = stories_.at(tokens_.at(completed->token));
       if (story.told) fail("the end of a task was told twice to one who waits");
-      story.told = completed->report.state;
-      if (is_quarantine(completed->report)) story.condemned = true;
+      story.told = completed->report->state;
+      if (is_quarantine(*completed->report)) story.condemned = true;
     } else if (const auto* cancellation = std::get_if<core::Cancellation>(&notice)) {
       const bool gone = !cancellation->error && cancellation->state == TaskState::cancelled;
       if (!gone) return;
@@ -200,12 +200,12 @@ class KeeperWorld {
         fail("a receipt names " + std::to_string(acceptance->nodes.size()) + " workers");
       }
     } else if (const auto* arrived = std::get_if<core::EventArrived>(&notice)) {
-      Story& story = stories_.at(arrived->notify.report.id);
+      Story& story = stories_.at(arrived->notify.report->id);
       if (story.event) ++outcome_.repeated;
-      if (story.event && *story.event != arrived->notify.report.state) ++outcome_.two_ends;
-      story.event = arrived->notify.report.state;
-      if (is_quarantine(arrived->notify.report)) story.condemned = true;
-      world_.give(process.host, core::EventHandled{arrived->link, arrived->seq, arrived->notify.report.id});
+      if (story.event && *story.event != arrived->notify.report->state) ++outcome_.two_ends;
+      story.event = arrived->notify.report->state;
+      if (is_quarantine(*arrived->notify.report)) story.condemned = true;
+      world_.give(process.host, core::EventHandled{arrived->link, arrived->seq, arrived->notify.report->id});
     }
   }
 

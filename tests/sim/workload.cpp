@@ -153,7 +153,7 @@ void Workload::ask_something(Host client) {
 
 void Workload::on_told(Process& process, core::Notice&& notice) {
   if (const auto* completed = std::get_if<core::Completed>(&notice)) {
-    on_completed(completed->token, completed->report);
+    on_completed(completed->token, *completed->report);
   } else if (const auto* answered = std::get_if<core::Answered>(&notice)) {
     on_answered(*answered);
   } else if (const auto* acceptance = std::get_if<core::Acceptance>(&notice)) {
@@ -200,7 +200,7 @@ void Workload::on_cancelled(const core::Cancellation& told) {
 }
 
 void Workload::on_event(Process& listener, const core::EventArrived& arrived) {
-  const TaskId id = arrived.notify.report.id;
+  const TaskId id = arrived.notify.report->id;
   ledger_.on_event(listener, arrived.notify);
   read_back(id);
   core::EventHandled handled{arrived.link, arrived.seq, id, std::nullopt};

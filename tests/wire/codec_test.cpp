@@ -167,16 +167,16 @@ TEST_CASE("every reason for which a copy or a gift is not taken is read as it wa
 SCENARIO("long error texts are cut by who writes them, between letters", "[wire][codec]") {
   GIVEN("a report whose fault is longer than the limit and ends in letters of three octets") {
     proto::Notify notify;
-    notify.report.fault = proto::Fault{.kind = 7, .what = "failed", .why = "xy"};
-    while (notify.report.fault->why.size() <= limits::error_text_bytes)
-      notify.report.fault.edit().why += "\xE2\x82\xAC";
+    notify.report.edit().fault = proto::Fault{.kind = 7, .what = "failed", .why = "xy"};
+    while (notify.report->fault->why.size() <= limits::error_text_bytes)
+      notify.report.edit().fault.edit().why += "\xE2\x82\xAC";
     WHEN("it travels") {
       const auto arrived = std::get<proto::Notify>(read_back(notify));
       THEN("whole letters within the limit arrive, and all other fields") {
-        CHECK(arrived.report.fault->why.size() <= limits::error_text_bytes);
-        CHECK(arrived.report.fault->why.size() + 3 > limits::error_text_bytes);
-        CHECK(arrived.report.fault->why.ends_with("\xE2\x82\xAC"));
-        CHECK(arrived.report.fault->what == "failed");
+        CHECK(arrived.report->fault->why.size() <= limits::error_text_bytes);
+        CHECK(arrived.report->fault->why.size() + 3 > limits::error_text_bytes);
+        CHECK(arrived.report->fault->why.ends_with("\xE2\x82\xAC"));
+        CHECK(arrived.report->fault->what == "failed");
       }
     }
   }

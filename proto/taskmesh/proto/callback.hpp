@@ -62,7 +62,7 @@ struct Notify {
   std::uint64_t seq = 0;       ///< Per link, from 1; a repetition on the same link keeps it.
   std::uint32_t delivery = 1;  ///< 1, 2, ...: how often this event was sent, on any link.
   Load load;                   ///< The worker's, at this moment.
-  TaskReport report;
+  Shared<TaskReport> report;
   std::string callback_data;  ///< To a listener: JSON as given at submit, empty: null.
   bool operator==(const Notify&) const = default;
   template <class Archive>

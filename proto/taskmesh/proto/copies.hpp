@@ -110,7 +110,7 @@ struct Done {
   std::string callback_address;
   std::string callback_data;
   std::string json;  ///< The result as JSON, where it is there beside the report's.
-  Boxed<TaskReport> report;
+  Shared<TaskReport> report;
 
   static constexpr std::uint8_t unowed_flag = 1;  ///< Nobody is to be told: keep the result, forget the task.
   bool operator==(const Done&) const = default;

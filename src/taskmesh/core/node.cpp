@@ -103,7 +103,15 @@ void Node::on_event(Received&& received, Now now, Effects& out) {
              std::move(received.message));
 }
 
+/// A batch comes from one link: who may speak and is heard needs to be found out once.
 bool Node::may_speak(LinkId link, const proto::Message& message, Now now, Effects& out) {
+  if (link == speaker_ && !is_greeting(message)) return true;
+  const bool may = admits(link, message, now, out);
+  speaker_ = may && !is_greeting(message) ? link : LinkId{};
+  return may;
+}
+
+bool Node::admits(LinkId link, const proto::Message& message, Now now, Effects& out) {
   if (!link.inbound()) {
     if (!outbox_.owns(link)) membership_.on_heard(link, now, out);
     return true;
@@ -128,6 +136,7 @@ bool Node::speaks_for_itself(LinkId link, NodeId node) const {
 
 /// Who has to greet again: nothing is kept for its link, which may never be heard of again.
 void Node::forget_guests(Now now, Effects& out) {
+  speaker_ = {};
   for (const LinkId link : greeting_.take_dropped()) {
     outbox_.on_link_down(link, now, out);
     if (executor_) executor_->on_link_down(link);
@@ -147,6 +156,7 @@ void Node::refuse(LinkId link, proto::Type type, Now now, Effects& out) {
 }
 
 void Node::on_event(BadInput&& bad, Now now, Effects& out) {
+  speaker_ = {};
   if (bad.link.inbound()) {
     greeting_.on_bad_input(bad, now, out);
     // We do not talk to a peer that we ignore, either.
@@ -171,6 +181,7 @@ void Node::on_event(LinkUp&& up, Now now, Effects& out) {
 }
 
 void Node::on_event(LinkDown&& down, Now now, Effects& out) {
+  speaker_ = {};
   if (down.link.inbound()) {
     greeting_.on_link_down(down.link);
     forget_guests(now, out);
@@ -465,6 +476,7 @@ proto::Load Node::load(TimePoint now) const {
 }
 
 void Node::deliver_changes(Now now, Effects& out) {
+  speaker_ = {};
   for (const PeerChange& change : membership_.take_changes()) {
     if (submitter_) submitter_->on_peer_change(change, now, out);
     if (asks_) asks_->on_peer_change(change, now, out);

@@ -109,6 +109,7 @@ class Node {
   NodeId copying_worker(LinkId link, proto::Type type, Now now, Effects& out);
 
   bool may_speak(LinkId link, const proto::Message& message, Now now, Effects& out);
+  bool admits(LinkId link, const proto::Message& message, Now now, Effects& out);
   bool takes_list();
   bool speaks_for_itself(LinkId link, NodeId node) const;
   void forget_guests(Now now, Effects& out);
@@ -142,6 +143,7 @@ class Node {
     TimePoint until{};
   };
   std::vector<MembersAsked> members_asked_;
+  LinkId speaker_;                 // Spoke last in this turn, and may go on.
   std::size_t lists_ = 0;          // Answered in this turn.
   std::optional<TimePoint> wake_;  // Earliest timer that any role announced since the last tick.
 };

@@ -202,7 +202,7 @@ struct Stop {
 /// A task that the face waits for has ended.
 struct Completed {
   Token token = 0;
-  proto::TaskReport report;
+  Shared<proto::TaskReport> report;
   bool operator==(const Completed&) const = default;
 };
 /// The answer to QueryTasks, in the order asked.

@@ -17,7 +17,7 @@ std::uint64_t size_of(const wire::Frame& frame) {
 std::uint64_t attached_bytes(const proto::Message& message) {
   std::size_t bytes = 0;
   if (const auto* submit = std::get_if<proto::Submit>(&message)) bytes = submit->args.size();
-  if (const auto* notify = std::get_if<proto::Notify>(&message)) bytes = notify->report.result.size();
+  if (const auto* notify = std::get_if<proto::Notify>(&message)) bytes = notify->report->result.size();
   if (const auto* status = std::get_if<proto::Status>(&message)) bytes = status->report.result.size();
   return bytes > limits::attach_bytes ? bytes : 0;
 }

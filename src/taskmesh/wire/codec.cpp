@@ -36,11 +36,11 @@ Bytes encode_one(const T& message, Buffer& out) {
 
 template <class T>
 Bytes encode_cut(const T& message, Buffer& out) {
-  if constexpr (!std::is_same_v<decltype(texts_of(std::declval<T&>())), std::nullptr_t>) {
-    const auto* texts = texts_of(const_cast<T&>(message));
+  if constexpr (!std::is_same_v<decltype(texts_of(message)), std::nullptr_t>) {
+    const auto* texts = texts_of(message);
     if (texts != nullptr && is_long(*texts)) [[unlikely]] {
       T copy = message;
-      cut(*texts_of(copy));
+      cut(copy);
       return encode_one(copy, out);
     }
   }

@@ -91,7 +91,7 @@ inline void check(const proto::CbWelcome& message) {
   require("nonce", message.nonce.size(), limits::name_bytes);
 }
 inline void check(const proto::Notify& message) {
-  check(message.report);
+  check(*message.report);
   require("callback_data", message.callback_data.size(), limits::callback_data_bytes);
 }
 inline void check(const proto::ListTasks& message) {
@@ -140,17 +140,21 @@ inline void cut(proto::Fault& fault) {
 }
 
 template <class T>
-std::nullptr_t texts_of(T& /*message*/) {
+std::nullptr_t texts_of(const T& /*message*/) {
   return nullptr;
 }
-inline proto::Fault* texts_of(proto::TaskReport& report) {
-  return report.fault.has_value() ? &report.fault.edit() : nullptr;
+inline const proto::Fault* texts_of(const proto::TaskReport& report) {
+  return report.fault.has_value() ? &*report.fault : nullptr;
 }
-inline proto::Fault* texts_of(proto::Reject& message) { return &message.fault; }
-inline proto::Fault* texts_of(proto::Notify& message) { return texts_of(message.report); }
-inline proto::Fault* texts_of(proto::Status& message) { return texts_of(message.report); }
-inline proto::Fault* texts_of(proto::Done& message) {
-  return message.report.has_value() ? texts_of(message.report.edit()) : nullptr;
-}
-inline std::string* texts_of(proto::ErrorReport& message) { return &message.text; }
+inline const proto::Fault* texts_of(const proto::Reject& message) { return &message.fault; }
+inline const proto::Fault* texts_of(const proto::Notify& message) { return texts_of(*message.report); }
+inline const proto::Fault* texts_of(const proto::Status& message) { return texts_of(message.report); }
+inline const proto::Fault* texts_of(const proto::Done& message) { return texts_of(*message.report); }
+inline const std::string* texts_of(const proto::ErrorReport& message) { return &message.text; }
+
+inline void cut(proto::Reject& message) { cut(message.fault); }
+inline void cut(proto::Notify& message) { cut(message.report.edit().fault.edit()); }
+inline void cut(proto::Status& message) { cut(message.report.fault.edit()); }
+inline void cut(proto::Done& message) { cut(message.report.edit().fault.edit()); }
+inline void cut(proto::ErrorReport& message) { cut(message.text); }
 }  // namespace taskmesh::wire

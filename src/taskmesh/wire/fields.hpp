@@ -48,6 +48,18 @@ template <class T>
 concept Fixed = fixed_bytes<T>
 != 0;
 
+/// A nested struct that need not be there: nothing there is one without fields, which reads as the default.
+template <class T>
+inline constexpr bool is_box = false;
+template <class T>
+inline constexpr bool is_box<Boxed<T>> = true;
+template <class T>
+inline constexpr bool is_box<Shared<T>> = true;
+template <class T>
+concept Box = is_box<T>;
+template <class T>
+concept Nested = !Fixed<T> && !Box<T>;
+
 /// The fewest octets of one element; all that is not fixed begins with a length.
 template <class T>
 inline constexpr std::size_t element_bytes = Fixed<T> ? fixed_bytes<T> : sizeof(std::uint32_t);
@@ -116,7 +128,7 @@ const Bytes* payload_of(const T& /*message*/) {
   return nullptr;
 }
 inline const Bytes* payload_of(const proto::Submit& message) { return &message.args; }
-inline const Bytes* payload_of(const proto::Notify& message) { return &message.report.result; }
+inline const Bytes* payload_of(const proto::Notify& message) { return &message.report->result; }
 inline const Bytes* payload_of(const proto::Status& message) { return &message.report.result; }
 inline const Bytes* payload_of(const proto::Repl& message) { return &message.submit.args; }
 inline const Bytes* payload_of(const proto::Done& message) {
@@ -156,12 +168,12 @@ class Sizer {
       return total;
     }
   }
-  template <class T>
-  static std::size_t of(const Boxed<T>& rare) {
-    return rare.has_value() ? of(*rare) : sizeof(std::uint32_t);
+  template <Box T>
+  static std::size_t of(const T& box) {
+    return box.has_value() ? of(*box) : sizeof(std::uint32_t);
   }
-  template <class T>
-  requires(!Fixed<T>) static std::size_t of(const T& nested) {
+  template <Nested T>
+  static std::size_t of(const T& nested) {
     Sizer sizer;
     each_field(nested, sizer);
     return sizeof(std::uint32_t) + sizer.total();
@@ -225,14 +237,13 @@ class Putter {
     put(static_cast<std::uint32_t>(elements.size()));
     for (const T& element : elements) put(element);
   }
-  /// Nothing there: a nested struct without fields, which reads as the default.
-  template <class T>
-  void put(const Boxed<T>& rare) {
-    if (rare.has_value()) return put(*rare);
+  template <Box T>
+  void put(const T& box) {
+    if (box.has_value()) return put(*box);
     put(std::uint32_t{0});
   }
-  template <class T>
-  requires(!Fixed<T>) void put(const T& nested) {
+  template <Nested T>
+  void put(const T& nested) {
     Putter inner(to_ + sizeof(std::uint32_t), attached_);
     each_field(nested, inner);
     const auto bytes = static_cast<std::uint32_t>(inner.position() - to_) - sizeof(std::uint32_t);
@@ -328,15 +339,16 @@ class Getter {
     elements.resize(count);
     for (T& element : elements) get(element);
   }
-  template <class T>
-  void get(Boxed<T>& rare) {
+  template <Box T>
+  void get(T& box) {
     const std::string_view octets = in_.take(in_.length());
-    if (octets.empty()) return rare.reset();
+    box = {};
+    if (octets.empty()) return;
     Getter inner(octets, record_, payload_seen_);
-    rare.edit().serialize(inner);
+    box.edit().serialize(inner);
   }
-  template <class T>
-  requires(!Fixed<T>) void get(T& nested) {
+  template <Nested T>
+  void get(T& nested) {
     Getter inner(in_.take(in_.length()), record_, payload_seen_);
     nested.serialize(inner);
   }

@@ -287,8 +287,8 @@ void CallbackOutbox::run_timers(Now now, Effects& out) {
 
 void CallbackOutbox::flush(Destination& client, LinkId link, const proto::Load& load, Now now, Effects& out) {
   client.dirty = false;
-  client.flow.send(now.at, [&](std::uint64_t seq, std::uint32_t delivery, const Ended& ended) {
-    add_notify(link, seq, delivery, load, out).report = ended.report;
+  client.flow.send(now.at, [&](std::uint64_t seq, std::uint32_t delivery, const EndedPtr& ended) {
+    add_notify(link, seq, delivery, load, out).report = {ended, ended->report};
     ++counters_.events_sent;
   });
   arm(client, {false, link.value}, client.flow.next_repeat());
@@ -313,14 +313,11 @@ void CallbackOutbox::flush(Listener& listener, const proto::Load& load, Now now,
       after = std::to_string(attempts) + (attempts == 1 ? " attempt" : " attempts");
       bury(listener, std::move(ended), deliveries, after, now);
     };
-    const auto say = [&](std::uint64_t seq, std::uint32_t delivery, const Ended& ended) {
+    const auto say = [&](std::uint64_t seq, std::uint32_t delivery, const EndedPtr& ended) {
       proto::Notify& notify = add_notify(listener.link, seq, delivery, load, out);
-      notify.report = ended.report;
-      notify.callback_data = ended.callback_data;
-      if (!listener.takes_cereal && !ended.json.empty()) {
-        notify.report.codec = Codec::json;
-        notify.report.result = ended.json;
-      }
+      const EndedPtr as_taken = listener.takes_cereal ? ended : in_codec(ended, Codec::json);
+      notify.report = {as_taken, as_taken->report};
+      notify.callback_data = ended->callback_data;
       ++counters_.events_sent;
     };
     listener.flow.send(now.at, say, give_up);

@@ -60,7 +60,7 @@ class EventFlow {
   /// Not before `until` again; leaves its place in the window to others. False: not in flight.
   bool pause(std::uint64_t seq, TimePoint until);
 
-  /// Calls emit(seq, delivery, const Ended&) for what is due again and for what the window allows, and
+  /// Calls emit(seq, delivery, const EndedPtr&) for what is due again and for what the window allows, and
   /// spent(EndedPtr, deliveries) for what would have to go once more and has had its attempts; that is forgotten.
   template <class Emit, class Spent>
   void send(TimePoint now, Emit&& emit, Spent&& spent);
@@ -200,7 +200,7 @@ void EventFlow::acknowledge(const std::vector<proto::Range>& seqs, Done&& done) 
 
 template <class Emit, class Spent>
 void EventFlow::send(TimePoint now, Emit&& emit, Spent&& spent) {
-  const auto say = [&](std::uint64_t seq, const Item& item) { emit(seq, item.delivery, *item.ended); };
+  const auto say = [&](std::uint64_t seq, const Item& item) { emit(seq, item.delivery, item.ended); };
   const auto give_up = [&](std::uint64_t seq) {
     const std::uint32_t deliveries = at(seq).delivery;
     spent(finish(seq), deliveries);

@@ -70,8 +70,8 @@ void ListenerRole::on_notify(LinkId link, proto::Notify&& notify, Now now, Effec
     return refuse(link, proto::Code::auth, proto::Type::notify, "CB_HELLO comes first", out);
   }
   greeted->second.heard = now.at;
-  const TaskId id = notify.report.id;
-  if (notify.seq == 0 || !id || !is_terminal(notify.report.state)) {
+  const TaskId id = notify.report->id;
+  if (notify.seq == 0 || !id || !is_terminal(notify.report->state)) {
     ++counters_.bad_input;
     return refuse(link, proto::Code::malformed, proto::Type::notify, "not the end of a task", out);
   }
@@ -88,7 +88,7 @@ void ListenerRole::on_notify(LinkId link, proto::Notify&& notify, Now now, Effec
     places.push_back(place);
     return;
   }
-  const std::uint64_t bytes = notify.report.result.size() + notify.callback_data.size();
+  const std::uint64_t bytes = notify.report->result.size() + notify.callback_data.size();
   if (!may_take(greeted->second, bytes)) {
     out.send.push_back({link, proto::NotifyNack{notify.seq, to_ms(limits::listener_retry)}});
     return;

@@ -92,11 +92,9 @@ std::uint32_t ExecutorRole::tell_links(const std::vector<Waiter>& waiters, const
   return debts;
 }
 
-void ExecutorRole::keep(const EndedPtr& ended, Duration ttl, Now now) { cache_.put(ended, ttl, now.at); }
+void ExecutorRole::keep(const EndedPtr& ended, Duration ttl, Now now) { cache_.put(*ended, ttl, now.at); }
 
-bool ExecutorRole::knows_end(const TaskId& id, Now now) {
-  return cache_.find(id, now.at) != nullptr || cache_.remembered(id).has_value();
-}
+bool ExecutorRole::knows_end(const TaskId& id) const { return cache_.knows(id); }
 
 bool ExecutorRole::is_started(const TaskId& id) const {
   const TaskRecord* task = find(id);

@@ -259,7 +259,7 @@ void ExecutorRole::leave_place(TaskRecord& task) {
 /// First readable, then told.
 void ExecutorRole::publish(const TaskRecord& task, const EndedPtr& ended, Now now) {
   const proto::Submit& submit = task.submit;
-  cache_.put(ended, submit.result_ttl_ms != 0 ? span_of_ms(submit.result_ttl_ms) : config_.result_ttl,
+  cache_.put(*ended, submit.result_ttl_ms != 0 ? span_of_ms(submit.result_ttl_ms) : config_.result_ttl,
              now.at);
   if (is_copied(task)) [[unlikely]] {
     return owner_->owe(submit.id, tell(task.waiters, ended, now), now);

@@ -81,17 +81,15 @@ bool ExecutorRole::list_ended(std::uint64_t from, TaskPage& page) const {
   if (page.budget == 0 || page.full()) return false;
   const std::uint64_t next = cache_.visit(from, page.budget, [&](const ResultCache::View& view) {
     if (page.full()) return false;
-    static const std::string forgotten;
-    const std::string& name = view.ended != nullptr ? view.ended->report.name : forgotten;
-    if (!page.wants(view.state, name)) return true;
+    if (!page.wants(view.state, view.name)) return true;
     page.add({.id = view.id,
               .state = view.state,
               .callback = view.callback,
-              .flags = view.ended != nullptr ? std::uint8_t{0} : proto::TaskReport::value_gone_flag,
+              .flags = view.kept ? std::uint8_t{0} : proto::TaskReport::value_gone_flag,
               .attempt = view.attempt,
-              .started_at = view.ended != nullptr ? view.ended->report.started_at : WallTime{},
+              .started_at = view.started_at,
               .completed_at = view.completed_at,
-              .name = name});
+              .name = view.name});
     return true;
   });
   page.list.next = ended_section + next;

@@ -98,7 +98,7 @@ class ExecutorRole {
   std::uint32_t tell_links(const std::vector<Waiter>& waiters, const EndedPtr& ended, Now now);
   /// The end can be read here.
   void keep(const EndedPtr& ended, Duration ttl, Now now);
-  bool knows_end(const TaskId& id, Now now);
+  bool knows_end(const TaskId& id) const;
   bool is_started(const TaskId& id) const;
   std::string_view name_of(const TaskId& id) const;
   /// The task as it is now, for who is to hold a copy of it.

@@ -9,12 +9,6 @@
 
 namespace taskmesh::core {
 
-namespace {
-
-WallTime submitted_at(const TaskId& id) { return {static_cast<std::int64_t>(created_unix_ms(id)) * 1000}; }
-
-}  // namespace
-
 void ExecutorRole::on_query(LinkId link, const proto::Query& query, Now now, Effects& out) {
   if (query.ids.size() > limits::query_ids_max) return refuse_too_many(link, proto::Type::query, out);
   answers_.open(link);

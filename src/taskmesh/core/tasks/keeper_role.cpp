@@ -127,7 +127,7 @@ void KeeperRole::refuse(LinkId link, const proto::Repl& repl, proto::Refused why
 /// True: it is refused, and that is said.
 bool KeeperRole::refuse_claim(LinkId link, const proto::Repl& repl, Now now, Effects& out) {
   const NodeId self = config_.self.node;
-  if (buried(repl.id) || executor_.knows_end(repl.id, now)) {
+  if (buried(repl.id) || executor_.knows_end(repl.id)) {
     if (!owner_.claimed(repl.id)) return refuse(link, repl, proto::Refused::delivered, self, 0), true;
   }
   if (const auto mine = owner_.claimed(repl.id)) {
@@ -185,7 +185,7 @@ EndedPtr KeeperRole::end_of(proto::Done&& done) {
 
 void KeeperRole::say_end(LinkId link, const Held& held) {
   proto::Done done{.id = held.id, .owner = config_.self.node, .epoch = held.epoch};
-  done.report = held.ended->report;
+  done.report = {held.ended, held.ended->report};
   done.json = held.ended->json.view();
   said_.push_back({link, std::move(done)});
 }
@@ -287,7 +287,7 @@ void KeeperRole::on_status_q(LinkId link, NodeId node, const proto::StatusQ& ask
       said_.push_back({link, proto::Moved{held->owner, {claim.id}}});
       what = proto::CopyVerdict::yours;
     } else if (!what) {
-      const bool over = buried(claim.id) || executor_.knows_end(claim.id, now);
+      const bool over = buried(claim.id) || executor_.knows_end(claim.id);
       what = over ? proto::CopyVerdict::delivered : proto::CopyVerdict::unknown;
     }
     reply_to(link).status.answers.push_back({claim.id, claim.epoch, *what});

@@ -236,7 +236,7 @@ void OwnerRole::say_done(const Owned& owned, const Holder& holder) {
   done.callback_address = owned.ended->callback_address;
   done.callback_data = owned.ended->callback_data;
   done.json = owned.ended->json.view();
-  done.report = owned.ended->report;
+  done.report = {owned.ended, owned.ended->report};
 }
 
 /// Gathered: one RELEASE for each peer and turn. Who was called back will ask for the result, whoever else has got it.

@@ -14,10 +14,10 @@ namespace {
 constexpr std::size_t batch_max = 32;
 constexpr std::size_t batch_part = 1'024;
 
-std::uint64_t size_of(const Ended& ended) {
+std::uint32_t size_of(const Ended& ended) {
   const proto::Fault& fault = *ended.report.fault;
-  return ended.report.result.size() + ended.json.size() + ended.callback_address.size() +
-         ended.callback_data.size() + fault.what.size() + fault.why.size() + fault.fix.size();
+  return static_cast<std::uint32_t>(ended.report.result.size() + ended.json.size() + fault.what.size() +
+                                    fault.why.size() + fault.fix.size());
 }
 
 }  // namespace
@@ -37,23 +37,39 @@ std::uint16_t ResultCache::class_of(Duration ttl) {
   return static_cast<std::uint16_t>(power * 8 + static_cast<int>(ticks >> (power - 3) & 7));
 }
 
-void ResultCache::put(EndedPtr ended, Duration ttl, TimePoint now) {
-  const proto::TaskReport& report = ended->report;
+const Shared<ResultCache::Origin>& ResultCache::origin_of(const proto::TaskReport& report) {
+  const Origin& last = *last_origin_;
+  if (report.worker != last.worker || report.name != last.name || report.worker_name != last.worker_name) {
+    last_origin_ = Origin{report.worker, report.worker_name, report.name};
+  }
+  return last_origin_;
+}
+
+void ResultCache::put(const Ended& ended, Duration ttl, TimePoint now) {
+  const proto::TaskReport& report = ended.report;
   TASKMESH_CHECK(is_terminal(report.state));
   if (const auto known = by_id_.find(report.id); known != by_id_.end()) erase(known->second);
   const Index index = new_entry();
   Entry& entry = entries_[index];
   entry.id = report.id;
   entry.expires = now + ttl;
-  entry.bytes = size_of(*ended);
+  entry.bytes = size_of(ended);
   entry.completed_at = report.completed_at;
   entry.attempt = report.attempt;
   entry.ttl_class = class_of(ttl);
   entry.fault_kind = report.fault->kind;
+  entry.flags = report.flags;
   entry.state = report.state;
   entry.callback = report.callback;
+  entry.codec = report.codec;
+  entry.kept = true;
+  entry.started_at = report.started_at;
+  entry.result = report.result;
+  entry.origin = origin_of(report);
+  if (report.fault.has_value() || report.joined.has_value() || !ended.json.empty()) [[unlikely]] {
+    entry.rest = Rest{report.fault, report.joined, ended.json};
+  }
   by_id_.emplace(report.id, index);
-  entry.ended = std::move(ended);
   append(used_, &Entry::use, index);
   append(by_ttl_[entry.ttl_class], &Entry::age, index);
   ++size_;
@@ -78,15 +94,30 @@ void ResultCache::shed(std::uint64_t bytes) {
 void ResultCache::fetch_ahead() const {
   Index index = used_.oldest;
   for (std::size_t i = 0; i < batch_; ++i) {
-    const Ended* const ended = entries_[index].ended.get();
-    prefetch(ended, sizeof *ended);
+    prefetch(entries_[index].result.owner().get(), 1);
     index = entries_[index].use.newer;
   }
-  index = used_.oldest;
-  for (std::size_t i = 0; i < batch_; ++i) {
-    prefetch(entries_[index].ended->report.result.owner().get(), 1);
-    index = entries_[index].use.newer;
-  }
+}
+
+EndedPtr ResultCache::make_ended(const Entry& entry) {
+  auto ended = make_recycled<Ended>();
+  ended->report = {.id = entry.id,
+                   .state = entry.state,
+                   .callback = entry.callback,
+                   .flags = entry.flags,
+                   .attempt = entry.attempt,
+                   .submitted_at = submitted_at(entry.id),
+                   .started_at = entry.started_at,
+                   .completed_at = entry.completed_at,
+                   .worker = entry.origin->worker,
+                   .worker_name = entry.origin->worker_name,
+                   .name = entry.origin->name,
+                   .fault = entry.rest->fault,
+                   .codec = entry.codec,
+                   .result = entry.result,
+                   .joined = entry.rest->joined};
+  ended->json = entry.rest->json;
+  return ended;
 }
 
 EndedPtr ResultCache::find(const TaskId& id, TimePoint now) {
@@ -94,21 +125,21 @@ EndedPtr ResultCache::find(const TaskId& id, TimePoint now) {
   if (found == by_id_.end()) return nullptr;
   const Index index = found->second;
   Entry& entry = entries_[index];
-  if (!entry.ended) return nullptr;
+  if (!entry.kept) return nullptr;
   if (entry.expires <= now) {
     drop_value(index);
     return nullptr;
   }
   remove(used_, &Entry::use, index);
   append(used_, &Entry::use, index);
-  return entry.ended;
+  return make_ended(entry);
 }
 
 std::optional<proto::TaskReport> ResultCache::remembered(const TaskId& id) const {
   const auto found = by_id_.find(id);
   if (found == by_id_.end()) return std::nullopt;
   const Entry& entry = entries_[found->second];
-  if (entry.ended) return std::nullopt;
+  if (entry.kept) return std::nullopt;
   proto::TaskReport report{.id = entry.id, .state = entry.state, .callback = entry.callback};
   report.flags = proto::TaskReport::value_gone_flag;
   report.attempt = entry.attempt;
@@ -147,7 +178,11 @@ std::optional<TimePoint> ResultCache::expire(TimePoint now) {
 /// The state stays, in the table of the remembered.
 void ResultCache::drop_value(Index index) {
   Entry& entry = entries_[index];
-  entry.ended.reset();
+  entry.kept = false;
+  entry.started_at = {};
+  entry.result = {};
+  entry.origin = {};
+  entry.rest.reset();
   --size_;
   bytes_ -= entry.bytes;
   remove(used_, &Entry::use, index);
@@ -159,7 +194,7 @@ void ResultCache::drop_value(Index index) {
 
 void ResultCache::erase(Index index) {
   Entry& entry = entries_[index];
-  if (entry.ended) {
+  if (entry.kept) {
     --size_;
     bytes_ -= entry.bytes;
     remove(used_, &Entry::use, index);

@@ -2,8 +2,8 @@
 // goes first. What goes leaves its state behind (no value), in a second bounded table.  proto/03-tasks.md 4.
 //
 // The newest result is kept even if it alone is above bytes_max: what is told can be read.
-// A large cache makes room for a batch of results at a time: what goes is cold, and a batch of it is fetched from
-// memory side by side.
+// A result is kept in two cache lines beside its payload: a hundred thousand of them lie around and are cold when they
+// go. A large cache makes room for a batch at a time, and fetches it from memory side by side.
 // Pure; one thread; `now` never decreases. Every call but expire() takes constant time on average.
 #pragma once
 
@@ -24,9 +24,11 @@ class ResultCache {
  public:
   ResultCache(std::size_t results_max, std::uint64_t bytes_max, std::size_t remembered_max);
 
-  void put(EndedPtr ended, Duration ttl, TimePoint now);
-  /// The ended task, touched as used; null if its value is gone or was never here.
+  void put(const Ended& ended, Duration ttl, TimePoint now);
+  /// The ended task, touched as used; null if its value is gone or was never here. Its callback is not kept.
   EndedPtr find(const TaskId& id, TimePoint now);
+  /// True if at least its state is still told.
+  bool knows(const TaskId& id) const { return by_id_.contains(id); }
   /// What is still told after the value has gone: state, callback state, flags value_gone.
   std::optional<proto::TaskReport> remembered(const TaskId& id) const;
   void set_callback(const TaskId& id, CallbackState state);
@@ -34,11 +36,13 @@ class ResultCache {
   /// An ended task as others may look at it.
   struct View {
     const TaskId& id;
-    const Ended* ended;  ///< Null: known by state alone.
+    bool kept = false;  ///< Else known by state alone: without a name and `started_at`.
     TaskState state = TaskState::unknown;
     CallbackState callback = CallbackState::none;
     std::uint32_t attempt = 0;
+    WallTime started_at;
     WallTime completed_at;
+    const std::string& name;
   };
   /// Calls look(const View&) for what is in the places from `from` on until it says false or `budget` places were
   /// looked at. The place to go on from, which holds the same task as long as that is remembered; 0: the end.
@@ -49,8 +53,8 @@ class ResultCache {
       --budget;
       const Entry& entry = entries_[static_cast<std::size_t>(place)];
       if (!entry.id) continue;
-      if (!look(View{entry.id, entry.ended.get(), entry.state, entry.callback, entry.attempt,
-                     entry.completed_at})) {
+      if (!look(View{entry.id, entry.kept, entry.state, entry.callback, entry.attempt, entry.started_at,
+                     entry.completed_at, entry.origin->name})) {
         return place;
       }
     }
@@ -77,26 +81,48 @@ class ResultCache {
     Index oldest = none;
     Index newest = none;
   };
-  struct Entry {
+  /// What tasks of one name that ran at one worker have in common.
+  struct Origin {
+    NodeId worker;
+    std::string worker_name;
+    std::string name;
+    bool operator==(const Origin&) const = default;
+  };
+  /// What most results have not.
+  struct Rest {
+    Boxed<proto::Fault> fault;
+    Boxed<proto::Joined> joined;
+    Bytes json;
+  };
+  struct alignas(64) Entry {
     TaskId id;
-    EndedPtr ended;  // Null: known by state alone.
     TimePoint expires{};
-    std::uint64_t bytes = 0;
     WallTime completed_at;
-    std::uint32_t attempt = 0;
     Links use;  // Least recently used first; without a value: first forgotten first.
     Links age;  // Within the ttl class.
+    std::uint32_t attempt = 0;
+    std::uint32_t bytes = 0;
     std::uint16_t ttl_class = 0;
     std::uint8_t fault_kind = 0;
+    std::uint8_t flags = 0;
     TaskState state = TaskState::unknown;
     CallbackState callback = CallbackState::none;
+    Codec codec = Codec::none;
+    bool kept = false;  // Else known by state alone; what follows is empty then.
+    WallTime started_at;
+    Bytes result;
+    Shared<Origin> origin;
+    Boxed<Rest> rest;
   };
+  static_assert(sizeof(Entry) == 128);
   // Results of about one ttl are a list: oldest first is nearly earliest expiry first, and nothing is sorted.
   static constexpr std::size_t ttl_classes = 8 * 64;
   static std::uint16_t class_of(Duration ttl);
 
   void append(List& list, Links Entry::*links, Index index);
   void remove(List& list, Links Entry::*links, Index index);
+  static EndedPtr make_ended(const Entry& entry);
+  const Shared<Origin>& origin_of(const proto::TaskReport& report);
   Index new_entry();
   void make_room();
   void fetch_ahead() const;
@@ -108,6 +134,7 @@ class ResultCache {
   std::uint64_t bytes_max_;
   std::size_t remembered_max_;
   std::vector<Entry> entries_;
+  Shared<Origin> last_origin_;  // One is made per name and worker, not per task, while they come in a row.
   std::vector<Index> free_;
   tsl::robin_map<TaskId, Index, TaskIdHash> by_id_;
   List used_;

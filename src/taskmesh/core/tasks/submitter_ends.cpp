@@ -40,24 +40,20 @@ void SubmitterRole::tell_refused(FlyingTask& task, const Error& error, Effects& 
 }
 
 /// A worker told the end. The entry is gone afterwards.
-void SubmitterRole::complete(std::uint32_t slot, proto::TaskReport&& report, Effects& out) {
+void SubmitterRole::complete(std::uint32_t slot, Shared<proto::TaskReport> report, Effects& out) {
   FlyingTask& task = tasks_.at(slot);
   settle_load(task);
   if (task.pending()) {
     settle_answer(task);
-    tell_accepted(task, report.worker, out);
+    tell_accepted(task, report->worker, out);
   }
   if (task.name != nullptr) waiting_.remove(slot);
-  remember_recent(task.submit.id, report.worker);
-  if (task.cancel_wanted) tell_cancels(report, out);
+  remember_recent(task.submit.id, report->worker);
+  if (task.cancel_wanted) tell_cancels(*report, out);
   // A worker says `lost` when it leaves: it may not have the time to reach the listener.
-  if (report.state == TaskState::lost) tell_listener(task, report);
+  if (report->state == TaskState::lost) tell_listener(task, *report);
   for (const Token token : task.more) out.notify.emplace_back(Completed{token, report});
-  if (task.submit.token != 0) {
-    auto& completed = std::get<Completed>(out.notify.emplace_back(std::in_place_type<Completed>));
-    completed.token = task.submit.token;
-    completed.report = std::move(report);
-  }
+  if (task.submit.token != 0) out.notify.emplace_back(Completed{task.submit.token, std::move(report)});
   tasks_.erase(slot);
 }
 
@@ -82,20 +78,20 @@ void SubmitterRole::end_lost(std::uint32_t slot, const WorkerLink& worker, Now n
   finish_here(slot, std::move(report), out);
 }
 
-void SubmitterRole::finish_here(std::uint32_t slot, proto::TaskReport&& report, Effects& out) {
+void SubmitterRole::finish_here(std::uint32_t slot, Shared<proto::TaskReport> report, Effects& out) {
   FlyingTask& task = tasks_.at(slot);
   // A worker that has the task, or may have it, tells the listener itself.
   const bool worker_tells =
-      task.worker != nullptr && task.worker->ready && report.state == TaskState::expired;
+      task.worker != nullptr && task.worker->ready && report->state == TaskState::expired;
   settle_load(task);
   if (task.pending()) {
     settle_answer(task);
-    tell_refused(task, report.fault->to_error(), out);
+    tell_refused(task, report->fault->to_error(), out);
   }
   if (task.name != nullptr) waiting_.remove(slot);
-  remember_end(report);
-  if (task.cancel_wanted) tell_cancels(report, out);
-  if (!worker_tells) tell_listener(task, report);
+  remember_end(*report);
+  if (task.cancel_wanted) tell_cancels(*report, out);
+  if (!worker_tells) tell_listener(task, *report);
   for (const Token token : task.more) out.notify.emplace_back(Completed{token, report});
   if (task.submit.token != 0) out.notify.emplace_back(Completed{task.submit.token, std::move(report)});
   tasks_.erase(slot);

@@ -195,19 +195,19 @@ void SubmitterRole::on_reject(LinkId link, const proto::Reject& reject, Now now,
 void SubmitterRole::on_notify(LinkId link, proto::Notify&& notify, Now now, Effects& out) {
   WorkerLink* worker = worker_at(link);
   if (worker == nullptr) return;
-  if (notify.seq == 0 || !notify.report.id || !is_terminal(notify.report.state)) {
+  if (notify.seq == 0 || !notify.report->id || !is_terminal(notify.report->state)) {
     ++counters_.bad_input;  // Not the end of a task: nobody who waits for one is told.
     return;
   }
   add_seq(worker->acks, notify.seq);
   loads_.on_answer(worker->node, notify.load, now.at);
-  const bool asked = questions_.size() > 0 && questions_.on_end(notify.report, out);
-  const std::uint32_t slot = tasks_.find(notify.report.id);
+  const bool asked = questions_.size() > 0 && questions_.on_end(*notify.report, out);
+  const std::uint32_t slot = tasks_.find(notify.report->id);
   if (slot != no_slot) {
     complete(slot, std::move(notify.report), out);
     forget_answered(*worker);
   } else if (!asked) {
-    ++(ends_.contains(notify.report.id) ? counters_.late_ends : counters_.events_repeated);
+    ++(ends_.contains(notify.report->id) ? counters_.late_ends : counters_.events_repeated);
   }
 }
 

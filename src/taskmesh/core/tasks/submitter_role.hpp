@@ -147,10 +147,10 @@ class SubmitterRole {
   std::vector<NodeId> holders_of(const FlyingTask& task, NodeId owner) const;
 
   // Ends (submitter_ends.cpp).
-  void complete(std::uint32_t slot, proto::TaskReport&& report, Effects& out);
+  void complete(std::uint32_t slot, Shared<proto::TaskReport> report, Effects& out);
   void end_here(std::uint32_t slot, TaskState state, const Error& error, Now now, Effects& out);
   void end_lost(std::uint32_t slot, const WorkerLink& worker, Now now, Effects& out);
-  void finish_here(std::uint32_t slot, proto::TaskReport&& report, Effects& out);
+  void finish_here(std::uint32_t slot, Shared<proto::TaskReport> report, Effects& out);
   void tell_accepted(FlyingTask& task, NodeId node, Effects& out);
   void tell_refused(FlyingTask& task, const Error& error, Effects& out);
   void left_pending(const FlyingTask& task, Effects& out);

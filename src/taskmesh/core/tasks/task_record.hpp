@@ -45,6 +45,11 @@ inline EndedPtr in_codec(const EndedPtr& ended, Codec wanted) {
   return other;
 }
 
+/// When its client made it, as its id tells.
+inline WallTime submitted_at(const TaskId& id) {
+  return {static_cast<std::int64_t>(created_unix_ms(id)) * 1000};
+}
+
 /// "task <id> <what>", because of `why`.
 inline proto::Fault fault_of(ErrorKind kind, const TaskId& id, std::string_view what, std::string why,
                              std::string fix) {
