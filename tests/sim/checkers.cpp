@@ -107,7 +107,9 @@ void Ledger::on_completed(Story& story, const proto::TaskReport& report) {
 void Ledger::on_cancellation(Story& story, const core::Cancellation& told) {
   if (told.id != story.id) fail("a cancellation of another task than " + to_string(story.id));
   if (told.state == TaskState::cancelled) {
-    if (story.told && *story.told != TaskState::cancelled && !any_suspected()) {
+    // An end that its own client has told, as no worker answered before the deadline, is known to no worker.
+    const bool ended = story.told && *story.told != TaskState::cancelled && !story.told_by_client;
+    if (ended && !any_suspected()) {
       fail("task " + to_string(story.id) + " was called cancelled after it had ended in " +
            word(*story.told));
     }

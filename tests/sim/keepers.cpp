@@ -169,6 +169,9 @@ class KeeperWorld {
     }
     const core::OwnerRole& owner = *worker.node->owner();
     const std::uint32_t epoch = run.epoch;
+    if (!is_cut() && !story.epochs.empty() && epoch < *story.epochs.rbegin()) {
+      fail("task " + to_string(run.id) + " started in an earlier epoch than before");
+    }
     if (!story.epochs.insert(epoch).second && !is_cut()) {
       fail("task " + to_string(run.id) + " started twice in epoch " + std::to_string(epoch));
     }
