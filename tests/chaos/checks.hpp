@@ -22,15 +22,22 @@ inline constexpr long grown_max_kib = 32 * 1'024;
 /// A call waits for 30 s at most (SubmitOptions::wait); it may return a little later on a machine with other work.
 inline constexpr long call_budget_ms = 30'000 + 5'000;
 
-/// A line of them for tests/chaos/run, which adds up those of many runs.
-inline void note_facts(const Facts& facts) {
+/// A line of them for tests/chaos/run, which adds up those of many runs; `what` keeps apart what is not to be added up.
+inline void note_facts(const Facts& facts, const std::string& what = "") {
   const char* path = std::getenv("TASKMESH_CHAOS_FACTS");
   if (path == nullptr) return;
-  std::ofstream(path, std::ios::app) << "accepted " << facts.accepted << " told " << facts.told
-                                     << " told_lost " << facts.told_lost << " silent " << facts.silent
-                                     << " refused " << facts.refused << " repeated " << facts.repeated
-                                     << " executions " << facts.executions << " extra " << facts.extra
-                                     << " explained " << facts.explained << '\n';
+  std::ofstream file(path, std::ios::app);
+  const auto put = [&](const char* name, std::size_t count) { file << what << name << ' ' << count << ' '; };
+  put("accepted", facts.accepted);
+  put("told", facts.told);
+  put("told_lost", facts.told_lost);
+  put("silent", facts.silent);
+  put("refused", facts.refused);
+  put("repeated", facts.repeated);
+  put("executions", facts.executions);
+  put("extra", facts.extra);
+  put("explained", facts.explained);
+  file << '\n';
 }
 
 /// Every task that was accepted has succeeded, and its listener was told; no call hung. Says what was seen.

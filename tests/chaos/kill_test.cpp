@@ -50,10 +50,11 @@ SCENARIO("two workers killed within a second: two copies lose nothing, with one 
   scene.kill(1);
   CHECK(scene.until_told(60s));
   const Facts facts = scene.facts();
-  note_facts(facts);
+  note_facts(facts, "two_killed_");  // One fault too many for one copy.
   WARN("one copy: " << facts.text());
   CHECK(facts.silent == 0);  // Its client lives, and tells what no worker can.
   CHECK(facts.told + facts.told_lost == facts.accepted);
+  CHECK(facts.extra == facts.explained);
 }
 
 SCENARIO("a listener that is killed and comes back is told of every task", "[chaos]") {
