@@ -139,7 +139,11 @@ bool Scene::stop_amid(int slot, const Asked& asked) {
     start_load(asked);
     if (!until_ran(static_cast<std::size_t>(asked.tasks) / 7)) return false;
     worker(slot).signal(SIGSTOP);
-    if (ran() < static_cast<std::size_t>(asked.tasks) * 3 / 4) return true;
+    // It has begun some, so it was known to the client when that placed them, and it was given its share.
+    const std::string pid = " " + std::to_string(worker(slot).pid());
+    const auto lines = support::lines_of_file(prefix_ + ".ran");
+    const bool took_part = std::ranges::any_of(lines, [&](const auto& line) { return line.ends_with(pid); });
+    if (took_part && lines.size() < static_cast<std::size_t>(asked.tasks) * 3 / 4) return true;
     worker(slot).signal(SIGCONT);
     if (!until_told()) return false;
   }
