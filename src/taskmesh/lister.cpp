@@ -85,6 +85,16 @@ std::uint32_t rows_left(std::size_t limit, std::size_t have) {
   return static_cast<std::uint32_t>(std::min<std::size_t>(left, limits::list_rows_max - 1) + 1);
 }
 
+/// What several workers remember, as copies: once, from who knows most.
+void tell_once(std::vector<TaskInfo>& tasks) {
+  std::stable_sort(tasks.begin(), tasks.end(), [](const TaskInfo& a, const TaskInfo& b) {
+    return std::tuple(a.task_id, is_terminal(a.state), a.name.empty()) <
+           std::tuple(b.task_id, is_terminal(b.state), b.name.empty());
+  });
+  const auto same = [](const TaskInfo& a, const TaskInfo& b) { return a.task_id == b.task_id; };
+  tasks.erase(std::unique(tasks.begin(), tasks.end(), same), tasks.end());
+}
+
 template <class Row, class Less>
 bool cut_to(std::vector<Row>& rows, std::size_t limit, Less less) {
   const bool more = rows.size() > limit;
@@ -138,6 +148,7 @@ TaskListing Lister::tasks(const TaskFilter& filter) {
     return next;
   };
   listing.silent = survey(ask, take);
+  tell_once(listing.tasks);
   const auto by_age = [](const TaskInfo& a, const TaskInfo& b) {
     return std::tie(a.submitted_at.unix_us, a.task_id) < std::tie(b.submitted_at.unix_us, b.task_id);
   };

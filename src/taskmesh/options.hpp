@@ -43,9 +43,10 @@ struct SubmitOptions {
   RetryOptions retries{};
   /// Idempotency key, at most limits::key_bytes: tasks of one name and key run once, the later ones end as the first.
   std::string key{};
-  /// Further workers that hold the task from its acceptance to the last acknowledgement of its end: 0 to 2. When its
-  /// worker dies one of them takes it over. Where fewer are there, it is accepted with fewer. Not together with `key`.
-  int replicas = 0;
+  /// Further workers that hold the task from its acceptance to the last acknowledgement of its end: 0 to 2; unset: 1, and
+  /// 0 with a key. When its worker dies one of them takes it over. Where fewer are there, it is accepted with fewer, and
+  /// copied when others come. 0 is the cheapest: it is `lost` with its worker. Above 0 not together with `key`.
+  std::optional<int> replicas{};
   /// Never run twice: it ends as `lost` where the worker that had it dies.
   bool once = false;
   /// How long the worker keeps the result; unset: the worker's own result_ttl.

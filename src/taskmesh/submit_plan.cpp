@@ -12,6 +12,9 @@ namespace taskmesh::detail {
 
 namespace {
 
+/// Copies of a task elsewhere where its submitter says nothing: what is accepted outlives its worker.
+constexpr int replicas_unless_said = 1;
+
 constexpr Duration longest = 24h * 36'500;  // What is longer means "never" and would overflow later sums.
 constexpr double backoff_max = 100.0;
 
@@ -105,11 +108,12 @@ Result<void> check_retries(const RetryOptions& retries) {
 }
 
 Result<void> check_marks(const SubmitOptions& options) {
-  if (options.replicas < 0 || options.replicas > limits::replicas_max) {
-    return fail(not_submitted("it asks for " + std::to_string(options.replicas) + " replicas",
+  const int replicas = options.replicas.value_or(0);
+  if (replicas < 0 || replicas > limits::replicas_max) {
+    return fail(not_submitted("it asks for " + std::to_string(replicas) + " replicas",
                               "ask for 0 to " + std::to_string(limits::replicas_max)));
   }
-  if (options.replicas > 0 && !options.key.empty()) {
+  if (replicas > 0 && !options.key.empty()) {
     return fail(not_submitted("it has a key and asks for replicas: a key is known to one worker only",
                               "leave out the one or the other"));
   }
@@ -210,7 +214,8 @@ Result<SubmitPlan> plan_submit(CallParts call, const Callback& callback, const S
                            .time_limit = bounded(options.time_limit),
                            .result_ttl = bounded(options.result_ttl)},
                   .not_before = not_before};
-  plan.id_flags = static_cast<std::uint16_t>(options.replicas | (options.once ? once_flag : 0));
+  const int replicas = options.replicas.value_or(options.key.empty() ? replicas_unless_said : 0);
+  plan.id_flags = static_cast<std::uint16_t>(replicas | (options.once ? once_flag : 0));
   fill_terms(plan.task.terms, options);
   if (!plan.task.callback_address.empty()) fill_callback_terms(plan.task.terms, options);
   return plan;

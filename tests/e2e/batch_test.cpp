@@ -261,7 +261,7 @@ SCENARIO("S30 a hundred thousand tasks with ten results kept: memory stays flat 
 SCENARIO("S37 a task that ends its process costs that process alone", "[e2e]") {
   Mesh mesh(3, 2);
   Client client;
-  const auto crashed = client.submit_task(taskmesh::call<void>("crash"));
+  const auto crashed = client.submit_task(taskmesh::call<void>("crash"), alone);
   REQUIRE_FALSE(crashed);
   CHECK(crashed.state == TaskState::lost);
   const auto results = client.wait_all<int>(client.submit_batch(std::vector<TaskSpec>(50, add(1, 2))));

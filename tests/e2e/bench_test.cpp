@@ -71,6 +71,17 @@ SCENARIO("bench measures the mesh beside raw libzmq", "[e2e][cli][bench]") {
   }
 }
 
+SCENARIO("bench tells what a copy elsewhere costs, where there is somebody to hold it", "[e2e][cli][bench]") {
+  const Host host = make_host();
+  const Process first = host.worker({"--builtin"});
+  const Process second = host.worker({"--builtin"});
+  const Outcome outcome = host.run(with(tiny, {"--json"}));
+  CHECK(outcome.exit_code == 0);
+  const json report = document(outcome);
+  check_spread(report["ratios"], "copied_flood_to_flood");
+  check_spread(report["figures"], "copied_flood_per_s");
+}
+
 SCENARIO("bench says what is missing", "[e2e][cli][bench]") {
   const Host host = make_host();
   GIVEN("no worker") {

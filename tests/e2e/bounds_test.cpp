@@ -165,7 +165,7 @@ void ends_of_workers() {
     for (int i = 0; i < 10; ++i) {
       Mesh mesh(1, 2);
       Client client;
-      const TaskId id = client.delay(sleep_ms(30'000));
+      const TaskId id = client.delay(sleep_ms(30'000), alone);
       REQUIRE(Mesh::becomes(client, id, TaskState::running));
       line.measure([&] {
         mesh.workers().front().signal(SIGKILL);

@@ -154,7 +154,7 @@ SCENARIO("S17 every end calls back: success, failure, expired, refused by name, 
   expected[client.delay_with_callback(taskmesh::call<void>("no_such_task"), callback)] = TaskState::failure;
   expected[client.delay_with_callback(sleep_ms(5000), callback, {.deadline = 200ms})] = TaskState::expired;
   auto events = collector.take(expected.size());
-  const TaskId running = client.delay_with_callback(sleep_ms(30'000), callback);
+  const TaskId running = client.delay_with_callback(sleep_ms(30'000), callback, alone);
   expected[running] = TaskState::lost;
   REQUIRE(Mesh::becomes(client, running, TaskState::running));
   mesh.workers().front().signal(SIGKILL);

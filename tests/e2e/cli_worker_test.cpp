@@ -84,7 +84,7 @@ SCENARIO("a client may come before the worker", "[e2e][cli]") {
 SCENARIO("a task that kills its worker is lost, and said so at once", "[e2e][cli]") {
   const Host host = make_host();
   Process worker = host.worker();
-  const Outcome outcome = host.run({"submit", "crash", "--json"});
+  const Outcome outcome = host.run({"submit", "crash", "--replicas", "0", "--json"});
   CHECK(outcome.exit_code == 1);
   CHECK(document(outcome)["status"] == "lost");
   CHECK(outcome.took < 5s * time_factor);

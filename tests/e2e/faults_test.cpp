@@ -75,7 +75,7 @@ SCENARIO("a worker that is stopped for too long loses its tasks once, and is wel
   Mesh mesh(1);
   Client client;
   REQUIRE(client.submit_task(add(1, 1)).value() == 2);
-  const TaskId running = client.delay(sleep_ms(100));
+  const TaskId running = client.delay(sleep_ms(100), alone);
   REQUIRE(client.accepted(running));
   mesh.workers()[0].signal(SIGSTOP);
   const auto end = client.wait_for<int>(running, 20s);

@@ -28,6 +28,9 @@ using taskmesh::Client;
 using taskmesh::TaskId;
 using taskmesh::TaskState;
 
+/// Held by the worker that has it, and by nobody else: it is lost with that one.
+inline const taskmesh::SubmitOptions alone{.replicas = 0};
+
 class Mesh {
  public:
   /// Starts `workers` processes with `slots` slots each, and waits until they serve.

@@ -75,8 +75,8 @@ SCENARIO("whoever waits for a task of a killed worker is told lost at once", "[e
   Mesh mesh(1, 1);
   Client client;
   Client other;
-  auto running = client.async(sleep_ms(60'000)).future();
-  const TaskId queued = client.delay(sleep_ms(60'000));
+  auto running = client.async(sleep_ms(60'000), alone).future();
+  const TaskId queued = client.delay(sleep_ms(60'000), alone);
   REQUIRE(client.accepted(queued));
   auto waiting = std::async(std::launch::async, [&] { return other.wait_for<int>(queued, 30s); });
   REQUIRE(Mesh::becomes(other, queued, TaskState::queued));
@@ -97,7 +97,7 @@ SCENARIO("a worker that is killed under load loses only what it held", "[e2e]") 
   Mesh mesh(3, 1);
   Client client;
   std::vector<std::future<taskmesh::TaskResult<int>>> results;
-  for (int i = 0; i < 300; ++i) results.push_back(client.async(sleep_ms(5)).future());
+  for (int i = 0; i < 300; ++i) results.push_back(client.async(sleep_ms(5), alone).future());
   mesh.workers()[1].signal(SIGKILL);
   int done = 0;
   int lost = 0;

@@ -128,3 +128,21 @@ SCENARIO(
     CHECK(state == (gone.contains(id) ? TaskState::cancelled : TaskState::success));
   }
 }
+
+SCENARIO("a lone worker takes tasks without a copy, and they are copied when another one comes",
+         "[e2e][takeover]") {
+  Mesh mesh(1, 1);
+  Client client;
+  const TaskId running = client.delay(stubborn(3'000));
+  const TaskId queued = client.delay(add(2, 3));
+  const auto receipt = client.accepted(queued);
+  REQUIRE(receipt);
+  CHECK(receipt->nodes.size() == 1);
+  REQUIRE(Mesh::becomes(client, running, TaskState::running));
+  mesh.start_worker();
+  REQUIRE(Mesh::eventually([&] { return client.workers().size() == 2; }));
+  REQUIRE(client.submit_task(add(1, 1)).value() == 2);  // By the newcomer; by now it has its copies.
+  mesh.workers().front().signal(SIGKILL);
+  CHECK(client.wait_for<int>(queued, 15s).value() == 5);
+  CHECK(client.wait_for<std::uint32_t>(running, 15s).state == TaskState::success);
+}

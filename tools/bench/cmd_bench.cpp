@@ -44,11 +44,12 @@ Result<void> find_workers(Client& client, bench::Facts& facts) {
                .fix = "start one with `taskmesh worker --builtin`"});
 }
 
-bench::Round measure(bench::MeshLoad& mesh, bench::RawLoad& raw) {
+bench::Round measure(bench::MeshLoad& mesh, bench::RawLoad& raw, bool copies) {
   bench::Round round;
   round.lone = mesh.round_trips();
   round.raw = raw.round_trips();
   round.flood = mesh.flood();
+  if (copies) round.flood_copied = mesh.flood(1);
   round.raw_echo = raw.echo();
   round.fire_and_forget = mesh.fire_and_forget();
   round.raw_one_way = raw.one_way();
@@ -65,9 +66,10 @@ Exit run_bench(const Arguments& arguments) {
   const auto found = find_workers(mesh.client(), report.facts);
   if (!found) return print_failure(found.error());
   bench::RawLoad raw(peer, report.load);
-  measure(mesh, raw);  // Connections, memory and caches warm up; not counted.
+  const bool copies = report.facts.workers > 1;  // Else nobody can hold one.
+  measure(mesh, raw, copies);                    // Connections, memory and caches warm up; not counted.
   for (std::uint64_t i = 0; i < arguments.count("--rounds") && mesh.answers().good(); ++i) {
-    report.rounds.push_back(measure(mesh, raw));
+    report.rounds.push_back(measure(mesh, raw, copies));
   }
   report.answers = mesh.answers();
   std::string text = arguments.given("--json") ? bench::to_json(report) + "\n" : bench::to_text(report);

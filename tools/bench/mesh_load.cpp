@@ -16,6 +16,7 @@ constexpr auto look_again = std::chrono::milliseconds(1);
 constexpr std::uint64_t clock_stride = 64;
 constexpr std::size_t read_back_count = 32;
 constexpr char filler = 'x';
+const SubmitOptions single{.replicas = 0};  // Like raw libzmq: nobody else has it.
 
 struct Digits {
   explicit Digits(std::uint64_t number) {
@@ -72,7 +73,7 @@ Latency MeshLoad::round_trips() {
   for (Slice slice(load_.latency_slice, load_.tasks_max); slice.more() && answers().good();) {
     std::uint64_t number = 0;
     const auto start = Clock::now();
-    const auto result = client_.submit_task(next_call(number));
+    const auto result = client_.submit_task(next_call(number), single);
     samples_us.push_back(std::chrono::duration<double, std::micro>(Clock::now() - start).count());
     check(result, number);
   }
@@ -116,12 +117,13 @@ bool MeshLoad::wait_for_answers(std::uint64_t count) {
   return answered;
 }
 
-double MeshLoad::flood() {
+double MeshLoad::flood(int replicas) {
+  const SubmitOptions options{.replicas = replicas};
   Slice slice(load_.throughput_slice, load_.tasks_max);
   while (slice.more(clock_stride) && answers().good()) {
     enter();
     std::uint64_t number = 0;
-    client_.async(next_call(number)).then([this, number](const TaskResult<std::string>& result) {
+    client_.async(next_call(number), options).then([this, number](const TaskResult<std::string>& result) {
       check(result, number);
       leave();
     });
@@ -137,7 +139,7 @@ double MeshLoad::fire_and_forget() {
   Slice slice(load_.throughput_slice, load_.tasks_max);
   while (slice.more(clock_stride)) {
     std::uint64_t number = 0;
-    const auto id = client_.try_delay(next_call(number));
+    const auto id = client_.try_delay(next_call(number), single);
     if (!id) {
       ++failed_;
       return 0;

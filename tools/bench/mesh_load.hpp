@@ -30,8 +30,8 @@ class MeshLoad {
   Client& client() { return client_; }
   /// submit_task, one at a time.
   Latency round_trips();
-  /// Results per second: async().then with a window full of tasks under way.
-  double flood();
+  /// Results per second: async().then with a window full of tasks under way, each held by `replicas` further workers.
+  double flood(int replicas = 0);
   /// Acceptances per second: delay() for a slice, then flush(). Waits for their end afterwards.
   double fire_and_forget();
   Answers answers() const;

@@ -41,6 +41,15 @@ const std::vector<Comparison>& comparisons() {
   return all;
 }
 
+/// With others that can hold a copy: what that costs, beside the same flood without.
+std::vector<Comparison> comparisons_of(const Report& report) {
+  std::vector<Comparison> all = comparisons();
+  if (report.facts.workers < 2) return all;
+  all.push_back({"copied_flood_to_flood", "flood with one copy / flood without", "/s",
+                 [](const Round& r) { return r.flood_copied; }, [](const Round& r) { return r.flood; }});
+  return all;
+}
+
 Spread spread_of_value(const std::vector<Round>& rounds, const Value& value) {
   std::vector<double> samples;
   for (const Round& round : rounds) samples.push_back(value(round));
@@ -105,17 +114,20 @@ void write(JsonWriter& writer, const char* name, const Spread& spread) {
   writer.end_object();
 }
 
-void write_figures(JsonWriter& writer, const std::vector<Round>& rounds) {
+void write_figures(JsonWriter& writer, const Report& report) {
   writer.key("figures");
   writer.begin_object();
   const auto figure = [&](const char* name, const Value& value) {
-    write(writer, name, spread_of_value(rounds, value));
+    write(writer, name, spread_of_value(report.rounds, value));
   };
   figure("lone_p50_us", [](const Round& r) { return r.lone.p50_us; });
   figure("lone_p99_us", [](const Round& r) { return r.lone.p99_us; });
   figure("raw_echo_p50_us", [](const Round& r) { return r.raw.p50_us; });
   figure("raw_echo_p99_us", [](const Round& r) { return r.raw.p99_us; });
   figure("flood_per_s", [](const Round& r) { return r.flood; });
+  if (report.facts.workers > 1) {
+    figure("copied_flood_per_s", [](const Round& r) { return r.flood_copied; });
+  }
   figure("fire_and_forget_per_s", [](const Round& r) { return r.fire_and_forget; });
   figure("raw_echo_per_s", [](const Round& r) { return r.raw_echo; });
   figure("raw_one_way_per_s", [](const Round& r) { return r.raw_one_way; });
@@ -159,11 +171,12 @@ Facts machine_facts() {
 
 std::string to_text(const Report& report) {
   std::string text = row("", "ratio", "(over rounds)", "mesh", "raw libzmq");
-  for (const Comparison& line : comparisons()) text += row_of(report, line);
+  for (const Comparison& line : comparisons_of(report)) text += row_of(report, line);
   const Facts& facts = report.facts;
   text += plural(report.rounds.size(), "round") + ", window " + std::to_string(report.load.window) +
           ", payload " + std::to_string(report.load.payload_bytes) + " bytes; mesh '" + facts.mesh +
-          "': " + plural(facts.workers, "worker") + " with " + plural(facts.slots, "slot") + "\n";
+          "': " + plural(facts.workers, "worker") + " with " + plural(facts.slots, "slot") +
+          "; replicas 0 where none are named\n";
   text += "machine: " + plural(facts.cores, "core") + ", load average " + fixed(facts.load_average, 1) + "\n";
   const Answers& answers = report.answers;
   return text + "answers: " + std::to_string(answers.checked) + " checked, " + std::to_string(answers.wrong) +
@@ -175,9 +188,10 @@ std::string to_json(const Report& report) {
   writer.begin_object();
   writer.key("ratios");
   writer.begin_object();
-  for (const Comparison& line : comparisons()) write(writer, line.name, ratio_of(report.rounds, line));
+  for (const Comparison& line : comparisons_of(report))
+    write(writer, line.name, ratio_of(report.rounds, line));
   writer.end_object();
-  write_figures(writer, report.rounds);
+  write_figures(writer, report);
   write_conditions(writer, report);
   writer.key("answers");
   writer.begin_object();

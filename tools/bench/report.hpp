@@ -15,6 +15,7 @@ struct Round {
   Latency lone;
   Latency raw;
   double flood = 0;
+  double flood_copied = 0;  ///< Each task held by one more worker; 0 where there is none.
   double fire_and_forget = 0;
   double raw_echo = 0;
   double raw_one_way = 0;

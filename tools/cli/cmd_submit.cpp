@@ -92,7 +92,7 @@ Result<SubmitOptions> read_options(const Arguments& arguments) {
   options.retries = {.count = static_cast<std::uint32_t>(arguments.count("--retries")),
                      .delay = arguments.duration("--retry-delay"),
                      .max_delay = arguments.duration("--retry-delay-max")};
-  options.replicas = static_cast<int>(arguments.count("--replicas"));
+  if (arguments.given("--replicas")) options.replicas = static_cast<int>(arguments.count("--replicas"));
   options.once = arguments.given("--once");
   options.key = arguments.text("--key");
   options.result_ttl = duration_if_given(arguments, "--result-ttl");
@@ -223,7 +223,7 @@ std::vector<Flag> submit_flags() {
        .value = "N",
        .help = "further workers that hold it: 0 to 2",
        .kind = Kind::amount,
-       .fallback = "0",
+       .unset = "1, and 0 with --key",
        .most = limits::replicas_max},
       {.name = "--once", .help = "never run it twice", .kind = Kind::toggle},
       setting_flag("submit.retries"),

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "taskmesh/core/tasks/executor_role.hpp"
+#include "taskmesh/core/tasks/keeper_role.hpp"
 
 namespace taskmesh::core {
 
@@ -82,6 +83,9 @@ bool ExecutorRole::list_ended(std::uint64_t from, TaskPage& page) const {
   const std::uint64_t next = cache_.visit(from, page.budget, [&](const ResultCache::View& view) {
     if (page.full()) return false;
     if (!page.wants(view.state, view.name)) return true;
+    if (view.kept && view.worker != config_.self.node && keeper_ != nullptr && keeper_->lives(view.worker)) {
+      return true;  // Kept for another one, who tells it.
+    }
     page.add({.id = view.id,
               .state = view.state,
               .callback = view.callback,

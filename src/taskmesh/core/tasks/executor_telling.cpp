@@ -113,6 +113,10 @@ proto::TaskReport ExecutorRole::about(const TaskId& id, LinkId link, const proto
 void ExecutorRole::describe(const TaskRecord& task, proto::TaskReport& report) const {
   report.id = task.submit.id;
   report.state = task.state;
+  if (task.place == Place::copying && !task.claimed_anew && task.submit.terms.has_value() &&
+      task.submit.terms->delay_ms != 0) {
+    report.state = TaskState::scheduled;  // As it will be when it is copied.
+  }
   report.callback = task.submit.callback_address.empty() ? CallbackState::none : CallbackState::pending;
   if (task.cancel_wanted) report.flags |= proto::TaskReport::stopping_flag;
   report.attempt = task.attempt;

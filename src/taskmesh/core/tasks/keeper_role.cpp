@@ -142,7 +142,8 @@ bool KeeperRole::refuse_claim(LinkId link, const proto::Repl& repl, Now now, Eff
   const Held* held = find(repl.id);
   if (held == nullptr) {
     if ((repl.flags & proto::Repl::given_flag) != 0) return false;
-    const bool room = index_.size() < limits::copies_max && bytes_ < limits::copies_bytes_max;
+    const bool room = index_.size() < limits::copies_max && bytes_ < limits::copies_bytes_max &&
+                      !executor_.short_of_memory();
     return room ? false : (refuse(link, repl, proto::Refused::full, {}, 0), true);
   }
   if (held->owner == repl.owner) return repl.epoch < held->epoch;  // A record that was overtaken.

@@ -79,6 +79,8 @@ class KeeperRole {
   /// A worker that may know more than the living ones is cut off or silent.
   bool misses_somebody() const { return membership_.someone_missing(); }
   void on_link_down(LinkId link);
+  /// Not known to be dead.
+  bool lives(NodeId node) const;
   /// What is known of a held task.
   std::optional<proto::TaskReport> about(const TaskId& id, Codec codec) const;
 
@@ -143,7 +145,6 @@ class KeeperRole {
   static EndedPtr end_of(proto::Done&& done);
   void say_end(LinkId link, const Held& held);
   void let_go(LinkId link, const std::vector<proto::Claim>& claims, bool keep, Now now);
-  bool lives(NodeId node) const;
   NodeId heir_of(const Held& held) const;
   void ask(const Held& held, NodeId node);
   void take_over(Held& held, Now now, Effects& out);

@@ -36,13 +36,14 @@ class ResultCache {
   /// An ended task as others may look at it.
   struct View {
     const TaskId& id;
-    bool kept = false;  ///< Else known by state alone: without a name and `started_at`.
+    bool kept = false;  ///< Else known by state alone: without name, worker and `started_at`.
     TaskState state = TaskState::unknown;
     CallbackState callback = CallbackState::none;
     std::uint32_t attempt = 0;
     WallTime started_at;
     WallTime completed_at;
     const std::string& name;
+    const NodeId& worker;
   };
   /// Calls look(const View&) for what is in the places from `from` on until it says false or `budget` places were
   /// looked at. The place to go on from, which holds the same task as long as that is remembered; 0: the end.
@@ -54,7 +55,7 @@ class ResultCache {
       const Entry& entry = entries_[static_cast<std::size_t>(place)];
       if (!entry.id) continue;
       if (!look(View{entry.id, entry.kept, entry.state, entry.callback, entry.attempt, entry.started_at,
-                     entry.completed_at, entry.origin->name})) {
+                     entry.completed_at, entry.origin->name, entry.origin->worker})) {
         return place;
       }
     }

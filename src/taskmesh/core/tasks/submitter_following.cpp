@@ -55,7 +55,7 @@ void SubmitterRole::found_nowhere(std::uint32_t slot, Now now, Effects& out) {
   // R12: who is missing has not said no.
   const bool unsure = unsure_at_ && now.at < *unsure_at_ + nowhere_for;
   const bool missing = (unsure || membership_.someone_missing()) && !rules_.is_broken(12);
-  const bool asked = membership_.alive() > 0 && !missing;
+  const bool asked = !missing;  // Who has certainly ended has no word.
   if (!asked) task.unknown_at.reset();
   if (asked && task.unknown_at && now.at >= *task.unknown_at + nowhere_for) {
     ++counters_.lost;
