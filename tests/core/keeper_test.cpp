@@ -302,6 +302,29 @@ SCENARIO("a running task that was asked to stop is not run again by who takes it
   }
 }
 
+SCENARIO("after a take-over attempts count on from those that the copy was told of", "[core][keepers]") {
+  Bench bench;
+  GIVEN("an owner whose attempt fails, and is followed by another one") {
+    proto::Submit submit{.seq = 1, .id = task(1), .name = "add"};
+    submit.terms.edit().retries = 3;
+    bench.say(client, submit);
+    bench.say(bench.links[2], proto::ReplOk{{{task(1), 1}}});
+    Finished failed{.id = task(1), .attempt = 1};
+    failed.error = Error{ErrorKind::failed, "it", "failed", ""};
+    bench.turn(std::move(failed));
+    REQUIRE(bench.sent<proto::Repl>(bench.links[2]).size() == 1);
+    CHECK(bench.sent<proto::Repl>(bench.links[2]).front().attempt == 1);
+  }
+  GIVEN("a copy that was told of two") {
+    proto::Repl record = bench.repl(2, 1);
+    record.attempt = 2;
+    bench.say(other, record);
+    bench.say(bench.links[2], proto::Bye{node_id(2), 1});
+    REQUIRE(bench.out.run.size() == 1);
+    CHECK(bench.out.run.front().attempt == 3);
+  }
+}
+
 SCENARIO("cancelled is told to who cancels when every holder has recorded it", "[core][keepers][cancel]") {
   Bench bench;
   for (std::uint32_t i = 1; i <= 2; ++i) {

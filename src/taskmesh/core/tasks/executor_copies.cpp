@@ -35,8 +35,13 @@ bool ExecutorRole::answer_held(LinkId link, const proto::Submit& submit) {
   return true;
 }
 
-void ExecutorRole::answer_accepted(TaskRecord& task) {
+/// Where its end may be there by the time the answer is due, that says it.
+void ExecutorRole::answer_accepted(TaskRecord& task, Now now) {
   if (!std::exchange(task.unanswered, false)) return;
+  const bool waits = (task.submit.flags & proto::Submit::wait_flag) != 0;
+  if (waits && ends_at_once(task)) {
+    return answers_.accepted_soon(task.asked_on, task.submit.seq, now.at + limits::accepted_within);
+  }
   answers_.accepted(task.asked_on, task.submit.seq, owner_->holders(task.submit.id));
 }
 
@@ -46,7 +51,7 @@ void ExecutorRole::on_copied(const TaskId& id, Now now) {
   --copying_;
   if (task->begun) --recording_;
   task->place = Place::nowhere;
-  answer_accepted(*task);
+  answer_accepted(*task, now);
   if (task->begun && std::exchange(task->claimed_anew, false)) return go_on(*task);
   if (std::exchange(task->claimed_anew, false) || !task->submit.terms.has_value()) return enqueue(*task);
   place_by_terms(*task, now);
@@ -59,7 +64,7 @@ bool ExecutorRole::await_record(TaskRecord& task, const EndedPtr& ended, Now now
   const proto::Submit& submit = task.submit;
   const Duration ttl = submit.result_ttl_ms != 0 ? span_of_ms(submit.result_ttl_ms) : config_.result_ttl;
   if (!owner_->ending(ended, ttl, waited || !ended->callback_address.empty(), now)) {
-    answer_accepted(task);
+    answer_accepted(task, now);
     return false;
   }
   task.place = Place::telling;
@@ -71,7 +76,7 @@ void ExecutorRole::on_end_copied(const TaskId& id, Now now) {
   TaskRecord* task = find(id);
   if (task == nullptr || task->place != Place::telling) return;
   const EndedPtr ended = std::move(task->ended);
-  answer_accepted(*task);
+  answer_accepted(*task, now);
   task->state = ended->report.state;
   conclude(*task, ended, now);
 }

@@ -70,7 +70,7 @@ void ExecutorRole::end_attempt(TaskRecord& task, Outcome&& outcome, Now now) {
   ++counters_.retried;
   task.state = TaskState::retrying;
   task.last_fault = std::move(outcome.fault);
-  clear_start(task, now);
+  if (!clear_start(task, now) && is_copied(task)) owner_->tell_attempt(task.submit.id, now);
   task.place = Place::later;
   ++later_;
   offer_due_ = true;
@@ -261,8 +261,12 @@ void ExecutorRole::publish(const TaskRecord& task, const EndedPtr& ended, Now no
   const proto::Submit& submit = task.submit;
   cache_.put(*ended, submit.result_ttl_ms != 0 ? span_of_ms(submit.result_ttl_ms) : config_.result_ttl,
              now.at);
-  if (is_copied(task)) [[unlikely]] {
-    return owner_->owe(submit.id, tell(task.waiters, ended, now), now);
+  if (is_copied(task)) {
+    const std::uint32_t debts = tell(task.waiters, ended, now);
+    for (const Waiter& waiter : task.waiters) {
+      if (waiter.link == task.asked_on) answers_.told(waiter.link, submit.seq);
+    }
+    return owner_->owe(submit.id, debts, now);
   }
   for (const Waiter& waiter : task.waiters) {
     if (!answers_.is_open(waiter.link)) continue;

@@ -169,7 +169,7 @@ class ExecutorRole {
   // Copies (executor_copies.cpp).
   bool is_copied(const TaskRecord& task) const;
   bool answer_held(LinkId link, const proto::Submit& submit);
-  void answer_accepted(TaskRecord& task);
+  void answer_accepted(TaskRecord& task, Now now);
   bool await_record(TaskRecord& task, const EndedPtr& ended, Now now);
   void conclude(TaskRecord& task, const EndedPtr& ended, Now now);
   void end_unrun(const TaskId& id, Adoption&& adoption, Now now);
@@ -183,7 +183,7 @@ class ExecutorRole {
   bool is_about_to_start(const TaskId& id) const;
   bool start_recorded(Now now, Effects& out);
   bool see_to_lone(Now now, Effects& out);
-  void clear_start(TaskRecord& task, Now now);
+  bool clear_start(TaskRecord& task, Now now);
   static std::string deaths_of(const proto::Past& past);
   void condemn(const TaskId& id, Adoption&& adoption, Now now);
 

@@ -94,9 +94,10 @@ bool ExecutorRole::see_to_lone(Now now, Effects& out) {
 }
 
 /// The attempt has ended, and its worker lives: a death during the pause is not its doing.
-void ExecutorRole::clear_start(TaskRecord& task, Now now) {
-  if (!std::exchange(task.begun, false) || !is_copied(task)) return;
-  owner_->restate(task.submit.id, false, now);
+/// False: others do not know that it had started.
+bool ExecutorRole::clear_start(TaskRecord& task, Now now) {
+  if (!std::exchange(task.begun, false) || !is_copied(task)) return false;
+  return owner_->restate(task.submit.id, false, now);
 }
 
 std::string ExecutorRole::deaths_of(const proto::Past& past) {

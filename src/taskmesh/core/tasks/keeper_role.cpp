@@ -127,7 +127,12 @@ void KeeperRole::refuse(LinkId link, const proto::Repl& repl, proto::Refused why
 /// True: it is refused, and that is said.
 bool KeeperRole::refuse_claim(LinkId link, const proto::Repl& repl, Now now, Effects& out) {
   const NodeId self = config_.self.node;
-  if (buried(repl.id) || executor_.knows_end(repl.id)) {
+  // An end that is kept here of what was not sent before, as its owner thinks, is of a task that this worker has run:
+  // looking into the bits is cheaper than looking for an end that is nearly never there.
+  const bool first =
+      (repl.flags & proto::Repl::first_flag) != 0 && (repl.flags & proto::Repl::again_flag) == 0;
+  const bool fresh = first && !executor_.seen().contains(repl.id);
+  if (buried(repl.id) || (!fresh && executor_.knows_end(repl.id))) {
     if (!owner_.claimed(repl.id)) return refuse(link, repl, proto::Refused::delivered, self, 0), true;
   }
   if (const auto mine = owner_.claimed(repl.id)) {

@@ -392,6 +392,13 @@ void OwnerRole::check_settled(Owned& owned, Now now) {
   arm(owned, now);
 }
 
+/// Said once: where it is lost the count is short by one.
+void OwnerRole::tell_attempt(const TaskId& id, Now now) {
+  Owned* owned = find(id);
+  if (owned == nullptr || owned->stage != Stage::open) return;
+  for (std::size_t i = 0; i < owned->count; ++i) say_repl(*owned, owned->holders[i], false, now);
+}
+
 void OwnerRole::tell_cancel(const TaskId& id) {
   const Owned* owned = find(id);
   for (std::size_t i = 0; owned != nullptr && i < owned->count; ++i) {

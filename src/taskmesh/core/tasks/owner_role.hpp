@@ -47,6 +47,8 @@ class OwnerRole {
   void settle(const TaskId& id, bool got, Now now);
   /// Its listener has, or is given up.
   void settle_callback(const TaskId& id, Now now);
+  /// One more attempt has failed, and another one follows: whoever takes it over counts on from there.
+  void tell_attempt(const TaskId& id, Now now);
   /// It runs and was asked to stop: whoever takes it over is to know that.
   void tell_cancel(const TaskId& id);
   /// Says anew what the executor tells of it. `wait`: it is not open before that is answered. False: nobody holds it.
