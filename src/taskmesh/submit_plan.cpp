@@ -113,10 +113,6 @@ Result<void> check_marks(const SubmitOptions& options) {
     return fail(not_submitted("it asks for " + std::to_string(replicas) + " replicas",
                               "ask for 0 to " + std::to_string(limits::replicas_max)));
   }
-  if (replicas > 0 && !options.key.empty()) {
-    return fail(not_submitted("it has a key and asks for replicas: a key is known to one worker only",
-                              "leave out the one or the other"));
-  }
   if (options.key.size() > limits::key_bytes) {
     return fail(not_submitted("its key has " + std::to_string(options.key.size()) + " bytes, the limit is " +
                                   std::to_string(limits::key_bytes),

@@ -383,6 +383,8 @@ core::NodeCounters World::counters() const {
     sum.retried += one.retried;
     sum.timed_out += one.timed_out;
     sum.joined += one.joined;
+    sum.asked_for += one.asked_for;
+    sum.found += one.found;
     sum.late_ends += one.late_ends;
     sum.lost += one.lost;
     sum.taken_over += one.taken_over;

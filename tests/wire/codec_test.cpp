@@ -231,12 +231,13 @@ TEST_CASE("the codec and the archive agree on octets", "[wire][codec]") {
 
 TEST_CASE("CRITICAL is on what must not be passed over", "[wire][codec]") {
   using proto::Type;
-  for (const Type type : {Type::hello, Type::submit, Type::query, Type::cb_hello, Type::notify}) {
+  for (const Type type :
+       {Type::hello, Type::submit, Type::query, Type::cb_hello, Type::notify, Type::who_has}) {
     CHECK(wire::is_critical(type));
   }
-  for (const Type type :
-       {Type::welcome, Type::heartbeat, Type::bye, Type::digest, Type::members, Type::accepted, Type::busy,
-        Type::reject, Type::status, Type::cb_welcome, Type::notify_ack, Type::notify_nack, Type::error}) {
+  for (const Type type : {Type::welcome, Type::heartbeat, Type::bye, Type::digest, Type::members,
+                          Type::accepted, Type::busy, Type::reject, Type::status, Type::cb_welcome, Type::has,
+                          Type::notify_ack, Type::notify_nack, Type::error}) {
     CHECK_FALSE(wire::is_critical(type));
   }
 }

@@ -99,7 +99,8 @@ proto::Done done() {
           .callback_address = "tcp://localhost:6000",
           .callback_data = R"({"job": 1})",
           .json = "5",
-          .report = report()};
+          .report = report(),
+          .key = "order-7"};
 }
 
 proto::TaskRow task_row() {
@@ -368,6 +369,8 @@ std::vector<Message> copies_of_each() {
       proto::StatusQ{.claims = {{task(), 2}}},
       proto::StatusA{.answers = {{task(), 2, proto::CopyVerdict::needless}, {task(8), 1}}},
       proto::Moved{.owner = node(0x30), .ids = {task(), task(8)}},
+      proto::WhoHas{.stamp = 7, .id = task(), .name = "add", .key = "order-7"},
+      proto::Has{.stamp = 7, .owner = node(0x30)},
   };
 }
 

@@ -44,8 +44,7 @@ struct Repl {
   TaskId id;
   NodeId owner;             ///< Who sends this.
   std::uint32_t epoch = 0;  ///< Of its ownership.
-  std::uint8_t flags =
-      0;  ///< first_flag | again_flag | started_flag | stored_flag | given_flag | begun_flag.
+  std::uint8_t flags = 0;   ///< first_flag | again_flag | started_flag | stored_flag | given_flag | ...
   std::uint32_t attempt = 0;
   std::vector<NodeId> holders;  ///< All that were asked to hold it, in the order in which they take over.
   Submit submit;                ///< As accepted; its times are what is left of them.
@@ -56,8 +55,9 @@ struct Repl {
       2;  ///< Its SUBMIT had been sent before, perhaps to another worker.
   static constexpr std::uint8_t started_flag = 4;  ///< An attempt has been started here.
   static constexpr std::uint8_t stored_flag = 8;   ///< Somebody has confirmed a copy of this claim.
-  static constexpr std::uint8_t given_flag = 16;   ///< Take it over: its owner leaves and has not started it.
+  static constexpr std::uint8_t given_flag = 16;   ///< Take it over: its owner has not started it.
   static constexpr std::uint8_t begun_flag = 32;   ///< It has a past, and starts when this is answered.
+  static constexpr std::uint8_t joins_flag = 64;   ///< Another task is, or may be, the first with its key.
   bool operator==(const Repl&) const = default;
   template <class Archive>
   void serialize(Archive& ar) {
@@ -111,13 +111,14 @@ struct Done {
   std::string callback_data;
   std::string json;  ///< The result as JSON, where it is there beside the report's.
   Shared<TaskReport> report;
+  std::string key;  ///< Of the first task with it; else empty.
 
   static constexpr std::uint8_t unowed_flag = 1;  ///< Nobody is to be told: keep the result, forget the task.
   bool operator==(const Done&) const = default;
   template <class Archive>
   void serialize(Archive& ar) {
     ar(id, owner, epoch, flags, result_ttl_ms, callback_ttl_ms, callback_attempts, holders, callback_address,
-       callback_data, json, report);
+       callback_data, json, report, key);
   }
 };
 
@@ -190,6 +191,31 @@ struct StatusA {
   template <class Archive>
   void serialize(Archive& ar) {
     ar(answers);
+  }
+};
+
+/// WHO_HAS: I am about to take this task for new. Do you know it, or one of that name with its key? Answered by HAS;
+/// repeated until then.
+struct WhoHas {
+  std::uint64_t stamp = 0;  ///< Above that of every question that its sender has seen.
+  TaskId id;
+  std::string name;
+  std::string key;  ///< Empty: the id alone is meant.
+  bool operator==(const WhoHas&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(stamp, id, name, key);
+  }
+};
+
+/// HAS: the answer to the WHO_HAS of that stamp.
+struct Has {
+  std::uint64_t stamp = 0;
+  NodeId owner;  ///< Who has it, as far as is known here; nil: nobody.
+  bool operator==(const Has&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(stamp, owner);
   }
 };
 

@@ -39,6 +39,8 @@ enum class Type : std::uint16_t {
   status_q = 39,
   status_a = 40,
   moved = 41,
+  who_has = 42,
+  has = 43,
   cb_hello = 64,
   cb_welcome = 65,
   notify = 66,
@@ -51,11 +53,11 @@ enum class Type : std::uint16_t {
   error = 255,
 };
 
-using Message =
-    std::variant<Hello, Welcome, Heartbeat, Bye, Submit, Accepted, Busy, Reject, Query, Status, CbHello,
-                 CbWelcome, Notify, NotifyAck, NotifyNack, ErrorReport, Cancel, ListTasks, TaskList,
-                 ListCallbacks, CallbackList, RetryCallbacks, CallbacksRetried, Digest, Members, Doubt,
-                 Witness, Repl, ReplOk, ReplDup, Done, DoneOk, Release, ReleaseOk, StatusQ, StatusA, Moved>;
+using Message = std::variant<Hello, Welcome, Heartbeat, Bye, Submit, Accepted, Busy, Reject, Query, Status,
+                             CbHello, CbWelcome, Notify, NotifyAck, NotifyNack, ErrorReport, Cancel,
+                             ListTasks, TaskList, ListCallbacks, CallbackList, RetryCallbacks,
+                             CallbacksRetried, Digest, Members, Doubt, Witness, Repl, ReplOk, ReplDup, Done,
+                             DoneOk, Release, ReleaseOk, StatusQ, StatusA, Moved, WhoHas, Has>;
 
 template <class T>
 inline constexpr Type type_of = Type::error;
@@ -131,5 +133,9 @@ template <>
 inline constexpr Type type_of<StatusA> = Type::status_a;
 template <>
 inline constexpr Type type_of<Moved> = Type::moved;
+template <>
+inline constexpr Type type_of<WhoHas> = Type::who_has;
+template <>
+inline constexpr Type type_of<Has> = Type::has;
 
 }  // namespace taskmesh::proto

@@ -75,11 +75,11 @@ inline constexpr Duration lost_retry = 30s;     ///< A forgotten one's address i
 inline constexpr Duration keep_lost_for = 24h;  ///< ...this long after the death.
 inline constexpr std::size_t lost_addresses_max = 256;  ///< Forgotten ones whose address is kept.
 inline constexpr Duration exchange_every = 10s;         ///< A worker compares what it knows with another.
-inline constexpr std::size_t rumours_max = 64;    ///< Told of by one peer, dialled and never yet greeted.
-inline constexpr Duration redial_after = 1s;      ///< A seed whose worker ended is dialled again.
-inline constexpr Duration refused_retry = 5s;     ///< HELLO again after ERROR(auth).
-inline constexpr Duration settle_for = 500ms;     ///< A dialled peer is waited for by who lists members.
-inline constexpr Duration key_settles = 2s;       ///< A dialled peer is waited for by tasks with a key.
+inline constexpr std::size_t rumours_max = 64;  ///< Told of by one peer, dialled and never yet greeted.
+inline constexpr Duration redial_after = 1s;    ///< A seed whose worker ended is dialled again.
+inline constexpr Duration refused_retry = 5s;   ///< HELLO again after ERROR(auth).
+inline constexpr Duration settle_for = 500ms;   ///< A dialled peer is waited for by who lists members.
+inline constexpr Duration key_settles = 2s;  ///< A worker waits for one that it dialled before it asks all.
 inline constexpr std::size_t endpoints_max = 16;  ///< Endpoints kept per peer.
 
 // Tasks (proto/03-tasks.md).

@@ -39,6 +39,8 @@ Node::Node(NodeConfig config, Rules rules)
       executor_->set_keepers(*owner_, *keeper_);
       giver_ = std::make_unique<GiverRole>(config_, counters_, membership_, *executor_);
       executor_->set_giver(*giver_);
+      finder_ = std::make_unique<FinderRole>(config_, counters_, membership_, *executor_, rules_);
+      executor_->set_finder(*finder_);
       break;
     case NodeKind::client:
       submitter_ = std::make_unique<SubmitterRole>(config_, counters_, membership_, rules_);
@@ -65,10 +67,12 @@ void Node::turn_end(Now now, Effects& out, bool drained) {
   deliver_changes(now, out);
   if (submitter_) submitter_->on_turn_end(now, out);
   if (submitter_) tell_own_ends(now);
+  if (finder_) finder_->tell(now, out);
   if (executor_) executor_->on_turn_end(load(now.at), now, out);
   if (giver_) giver_->on_turn_end(now, out);
   if (owner_) owner_->on_turn_end(now, out);
   if (keeper_) keeper_->on_turn_end(now, out);
+  if (finder_) finder_->on_turn_end(now, out);
   outbox_.on_turn_end(load(now.at), now, out);
   if (listener_) listener_->on_turn_end(now, out);
   answer_members(now, out);
@@ -87,6 +91,7 @@ void Node::tick(Now now, Effects& out, bool drained) {
   if (submitter_) submitter_->on_tick(now, out);
   if (asks_) asks_->on_tick(now, out);
   if (giver_) giver_->on_tick(now);
+  if (finder_) finder_->on_tick(now);
   if (owner_) owner_->on_tick(now);
   if (keeper_) keeper_->on_tick(now, out);
   if (executor_) executor_->on_tick(now, out);
@@ -481,6 +486,7 @@ void Node::deliver_changes(Now now, Effects& out) {
     if (submitter_) submitter_->on_peer_change(change, now, out);
     if (asks_) asks_->on_peer_change(change, now, out);
     if (giver_) giver_->on_peer_change(change, now, out);
+    if (finder_) finder_->on_peer_change(change);
     if (owner_) owner_->on_peer_change(change, now);
     if (keeper_) keeper_->on_peer_change(change, now, out);
     if (executor_ && change.what == PeerChange::What::greeted) {

@@ -15,6 +15,7 @@
 #include "taskmesh/core/mesh/membership.hpp"
 #include "taskmesh/core/rules.hpp"
 #include "taskmesh/core/tasks/executor_role.hpp"
+#include "taskmesh/core/tasks/finder_role.hpp"
 #include "taskmesh/core/tasks/giver_role.hpp"
 #include "taskmesh/core/tasks/keeper_role.hpp"
 #include "taskmesh/core/tasks/owner_role.hpp"
@@ -40,6 +41,7 @@ class Node {
   const ExecutorRole* executor() const { return executor_.get(); }
   const OwnerRole* owner() const { return owner_.get(); }
   const GiverRole* giver() const { return giver_.get(); }
+  const FinderRole* finder() const { return finder_.get(); }
   const KeeperRole* keeper() const { return keeper_.get(); }
   const SubmitterRole* submitter() const { return submitter_.get(); }
   const CallbackOutbox& outbox() const { return outbox_; }
@@ -105,6 +107,8 @@ class Node {
   void on_message(LinkId link, proto::StatusQ&& ask, Now now, Effects& out);
   void on_message(LinkId link, proto::StatusA&& status, Now now, Effects& out);
   void on_message(LinkId link, proto::Moved&& moved, Now now, Effects& out);
+  void on_message(LinkId link, proto::WhoHas&& ask, Now now, Effects& out);
+  void on_message(LinkId link, proto::Has&& has, Now now, Effects& out);
   NodeId worker_at(LinkId link) const;
   NodeId copying_worker(LinkId link, proto::Type type, Now now, Effects& out);
 
@@ -132,6 +136,7 @@ class Node {
   std::unique_ptr<ExecutorRole> executor_;    // Workers only.
   std::unique_ptr<OwnerRole> owner_;          // Workers only.
   std::unique_ptr<GiverRole> giver_;          // Workers only.
+  std::unique_ptr<FinderRole> finder_;        // Workers only.
   std::unique_ptr<KeeperRole> keeper_;        // Workers only.
   std::unique_ptr<SubmitterRole> submitter_;  // Clients only.
   std::unique_ptr<WorkerAsks> asks_;          // Clients only.

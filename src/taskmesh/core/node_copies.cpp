@@ -74,4 +74,14 @@ void Node::on_message(LinkId link, proto::Moved&& moved, Now now, Effects& out) 
   keeper_->on_moved(node, moved);
 }
 
+void Node::on_message(LinkId link, proto::WhoHas&& ask, Now now, Effects& out) {
+  const NodeId node = copying_worker(link, proto::Type::who_has, now, out);
+  if (node) finder_->on_who_has(link, node, ask, now);
+}
+
+void Node::on_message(LinkId link, proto::Has&& has, Now now, Effects& out) {
+  const NodeId node = copying_worker(link, proto::Type::has, now, out);
+  if (node) finder_->on_has(node, has);
+}
+
 }  // namespace taskmesh::core

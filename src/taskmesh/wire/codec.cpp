@@ -85,7 +85,8 @@ bool is_critical(proto::Type type) {
   return type == proto::Type::hello || type == proto::Type::submit || type == proto::Type::cancel ||
          type == proto::Type::query || type == proto::Type::list_tasks || type == proto::Type::cb_hello ||
          type == proto::Type::notify || type == proto::Type::list_callbacks ||
-         type == proto::Type::retry_callbacks || type == proto::Type::repl || type == proto::Type::done;
+         type == proto::Type::retry_callbacks || type == proto::Type::repl || type == proto::Type::done ||
+         type == proto::Type::who_has;
 }
 
 Bytes encode(const proto::Message& message, Buffer& out) {

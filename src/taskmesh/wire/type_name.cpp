@@ -27,6 +27,10 @@ std::string_view copies_name(proto::Type type) {
       return "STATUS_A";
     case proto::Type::moved:
       return "MOVED";
+    case proto::Type::who_has:
+      return "WHO_HAS";
+    case proto::Type::has:
+      return "HAS";
     default:
       return {};
   }

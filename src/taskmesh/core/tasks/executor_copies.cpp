@@ -5,6 +5,7 @@
 
 #include "taskmesh/base/check.hpp"
 #include "taskmesh/core/tasks/executor_role.hpp"
+#include "taskmesh/core/tasks/giver_role.hpp"
 #include "taskmesh/core/tasks/keeper_role.hpp"
 #include "taskmesh/core/tasks/owner_role.hpp"
 #include "taskmesh/core/tasks/spans.hpp"
@@ -16,10 +17,8 @@ void ExecutorRole::set_keepers(OwnerRole& owner, KeeperRole& keeper) {
   keeper_ = &keeper;
 }
 
-/// A key is known at one worker only, so what has one is not copied either.
 bool ExecutorRole::is_copied(const TaskRecord& task) const {
-  if (replicas_of(task.submit.id) == 0 || owner_ == nullptr) return false;
-  return !task.submit.terms.has_value() || task.submit.terms->key.empty();
+  return replicas_of(task.submit.id) > 0 && owner_ != nullptr;
 }
 
 /// A SUBMIT for what this worker holds for another one, or has buried. False: it does neither.
@@ -42,7 +41,8 @@ void ExecutorRole::answer_accepted(TaskRecord& task, Now now) {
   if (waits && ends_at_once(task)) {
     return answers_.accepted_soon(task.asked_on, task.submit.seq, now.at + limits::accepted_within);
   }
-  answers_.accepted(task.asked_on, task.submit.seq, owner_->holders(task.submit.id));
+  answers_.accepted(task.asked_on, task.submit.seq,
+                    is_copied(task) ? owner_->holders(task.submit.id) : std::vector<NodeId>{});
 }
 
 void ExecutorRole::on_copied(const TaskId& id, Now now) {
@@ -54,7 +54,10 @@ void ExecutorRole::on_copied(const TaskId& id, Now now) {
   answer_accepted(*task, now);
   if (task->begun && std::exchange(task->claimed_anew, false)) return go_on(*task);
   if (std::exchange(task->claimed_anew, false) || !task->submit.terms.has_value()) return enqueue(*task);
-  place_by_terms(*task, now);
+  if (settle_adopted(*task, now)) return;
+  if (!keys_.joined(id)) return place_by_terms(*task, now);
+  task->place = Place::joined;
+  ++later_;
 }
 
 /// True: its end waits until somebody else has recorded it. Nor is it accepted before that, if nobody holds it yet (R1).
@@ -62,6 +65,7 @@ bool ExecutorRole::await_record(TaskRecord& task, const EndedPtr& ended, Now now
   const bool waited = std::any_of(task.waiters.begin(), task.waiters.end(),
                                   [&](const Waiter& waiter) { return answers_.is_open(waiter.link); });
   const proto::Submit& submit = task.submit;
+  if (!owner_->claimed(submit.id)) owner_->begin(submit.id, config_.self.serves[task.name], false, now);
   const Duration ttl = submit.result_ttl_ms != 0 ? span_of_ms(submit.result_ttl_ms) : config_.result_ttl;
   if (!owner_->ending(ended, ttl, waited || !ended->callback_address.empty(), now)) {
     answer_accepted(task, now);
@@ -122,6 +126,7 @@ void ExecutorRole::fill_copy(proto::Repl& repl, Now now) const {
   repl.past = task->past;
   if (task->begun) repl.flags |= proto::Repl::begun_flag;
   if (is_started(repl.id)) repl.flags |= proto::Repl::started_flag;
+  if (task->joins) repl.flags |= proto::Repl::joins_flag;
   if (task->deadline) repl.submit.deadline_ms = ms_of_span(*task->deadline - now.at);
   if (!task->submit.terms.has_value() || task->submit.terms->delay_ms == 0) return;
   const Duration left = span_of_ms(task->submit.terms->delay_ms) - (now.at - task->accepted_at);
@@ -163,6 +168,7 @@ void ExecutorRole::yield(const TaskId& id, NodeId winner, Now now, Effects& out)
   leave_place(*task);
   seen_.forget(id);
   erase(*task);
+  if (keys_.waiting() > 0) send_joined_after(id, winner);
   std::erase_if(cancel_asks_, [&](const CancelAsk& ask) { return ask.id == id; });  // They ask again.
   if (had_deadline) drop_timer();
   if (had_due) drop_timer();
@@ -189,8 +195,14 @@ void ExecutorRole::adopt(const TaskId& id, Adoption&& adoption, Now now, Effects
     const EndedPtr ended = std::move(adoption.ended);
     keep(ended, adoption.ttl, now);
     owner_->adopt_ended(ended, adoption.epoch, adoption.ttl, adoption.others, now);
-    return owner_->owe(id, tell(adoption.waiters, ended, now), now);
+    owner_->owe(id, tell(adoption.waiters, ended, now), now);
+    if (keys_.waiting() > 0) end_joined(id, ended, now);
+    if (ended->key.has_value() && ended->report.attempt == 0) {
+      keys_.forget(ended->report.name, *ended->key, id);
+    }
+    return;
   }
+  if (giver_ != nullptr) giver_->taken(id);
   if (find(id) != nullptr)
     return;  // As somebody's task without copies: ids are not made twice by honest clients.
   const std::uint32_t* name = find_name(adoption.submit.name);
@@ -205,6 +217,7 @@ void ExecutorRole::adopt(const TaskId& id, Adoption&& adoption, Now now, Effects
   task.epoch = adoption.epoch;
   task.past = std::move(adoption.past);
   if (task.past.has_value() && !adoption.given) patient_until_ = now.at + limits::suspect_patience;
+  task.joins = adoption.joins;
   task.accepted_at = adoption.since;
   task.waiters = std::move(adoption.waiters);
   task.place = Place::copying;
@@ -252,6 +265,7 @@ void ExecutorRole::end_unrun(const TaskId& id, Adoption&& adoption, TaskState st
   keep(ended, config_.result_ttl, now);
   owner_->adopt_ended(ended, adoption.epoch, config_.result_ttl, adoption.others, now);
   owner_->owe(id, tell(adoption.waiters, ended, now), now);
+  if (keys_.waiting() > 0) end_joined(id, ended, now);
 }
 
 void ExecutorRole::end_as_told(const Ended& ended, Now now, Effects& out) {

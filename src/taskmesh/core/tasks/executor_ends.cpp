@@ -7,6 +7,7 @@
 
 #include "taskmesh/base/check.hpp"
 #include "taskmesh/core/tasks/executor_role.hpp"
+#include "taskmesh/core/tasks/finder_role.hpp"
 #include "taskmesh/core/tasks/giver_role.hpp"
 #include "taskmesh/core/tasks/owner_role.hpp"
 #include "taskmesh/core/tasks/spans.hpp"
@@ -206,6 +207,7 @@ void ExecutorRole::end(TaskRecord& task, Outcome&& outcome, Now now) {
   ended->callback_address = std::move(submit.callback_address);
   ended->callback_data = std::move(submit.callback_data);
   set_callback_terms(*ended, submit.terms);
+  if (submit.terms.has_value() && !submit.terms->key.empty() && !task.joins) ended->key = submit.terms->key;
 
   const bool had_deadline = task.deadline && *task.deadline > now.at;
   const bool had_due = task.place == Place::later;
@@ -229,7 +231,9 @@ void ExecutorRole::conclude(TaskRecord& task, const EndedPtr& ended, Now now) {
   publish(task, ended, now);
   const TaskId ended_id = submit.id;
   const bool was_first = submit.terms.has_value() && !submit.terms->key.empty();
-  if (was_first && ended->report.attempt == 0) keys_.forget(task.name, submit.terms->key, ended_id);
+  if (was_first && ended->report.attempt == 0) {
+    keys_.forget(config_.self.serves[task.name], submit.terms->key, ended_id);
+  }
   erase(task);
   if (!cancel_asks_.empty()) [[unlikely]]
     answer_cancels(ended_id, now);
@@ -248,8 +252,12 @@ void ExecutorRole::leave_place(TaskRecord& task) {
     });
     return;
   }
-  if (task.place == Place::copying) --copying_;
-  if (task.place == Place::copying && task.begun) --recording_;
+  if (task.place == Place::copying) {
+    --copying_;
+    if (task.begun) --recording_;
+    if (finder_ != nullptr) finder_->forget(task.submit.id);
+    keys_.leave(task.submit.id);
+  }
   if (task.place == Place::giving) giver_->forget(task.submit.id);
   if (task.place == Place::joined) keys_.leave(task.submit.id);
   if (task.place == Place::joined || task.place == Place::later) --later_;

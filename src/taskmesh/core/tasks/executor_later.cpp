@@ -28,31 +28,11 @@ void ExecutorRole::enqueue(TaskRecord& task) {
 /// Where an accepted task with terms goes.
 void ExecutorRole::place_by_terms(TaskRecord& task, Now now) {
   const proto::Terms& terms = *task.submit.terms;
-  if (!terms.key.empty() && join_first(task, now)) return;
   if (terms.delay_ms == 0) return enqueue(task);
   task.state = TaskState::scheduled;
   task.place = Place::later;
   ++later_;
   timers_.add({now.at + span_of_ms(terms.delay_ms), task.submit.id, Timers::What::due});
-}
-
-/// False: it is the first with its key.
-bool ExecutorRole::join_first(TaskRecord& task, Now now) {
-  const std::string& key = task.submit.terms->key;
-  const TaskId first = keys_.first(task.name, key);
-  const EndedPtr ended = first && !find(first) ? cache_.find(first, now.at) : nullptr;
-  if (!first || (!ended && !find(first))) {
-    keys_.remember(task.name, key, task.submit.id);
-    return false;
-  }
-  ++counters_.joined;
-  live_bytes_ -= task.submit.args.size();  // Its work is done by the first: nobody will read them.
-  task.submit.args = {};
-  task.place = Place::joined;
-  ++later_;
-  keys_.join(first, task.submit.id);
-  if (ended) end_as(task, ended, now);
-  return true;
 }
 
 /// Its time, or the time of its next attempt, has come.
@@ -106,7 +86,7 @@ void ExecutorRole::end_joined(const TaskId& first, const EndedPtr& ended, Now no
   for (const TaskId& id : keys_.take_waiting(first)) {
     TaskRecord* task = find(id);
     TASKMESH_CHECK(task != nullptr);
-    end_as(*task, ended, now);
+    if (task->place != Place::telling) end_as(*task, ended, now);
   }
 }
 

@@ -66,7 +66,7 @@ void ExecutorRole::fill_gift(proto::Repl& repl, Now now) const {
   const TaskRecord* task = find(repl.id);
   TASKMESH_CHECK(task != nullptr);
   fill_copy(repl, now);
-  repl.epoch = is_copied(*task) ? owner_->epoch_of(repl.id) : task->epoch;
+  repl.epoch = epoch_of(repl.id);
   if (is_copied(*task)) repl.holders = owner_->holders(repl.id);
 }
 
@@ -102,7 +102,7 @@ void ExecutorRole::give_away(const TaskId& id, NodeId to, Now now, Effects& out)
   TaskRecord* task = find(id);
   if (task == nullptr) return;
   task->unanswered = true;  // Who has submitted it is told who has it, whether it waits or not.
-  if (is_copied(*task)) return owner_->yield(id, to, now, out);
+  if (is_copied(*task) && owner_->claimed(id)) return owner_->yield(id, to, now, out);
   yield(id, to, now, out);
 }
 
@@ -131,6 +131,21 @@ bool ExecutorRole::send_after(LinkId link, const TaskId& id, Effects& out) const
 
 bool ExecutorRole::may_take(const proto::Submit& submit) {
   return find_name(submit.name) != nullptr && !draining() && !short_of_memory_ && !full(submit);
+}
+
+std::uint32_t ExecutorRole::epoch_of(const TaskId& id) const {
+  const TaskRecord* task = find(id);
+  if (task == nullptr) return 0;
+  return is_copied(*task) && owner_->claimed(id) ? owner_->epoch_of(id) : task->epoch;
+}
+
+NodeId ExecutorRole::given_to(const TaskId& id, std::uint32_t epoch) const {
+  return giver_ == nullptr ? NodeId{} : giver_->taken_since(id, epoch);
+}
+
+bool ExecutorRole::is_giving(const TaskId& id) const {
+  const TaskRecord* task = find(id);
+  return task != nullptr && task->place == Place::giving;
 }
 
 bool ExecutorRole::is_copying(const TaskId& id) const {

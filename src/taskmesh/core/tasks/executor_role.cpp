@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "taskmesh/base/check.hpp"
+#include "taskmesh/core/tasks/giver_role.hpp"
 #include "taskmesh/core/tasks/owner_role.hpp"
 #include "taskmesh/core/tasks/spans.hpp"
 
@@ -40,7 +41,8 @@ void ExecutorRole::on_submit(LinkId link, proto::Submit&& submit, Now now, Effec
     reject(link, submit, refusal->code, refusal->error, out);
     return;
   }
-  if (draining() && send_after(link, submit.id, out)) return;
+  if (giver_ != nullptr && giver_->has_given() && send_after(link, submit.id, out)) [[unlikely]]
+    return;
   const std::uint32_t* name = find_name(submit.name);
   if (!name) {
     reject(link, submit, proto::Code::no_such_queue,
@@ -158,13 +160,14 @@ void ExecutorRole::accept(LinkId link, proto::Submit&& submit, std::uint32_t nam
   }
   ++live_;
   live_bytes_ += held_bytes(task.submit);
-  if (is_copied(task)) [[unlikely]] {
+  const bool keyed = task.submit.terms.has_value() && !task.submit.terms->key.empty();
+  if (is_copied(task) || keyed) [[unlikely]] {
+    task.unanswered = true;
     const bool again = (task.submit.flags & proto::Submit::again_flag) != 0;
+    if (keyed || again) return look_around(task, now.at, now);
     task.place = Place::copying;
     ++copying_;
-    task.unanswered = true;
-    if (!owner_->begin(task.submit.id, config_.self.serves[name], again, now)) on_copied(task.submit.id, now);
-    return;
+    return begin_copies(task, now);
   }
   if (waits(task.submit) && ends_at_once(task)) {
     answers_.accepted_soon(link, task.submit.seq, now.at + limits::accepted_within);

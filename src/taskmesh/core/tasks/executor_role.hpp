@@ -35,6 +35,7 @@
 
 namespace taskmesh::core {
 
+class FinderRole;
 class GiverRole;
 class KeeperRole;
 class OwnerRole;
@@ -50,6 +51,8 @@ class ExecutorRole {
   void set_keepers(OwnerRole& owner, KeeperRole& keeper);
   /// Who hands over what is not started when this worker leaves. Without one it stays here.
   void set_giver(GiverRole& giver) { giver_ = &giver; }
+  /// Who asks the others whether a task is new. Without one all are.
+  void set_finder(FinderRole& finder) { finder_ = &finder; }
 
   /// `link` is greeted. Answers at the end of the turn: ACCEPTED, BUSY; REJECT
   /// at once.
@@ -114,6 +117,20 @@ class ExecutorRole {
   void give_away(const TaskId& id, NodeId to, Now now, Effects& out);
   /// A once task that may have been taken by one that is dead.
   void lose_given(const TaskId& id, Now now);
+  // What finder, giver and keeper call about keys and repeated SUBMITs (executor_keyed.cpp).
+  /// `owner` has it, or the first task with its key; nil: nobody has.
+  void on_found(const TaskId& id, NodeId owner, Now now, Effects& out);
+  /// It was handed on, and is not taken there.
+  void find_again(const TaskId& id, Now now, Effects& out);
+  /// Who has it, or the first task of that name with its key, as far as is known here; nil: nobody.
+  NodeId whereabouts(const TaskId& id, std::string_view name, std::string_view key, Now now);
+  /// A task of another worker is the first with its key.
+  void note_first(std::string_view name, std::string_view key, const TaskId& id, Now now);
+  void forget_key(std::string_view name, std::string_view key, const TaskId& id);
+  bool is_giving(const TaskId& id) const;
+  /// Of this worker's ownership of a task that it has.
+  std::uint32_t epoch_of(const TaskId& id) const;
+  NodeId given_to(const TaskId& id, std::uint32_t epoch) const;
   // What the keeper asks about a task that it is handed.
   bool may_take(const proto::Submit& submit);
   bool has(const TaskId& id) const { return records_.contains(id); }
@@ -193,7 +210,6 @@ class ExecutorRole {
   // Waiting for a time or for another task (executor_later.cpp).
   void enqueue(TaskRecord& task);
   void place_by_terms(TaskRecord& task, Now now);
-  bool join_first(TaskRecord& task, Now now);
   void come_due(TaskRecord& task, Now now);
   bool may_retry(const TaskRecord& task, const Outcome& outcome) const;
   Duration retry_pause(const TaskRecord& task);
@@ -201,6 +217,18 @@ class ExecutorRole {
   void drop_timer();
   void end_joined(const TaskId& first, const EndedPtr& ended, Now now);
   void end_as(TaskRecord& task, const EndedPtr& first, Now now);
+
+  // Keys, and what was sent before (executor_keyed.cpp).
+  void look_around(TaskRecord& task, TimePoint from, Now now);
+  void take_new(TaskRecord& task, Now now);
+  bool is_begun(const TaskRecord& task) const;
+  void begin_copies(TaskRecord& task, Now now);
+  bool settle_adopted(TaskRecord& task, Now now);
+  bool settle_by_key(TaskRecord& task, Now now);
+  void join(TaskRecord& task, const TaskId& first, const EndedPtr& ended, Now now);
+  void hand_on(TaskRecord& task, NodeId owner);
+  void send_joined_after(const TaskId& first, NodeId owner);
+  NodeId whereabouts_of(const TaskId& id, Now now);
 
   // Leaving (executor_leaving.cpp).
   bool gives_away() const;
@@ -260,6 +288,7 @@ class ExecutorRole {
   OwnerRole* owner_ = nullptr;
   KeeperRole* keeper_ = nullptr;
   GiverRole* giver_ = nullptr;
+  FinderRole* finder_ = nullptr;
   tsl::robin_map<std::string_view, std::uint32_t> names_;  // Views into config_.self.serves.
   std::uint32_t last_name_ = 0;
   std::deque<TaskRecord> pool_;  // Records stay where they are; free ones are used again.

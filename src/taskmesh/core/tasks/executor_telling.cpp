@@ -14,7 +14,7 @@ void ExecutorRole::on_query(LinkId link, const proto::Query& query, Now now, Eff
   answers_.open(link);
   for (const TaskId& id : query.ids) {
     out.send.push_back({link, proto::Status{query.request, about(id, link, query, now)}});
-    if (draining()) send_after(link, id, out);
+    if (giver_ != nullptr && giver_->has_given()) send_after(link, id, out);
   }
 }
 

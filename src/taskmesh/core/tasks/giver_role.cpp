@@ -28,6 +28,11 @@ bool GiverRole::anybody() {
 
 /// Where tasks with that key go; else the first of the task's own order, who may hold a copy already.
 NodeId GiverRole::choose(const TaskId& id, const Given& given) {
+  if (given.only) {
+    const Peer* peer = membership_.by_node(given.only);
+    const bool there = peer != nullptr && peer->greeted && given.refused.empty();
+    return there ? given.only : NodeId{};
+  }
   if (given.key.empty()) return order_.taker(id, given.name, given.refused);
   NodeId best;
   membership_.for_each([&](const Peer& peer) {
@@ -46,6 +51,13 @@ bool GiverRole::give(const TaskId& id, std::string_view name, std::string_view k
   return true;
 }
 
+void GiverRole::hand_on(const TaskId& id, std::string_view name, NodeId owner) {
+  giving_.insert_or_assign(id, Given{.name = std::string(name), .only = owner});
+  waiting_.push_back(id);
+}
+
+void GiverRole::taken(const TaskId& id) { gone_.erase(id); }
+
 bool GiverRole::take_back(const TaskId& id) {
   const auto found = giving_.find(id);
   if (found == giving_.end()) return true;
@@ -63,7 +75,12 @@ void GiverRole::forget(const TaskId& id) {
 
 NodeId GiverRole::taker_of(const TaskId& id) const {
   const auto found = gone_.find(id);
-  return found == gone_.end() ? NodeId{} : found->second;
+  return found == gone_.end() ? NodeId{} : found->second.taker;
+}
+
+NodeId GiverRole::taken_since(const TaskId& id, std::uint32_t epoch) const {
+  const auto found = gone_.find(id);
+  return found == gone_.end() || found->second.epoch < epoch ? NodeId{} : found->second.taker;
 }
 
 // ---- Offers ----------------------------------------------------------------------------------------------
@@ -99,13 +116,16 @@ void GiverRole::pass_on(const TaskId& id, Now now, Effects& out) {
   const bool more = found->second.refused.size() < limits::gives_refused_max;
   if (more && choose(id, found->second)) return waiting_.push_back(id);
   const TimePoint due = found->second.due;
+  const bool handed_on = static_cast<bool>(found->second.only);
   giving_.erase(found);
-  executor_.keep_here(id, due, now, out);
+  handed_on ? executor_.find_again(id, now, out) : executor_.keep_here(id, due, now, out);
 }
 
 void GiverRole::given(const TaskId& id, NodeId to, Now now, Effects& out) {
   forget(id);
-  gone_.insert_or_assign(id, to);
+  if (gone_.insert_or_assign(id, Gone{to, executor_.epoch_of(id)}).second) gone_order_.push_back(id);
+  for (; gone_order_.size() > limits::remembered_max; gone_order_.pop_front())
+    gone_.erase(gone_order_.front());
   ++counters_.given;
   const Peer* peer = executor_.is_unwanted(id) ? membership_.by_node(to) : nullptr;
   if (peer != nullptr && peer->greeted)

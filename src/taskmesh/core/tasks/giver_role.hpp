@@ -1,4 +1,5 @@
-// GiverRole: a worker that leaves hands what it has not started to others.  Spec: proto/05-keepers.md section 6.
+// GiverRole: a worker that leaves hands what it has not started to others; and a task with a key goes to who has the
+// first one with it.  Spec: proto/05-keepers.md sections 6 and 7.
 //
 // Each task is offered to one worker that serves its name; it is given when that one says MOVED, and kept until then.
 // Who refuses, or is dead, is passed over for the next; a once task that a dead one may have taken is lost, for it
@@ -38,12 +39,20 @@ class GiverRole {
   bool anybody();
   /// Offers a task that is nowhere else here. `due`: it must not start before. False: there is nobody to take it.
   bool give(const TaskId& id, std::string_view name, std::string_view key, TimePoint due);
+  /// Offers it to `owner` alone. Where that one does not take it: ExecutorRole::find_again.
+  void hand_on(const TaskId& id, std::string_view name, NodeId owner);
   /// It has ended here. False: it is offered to somebody, who may have taken it.
   bool take_back(const TaskId& id);
   /// It is over, whoever may have taken it.
   void forget(const TaskId& id);
   /// Who has taken it; nil: it was not given to anybody.
   NodeId taker_of(const TaskId& id) const;
+  bool has_given() const { return !gone_.empty(); }
+  /// Who has taken it from this worker when it owned it in this epoch or a later one: who offers it has not heard that
+  /// this one took it. Nil: it was not given away since.
+  NodeId taken_since(const TaskId& id, std::uint32_t epoch) const;
+  /// It has come back.
+  void taken(const TaskId& id);
 
   /// From `node`: these are with moved.owner.
   void on_moved(NodeId node, const proto::Moved& moved, Now now, Effects& out);
@@ -62,6 +71,7 @@ class GiverRole {
     TimePoint due{};
     std::string name;
     std::string key;
+    NodeId only;  // Set: it is offered to nobody else.
     std::vector<NodeId> refused;
     std::uint64_t bytes = 0;  // While it is offered.
   };
@@ -83,8 +93,13 @@ class GiverRole {
   ExecutorRole& executor_;
   CopyOrder order_;
   tsl::robin_map<TaskId, Given, TaskIdHash> giving_;
-  tsl::robin_map<TaskId, NodeId, TaskIdHash> gone_;
-  std::deque<TaskId> waiting_;  // To be offered; those that are not in giving_ mean nothing.
+  struct Gone {
+    NodeId taker;
+    std::uint32_t epoch = 0;
+  };
+  tsl::robin_map<TaskId, Gone, TaskIdHash> gone_;
+  std::deque<TaskId> gone_order_;  // Oldest first; more than remembered_max are forgotten.
+  std::deque<TaskId> waiting_;     // To be offered; those that are not in giving_ mean nothing.
   std::deque<Timer> repeat_;
   std::uint64_t seen_members_ = 0;
   std::size_t offered_ = 0;

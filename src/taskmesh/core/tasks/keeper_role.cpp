@@ -21,9 +21,8 @@ constexpr std::size_t dead_max = 4'096;
 
 /// What this worker could run itself. Owners are workers like this one, but nothing is believed unread.
 bool is_sound(const proto::Repl& repl, const NodeConfig& config) {
-  const bool keyed = repl.submit.terms.has_value() && !repl.submit.terms->key.empty();
-  return replicas_of(repl.id) > 0 && repl.submit.id == repl.id && !keyed &&
-         !check_submit(repl.submit, config) && repl.past->deaths.size() <= limits::deaths_max;
+  return replicas_of(repl.id) > 0 && repl.submit.id == repl.id && !check_submit(repl.submit, config) &&
+         repl.past->deaths.size() <= limits::deaths_max;
 }
 
 /// Says them in records of at most claims_max.
@@ -167,12 +166,15 @@ void KeeperRole::store(Held& held, proto::Repl&& repl, Now now) {
   held.started = (repl.flags & proto::Repl::started_flag) != 0;
   held.begun = (repl.flags & proto::Repl::begun_flag) != 0;
   held.past = std::move(repl.past);
+  held.joins = (repl.flags & proto::Repl::joins_flag) != 0;
   held.holders = std::move(repl.holders);
   held.unknown_since = {};
   if (held.ended) return;
   held.submit = std::move(repl.submit);
   held.at = now.at;
   weigh(held);
+  const bool keyed = held.submit.terms.has_value() && !held.submit.terms->key.empty();
+  if (keyed && !held.joins) executor_.note_first(held.submit.name, held.submit.terms->key, held.id, now);
 }
 
 // ---- Ends ------------------------------------------------------------------------------------------------
@@ -186,6 +188,7 @@ EndedPtr KeeperRole::end_of(proto::Done&& done) {
   ended->callback_attempts = done.callback_attempts;
   ended->callback_address = std::move(done.callback_address);
   ended->callback_data = std::move(done.callback_data);
+  if (!done.key.empty()) ended->key = std::move(done.key);
   return ended;
 }
 
@@ -193,6 +196,7 @@ void KeeperRole::say_end(LinkId link, const Held& held) {
   proto::Done done{.id = held.id, .owner = config_.self.node, .epoch = held.epoch};
   done.report = {held.ended, held.ended->report};
   done.json = held.ended->json.view();
+  done.key = *held.ended->key;
   said_.push_back({link, std::move(done)});
 }
 
@@ -226,6 +230,7 @@ void KeeperRole::on_done(LinkId link, NodeId node, proto::Done&& done, Now now, 
     held->holders = std::move(done.holders);
   }
   const EndedPtr ended = end_of(std::move(done));
+  if (ended->key.has_value()) executor_.note_first(ended->report.name, *ended->key, claim.id, now);
   if (held != nullptr && !held->ended) {  // The first end stands.
     held->ended = ended;
     held->ttl = ttl;
@@ -235,7 +240,7 @@ void KeeperRole::on_done(LinkId link, NodeId node, proto::Done&& done, Now now, 
     if (!cancel_asks_.empty()) answer_cancels(claim.id, ended->report);
   }
   if (!unowed) return;
-  executor_.keep(ended, ttl, now);
+  keep_end(ended, ttl, now);
   bury(claim.id, now);
   if (held != nullptr) free(*held);
 }
@@ -254,8 +259,17 @@ void KeeperRole::let_go(LinkId link, const std::vector<proto::Claim>& claims, bo
       continue;  // Of an owner of former times.
     bury(claim.id, now);
     if (held == nullptr) continue;
-    if (keep && held->ended) executor_.keep(held->ended, held->ttl, now);
+    if (keep && held->ended) keep_end(held->ended, held->ttl, now);
     free(*held);
+  }
+}
+
+/// Readable here from now on. A first task with a key that was never started has done nothing: the key is free again.
+void KeeperRole::keep_end(const EndedPtr& ended, Duration ttl, Now now) {
+  executor_.keep(ended, ttl, now);
+  const proto::TaskReport& report = ended->report;
+  if (ended->key.has_value() && report.attempt == 0) {
+    executor_.forget_key(report.name, *ended->key, report.id);
   }
 }
 
@@ -309,7 +323,7 @@ void KeeperRole::on_status_a(NodeId node, const proto::StatusA& status, Now now,
       case proto::CopyVerdict::yours:
         break;
       case proto::CopyVerdict::delivered:
-        if (held->ended) executor_.keep(held->ended, held->ttl, now);
+        if (held->ended) keep_end(held->ended, held->ttl, now);
         bury(answer.id, now);
         free(*held);
         break;
@@ -358,6 +372,13 @@ void KeeperRole::count_death(const Held& held, Adoption& adoption, Now now) cons
   deaths.push_back({held.owner, now.wall, peer == nullptr ? to_string(held.owner) : peer->member.name});
 }
 
+NodeId KeeperRole::owner_of(const TaskId& id) const {
+  const auto found = index_.find(id);
+  if (found == index_.end()) return {};
+  const Held& held = pool_[found->second];
+  return lives(held.owner) ? held.owner : heir_of(held);
+}
+
 void KeeperRole::take_over(Held& held, Now now, Effects& out) {
   if (broken(17)) return;
   ++counters_.taken_over;
@@ -372,6 +393,7 @@ void KeeperRole::take_over(Held& held, Now now, Effects& out) {
   adoption.ended = std::move(held.ended);
   adoption.waiters = std::move(held.waiters);
   adoption.cancelled = held.cancelled;
+  adoption.joins = held.joins;
   const TaskId id = held.id;
   std::vector<CancelAsk> asks;
   std::ranges::copy_if(cancel_asks_, std::back_inserter(asks), [&](const auto& ask) { return ask.id == id; });
@@ -392,9 +414,11 @@ void KeeperRole::on_peer_change(const PeerChange& change, Now now, Effects& out)
   if (change.what == PeerChange::What::left) left_.insert(change.node);
   dead_.insert(change.node);
   const std::uint64_t before = counters_.taken_over;
-  for (std::size_t slot = 0; slot < pool_.size(); ++slot) {
-    Held& held = pool_[slot];
-    if (held.serial != 0 && !lives(held.owner)) ask_owner(held, now, out);
+  for (const bool joins : {false, true}) {  // The first with a key before those that have joined it.
+    for (std::size_t slot = 0; slot < pool_.size(); ++slot) {
+      Held& held = pool_[slot];
+      if (held.serial != 0 && held.joins == joins && !lives(held.owner)) ask_owner(held, now, out);
+    }
   }
   const std::uint64_t count = counters_.taken_over - before;
   if (count == 0) return;

@@ -42,6 +42,7 @@ struct Adoption {
   EndedPtr ended;     ///< Where it has ended; then there is no `submit`.
   std::vector<Waiter> waiters;
   bool cancelled = false;  ///< Somebody has cancelled it: it is not to start.
+  bool joins = false;      ///< Another task is, or may be, the first with its key.
 };
 
 class KeeperRole {
@@ -72,6 +73,8 @@ class KeeperRole {
   // From the executor, about a task that it does not have.
   bool holds(const TaskId& id) const { return index_.contains(id); }
   bool buried(const TaskId& id) const { return tombs_.contains(id); }
+  /// Of what is held: who has it, or will take it over.
+  NodeId owner_of(const TaskId& id) const;
   /// The link is told the end when it comes.
   void add_waiter(const TaskId& id, Waiter waiter);
   /// Somebody cancels it: its owner is asked, and the answer goes to `link`. False: it is not held, or has ended.
@@ -106,6 +109,7 @@ class KeeperRole {
     bool begun = false;
     Boxed<proto::Past> past;
     bool cancelled = false;  // Somebody has cancelled it.
+    bool joins = false;      // Not the first with its key.
     std::vector<NodeId> holders;
     proto::Submit submit;
     TimePoint at{};             // When the times in `submit` were what is left.
@@ -149,6 +153,7 @@ class KeeperRole {
   void ask(const Held& held, NodeId node);
   void take_over(Held& held, Now now, Effects& out);
   void count_death(const Held& held, Adoption& adoption, Now now) const;
+  void keep_end(const EndedPtr& ended, Duration ttl, Now now);
   void answer_cancels(const TaskId& id, const proto::TaskReport& report);
   void ask_owner(Held& held, Now now, Effects& out);
   void confirm_gifts(Effects& out);

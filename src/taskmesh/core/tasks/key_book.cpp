@@ -6,12 +6,12 @@
 
 namespace taskmesh::core {
 
-TaskId KeyBook::first(std::uint32_t name, std::string_view key) const {
+TaskId KeyBook::first(std::string_view name, std::string_view key) const {
   const auto found = by_key_.find(text_of(name, key));
   return found == by_key_.end() ? TaskId{} : found->second->second;
 }
 
-void KeyBook::remember(std::uint32_t name, std::string_view key, const TaskId& id) {
+void KeyBook::remember(std::string_view name, std::string_view key, const TaskId& id) {
   std::string text = text_of(name, key);
   if (const auto old = by_key_.find(text); old != by_key_.end()) {
     const auto place = old->second;
@@ -25,7 +25,7 @@ void KeyBook::remember(std::uint32_t name, std::string_view key, const TaskId& i
   order_.pop_front();
 }
 
-void KeyBook::forget(std::uint32_t name, std::string_view key, const TaskId& id) {
+void KeyBook::forget(std::string_view name, std::string_view key, const TaskId& id) {
   const auto found = by_key_.find(text_of(name, key));
   if (found == by_key_.end() || found->second->second != id) return;
   const auto place = found->second;

@@ -21,11 +21,11 @@ class KeyBook {
   explicit KeyBook(std::size_t keys_max) : keys_max_(keys_max) {}
 
   /// The first task of that name with that key; nil: none is remembered.
-  TaskId first(std::uint32_t name, std::string_view key) const;
+  TaskId first(std::string_view name, std::string_view key) const;
   /// In the place of an older one.
-  void remember(std::uint32_t name, std::string_view key, const TaskId& id);
+  void remember(std::string_view name, std::string_view key, const TaskId& id);
   /// If `id` is who is remembered by it.
-  void forget(std::uint32_t name, std::string_view key, const TaskId& id);
+  void forget(std::string_view name, std::string_view key, const TaskId& id);
 
   /// `id` waits for the end of `first`.
   void join(const TaskId& first, const TaskId& id);
@@ -43,8 +43,10 @@ class KeyBook {
 
  private:
   using Order = std::list<std::pair<std::string, TaskId>>;
-  static std::string text_of(std::uint32_t name, std::string_view key) {
-    return std::to_string(name) + ' ' + std::string(key);
+  static std::string text_of(std::string_view name, std::string_view key) {
+    std::string text(name);
+    text.append(1, '\0').append(key);
+    return text;
   }
 
   std::size_t keys_max_;

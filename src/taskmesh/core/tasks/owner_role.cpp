@@ -236,13 +236,14 @@ void OwnerRole::say_done(const Owned& owned, const Holder& holder) {
   done.callback_address = owned.ended->callback_address;
   done.callback_data = owned.ended->callback_data;
   done.json = owned.ended->json.view();
+  done.key = *owned.ended->key;
   done.report = {owned.ended, owned.ended->report};
 }
 
 /// Gathered: one RELEASE for each peer and turn. Who was called back will ask for the result, whoever else has got it.
 void OwnerRole::say_release(const Owned& owned, const Holder& holder) {
   proto::Release& release = releases_[holder.node];
-  const bool wanted = !owned.got || !owned.ended->callback_address.empty();
+  const bool wanted = !owned.got || !owned.ended->callback_address.empty() || owned.ended->key.has_value();
   add_claim(wanted ? release.kept : release.claims, owned.id, owned.epoch);
 }
 

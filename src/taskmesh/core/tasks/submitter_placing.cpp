@@ -37,11 +37,9 @@ void SubmitterRole::look_for_changes(Now now) {
     reachable_since_ = now.at;
   }
   const bool resumed = resume_at_ && now.at >= *resume_at_;
-  const bool settled = key_waits_ && !membership_.settling(now.at, limits::key_settles);
-  if (!room_ && !resumed && !settled && seen_version_ == membership_.version()) return;
+  if (!room_ && !resumed && seen_version_ == membership_.version()) return;
   seen_version_ = membership_.version();
   room_ = false;
-  key_waits_ = false;
   resume_at_.reset();
   waiting_.unblock();
 }
@@ -51,13 +49,8 @@ void SubmitterRole::place(Now now, Effects& out) {
   if (waiting_.size() == 0 || !may_place(now)) return;
   for (std::uint32_t slot = waiting_.front(); slot != no_slot; slot = waiting_.front()) {
     const FlyingTask& task = tasks_.at(slot);
-    const bool keyed = task.submit.terms.has_value() && !task.submit.terms->key.empty();
-    if (keyed &&
-        membership_.settling(now.at, limits::key_settles)) {  // All who choose must know the same workers.
-      key_waits_ = true;
-      waiting_.block(slot, false);
-      continue;
-    }
+    const bool keyed =
+        task.submit.terms.has_value() && !task.submit.terms->key.empty() && !rules_.is_broken(21);
     const auto choice =
         keyed ? placement_.choose_by_key(task.submit.name, task.submit.terms->key, task.bytes, now.at)
               : placement_.choose(task.submit.name, task.bytes, now.at);
@@ -234,7 +227,6 @@ void SubmitterRole::set_wake(Now now, Effects& out) {
     if (!placing_ && first_greeted_at_) out.wake_by(*first_greeted_at_ + limits::first_welcomes);
     resume_at_ = placement_.next_resume(now.at);
     if (waiting_.blocked() && resume_at_) out.wake_by(*resume_at_);
-    if (key_waits_) out.wake_by(now.at + limits::first_welcomes);
     const auto oldest = waiting_.oldest_unserved();
     if (oldest && reachable_since_) {
       out.wake_by(std::max(*oldest, *reachable_since_) + limits::name_grace);

@@ -202,8 +202,7 @@ class SubmitterRole {
   std::optional<TimePoint> first_greeted_at_;
   std::optional<TimePoint> reachable_since_;
   std::uint64_t seen_version_ = 0;
-  bool key_waits_ = false;  // For workers that were dialled and have not greeted yet.
-  bool room_ = false;       // An answer may have made room since the last try.
+  bool room_ = false;  // An answer may have made room since the last try.
   std::optional<TimePoint> resume_at_;
 
   TaskTokens acceptance_;  // Waiting for ACCEPTED.

@@ -24,6 +24,7 @@ struct Ended {
   std::string callback_data;
   std::uint64_t callback_ttl_ms = 0;    ///< 0: as whoever tells it does it.
   std::uint32_t callback_attempts = 0;  ///< Likewise.
+  Boxed<std::string> key;               ///< Of the first task with it.
 };
 using EndedPtr = std::shared_ptr<const Ended>;
 
@@ -102,6 +103,8 @@ struct TaskRecord {
   bool unanswered = false;     ///< Its SUBMIT is to be answered when it is copied.
   bool kept = false;           ///< Nobody took it when this worker left: it is run here.
   bool claimed_anew = false;   ///< copying: it was in the run queue before.
+  bool joins = false;          ///< Another task is, or may be, the first with its key.
+  bool key_settled = false;    ///< ... or it is known that this one is.
   bool cancel_wanted = false;  ///< Its attempt was asked to stop; it ends as cancelled when that returns.
   WallTime started_at;
   LinkId asked_on;  ///< Link of the last SUBMIT for it.

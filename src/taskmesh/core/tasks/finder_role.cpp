@@ -1,0 +1,229 @@
+#include "taskmesh/core/tasks/finder_role.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "taskmesh/core/tasks/executor_role.hpp"
+
+namespace taskmesh::core {
+
+namespace {
+
+/// While this worker looks around itself, it looks again so often.
+constexpr Duration look_again = 10ms;
+
+std::string subject_of(const TaskId& id, std::string_view name, std::string_view key) {
+  if (key.empty()) return {reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()};
+  std::string subject = "key ";
+  subject.append(name).append(1, '\0').append(key);
+  return subject;
+}
+
+/// May know something: it was greeted in this life, and has not ended as far as is known.
+bool may_know(const Peer& peer) {
+  return !peer.gone && (peer.liveness == Liveness::alive || peer.liveness == Liveness::draining ||
+                        peer.liveness == Liveness::suspect);
+}
+
+bool is_in(const std::vector<NodeId>& nodes, NodeId node) {
+  return std::ranges::find(nodes, node) != nodes.end();
+}
+
+}  // namespace
+
+FinderRole::FinderRole(const NodeConfig& config, NodeCounters& counters, const Membership& membership,
+                       ExecutorRole& executor, Rules rules)
+    : config_(config), counters_(counters), membership_(membership), executor_(executor), rules_(rules) {}
+
+// ---- Asking ----------------------------------------------------------------------------------------------
+
+bool FinderRole::is_alone(Now now) const {
+  if (membership_.settling(now.at, limits::key_settles)) return false;
+  bool alone = true;
+  membership_.for_each([&](const Peer& peer) { alone = alone && !may_know(peer); });
+  return alone;
+}
+
+bool FinderRole::find(const TaskId& id, std::string_view name, std::string_view key, TimePoint from,
+                      Now now) {
+  if (broken(18) || (from <= now.at && is_alone(now))) return false;
+  std::string subject = subject_of(id, name, key);
+  const auto known = by_subject_.find(subject);
+  if (known != by_subject_.end()) {
+    searches_.at(known->second).tasks.push_back(id);
+    by_task_.insert_or_assign(id, known->second);
+    return true;
+  }
+  ++counters_.asked_for;
+  const std::uint64_t serial = next_serial_++;
+  Search& search = searches_[serial];
+  search.subject = subject;
+  search.id = id;
+  search.name = name;
+  search.key = key;
+  search.tasks.push_back(id);
+  wake_at(search, from);
+  by_subject_.emplace(std::move(subject), serial);
+  by_task_.insert_or_assign(id, serial);
+  start(search, now);
+  return true;
+}
+
+/// All who choose must know the same workers: who was dialled a moment ago is waited for.
+void FinderRole::start(Search& search, Now now) {
+  if (search.at > now.at) return;
+  wake_at(search, now.at + look_again);
+  if (membership_.settling(now.at, limits::key_settles)) return;
+  search.stamp = ++clock_;
+  wake_at(search, now.at + limits::copy_repeat);
+  const std::uint64_t serial = by_subject_.at(search.subject);
+  by_stamp_.emplace(search.stamp, serial);
+  membership_.for_each([&](const Peer& peer) {
+    if (!may_know(peer)) return;
+    search.awaited.push_back(peer.member.node);
+    say(search, peer.member.node);
+  });
+  search.asked = search.awaited;
+  check(serial, search);
+}
+
+void FinderRole::wake_at(Search& search, TimePoint at) {
+  search.at = at;
+  next_at_ = std::min(next_at_, at);
+}
+
+void FinderRole::check(std::uint64_t serial, const Search& search) {
+  if (search.owner || search.awaited.empty()) ready_.push_back(serial);
+}
+
+void FinderRole::say(const Search& search, NodeId node) {
+  const Peer* peer = membership_.by_node(node);
+  if (peer == nullptr || !peer->greeted) return;  // It is asked when it has greeted again.
+  said_.push_back({peer->link, proto::WhoHas{search.stamp, search.id, search.name, search.key}});
+}
+
+void FinderRole::forget(const TaskId& id) {
+  const auto found = by_task_.find(id);
+  if (found == by_task_.end()) return;
+  const auto search = searches_.find(found->second);
+  by_task_.erase(id);
+  std::erase(search->second.tasks, id);
+  if (!search->second.tasks.empty()) return;
+  by_subject_.erase(search->second.subject);
+  by_stamp_.erase(search->second.stamp);
+  searches_.erase(search);
+}
+
+// ---- Answering -------------------------------------------------------------------------------------------
+
+void FinderRole::on_who_has(LinkId link, NodeId node, const proto::WhoHas& ask, Now now) {
+  clock_ = std::max(clock_, ask.stamp);
+  const std::string_view key = broken(20) ? std::string_view{} : std::string_view{ask.key};
+  NodeId owner = executor_.whereabouts(ask.id, ask.name, key, now);
+  const auto mine = by_subject_.find(subject_of(ask.id, ask.name, ask.key));
+  if (!owner && mine != by_subject_.end() && !broken(19)) {
+    Search& search = searches_.at(mine->second);
+    // It gives way only to one that it has asked itself: else nobody would tell it so.
+    const bool asked = is_in(search.asked, node);
+    const bool first = !asked || std::pair(search.stamp, config_.self.node) < std::pair(ask.stamp, node);
+    if (search.stamp != 0 && first) owner = config_.self.node;
+    if (search.stamp != 0 && !first) give_way(search, node);
+  }
+  said_.push_back({link, proto::Has{ask.stamp, owner}});
+}
+
+/// That one will say that it has the task, or who has.
+void FinderRole::give_way(Search& search, NodeId node) {
+  if (is_in(search.ahead, node)) return;
+  search.ahead.push_back(node);
+  if (is_in(search.awaited, node)) return;
+  search.awaited.push_back(node);
+  say(search, node);
+}
+
+void FinderRole::on_has(NodeId node, const proto::Has& has) {
+  const auto found = by_stamp_.find(has.stamp);
+  if (found == by_stamp_.end()) return;
+  Search& search = searches_.at(found->second);
+  if (std::erase(search.awaited, node) == 0) return;
+  if (has.owner && has.owner != config_.self.node) {
+    const Peer* owner = membership_.by_node(has.owner);
+    // Who tells of one that cannot be reached has a copy.
+    search.owner = owner != nullptr && owner->greeted && may_know(*owner) ? has.owner : node;
+  }
+  check(found->second, search);
+}
+
+void FinderRole::on_peer_change(const PeerChange& change) {
+  if (change.what == PeerChange::What::cut) return;
+  const bool gone = change.what != PeerChange::What::greeted;
+  for (auto& [serial, search] : searches_) {
+    if (search.stamp == 0) continue;
+    const auto awaited = std::ranges::find(search.awaited, change.node);
+    const bool known = awaited != search.awaited.end();
+    if (gone) {
+      if (known) search.awaited.erase(awaited);
+      if (search.owner == change.node) search.owner = {};
+      check(serial, search);
+    } else {
+      if (!known) search.awaited.push_back(change.node);  // It may have come back with what it knows.
+      if (!known) search.asked.push_back(change.node);
+      say(search, change.node);
+    }
+  }
+}
+
+/// One that hangs is not waited for, where what it knows is known to others too.
+void FinderRole::look_for_silent() {
+  if (searches_.empty() || std::exchange(seen_members_, membership_.version()) == membership_.version())
+    return;
+  for (auto& [serial, search] : searches_) {
+    if (replicas_of(search.id) == 0) continue;
+    std::erase_if(search.awaited, [&, ahead = &search.ahead](NodeId node) {
+      if (is_in(*ahead, node)) return false;
+      const Peer* peer = membership_.by_node(node);
+      return peer == nullptr || peer->liveness == Liveness::suspect;
+    });
+    if (search.stamp != 0) check(serial, search);
+  }
+}
+
+// ---- Time ------------------------------------------------------------------------------------------------
+
+void FinderRole::on_tick(Now now) {
+  if (now.at < next_at_) return;
+  next_at_ = TimePoint::max();
+  for (auto& [serial, search] : searches_) {
+    if (search.at > now.at) {
+      next_at_ = std::min(next_at_, search.at);
+    } else if (search.stamp == 0) {
+      start(search, now);
+    } else {
+      wake_at(search, now.at + limits::copy_repeat);
+      for (const NodeId& node : search.awaited) say(search, node);
+    }
+  }
+}
+
+void FinderRole::tell(Now now, Effects& out) {
+  look_for_silent();
+  for (const std::uint64_t serial : std::exchange(ready_, {})) {
+    const auto found = searches_.find(serial);
+    if (found == searches_.end() || (!found->second.owner && !found->second.awaited.empty())) continue;
+    const Search search = std::move(found->second);
+    by_subject_.erase(search.subject);
+    by_stamp_.erase(search.stamp);
+    searches_.erase(found);
+    for (const TaskId& id : search.tasks) by_task_.erase(id);
+    if (search.owner) ++counters_.found;
+    for (const TaskId& id : search.tasks) executor_.on_found(id, search.owner, now, out);
+  }
+}
+
+void FinderRole::on_turn_end(Now /*now*/, Effects& out) {
+  for (Send& send : said_) out.send.push_back(std::move(send));
+  said_.clear();
+  if (!searches_.empty()) out.wake_by(next_at_);
+}
+
+}  // namespace taskmesh::core

@@ -1,0 +1,220 @@
+// Before a task is taken for new the others are asked: proto/05-keepers.md section 11, proto/03-tasks.md section 11.
+#include <catch2/catch.hpp>
+
+#include "core/copies_bench.hpp"
+
+namespace taskmesh::core::copies_test {
+namespace {
+
+const proto::Terms keyed{.key = "order-7"};
+
+proto::WhoHas question(std::uint64_t stamp, std::uint32_t number, std::string key = "order-7") {
+  return {stamp, task(number), "add", std::move(key)};
+}
+
+/// A worker with two others, that has asked them about a task with a key.
+struct Asking : Bench {
+  explicit Asking(std::uint16_t flags = 0, Rules rules = {}) : Bench(2, rules) {
+    pass(limits::key_settles);
+    submit(1, flags, keyed);
+    for (const std::uint8_t other : {std::uint8_t{2}, std::uint8_t{3}}) {
+      const auto asked = sent<proto::WhoHas>(links[other]);
+      REQUIRE(asked.size() == 1);
+      CHECK(asked[0].key == "order-7");
+      CHECK(asked[0].name == "add");
+      stamp = asked[0].stamp;
+    }
+  }
+  void answer(std::uint8_t other, NodeId owner = {}) { say(links[other], proto::Has{stamp, owner}); }
+  /// What is said to worker 2 about its own question.
+  NodeId told(const proto::WhoHas& ask) {
+    say(from(2), ask);
+    return sent<proto::Has>(from(2)).at(0).owner;
+  }
+  std::uint64_t stamp = 0;
+};
+
+/// What worker 2 has copied to this one: the first task with a key.
+proto::Repl copy(std::uint32_t number) {
+  proto::Repl repl{.id = task(number, 1), .owner = node_id(2), .epoch = 1, .holders = {node_id(1)}};
+  repl.submit = {.seq = 1, .id = repl.id, .name = "add"};
+  repl.submit.terms = keyed;
+  return repl;
+}
+
+}  // namespace
+
+SCENARIO("a task with a key is taken when all others have said that they have none with it, and not before",
+         "[core][finder]") {
+  Asking bench;
+  CHECK(bench.runs.empty());
+  bench.answer(2);
+  bench.answer(2);  // Said twice.
+  CHECK(bench.runs.empty());
+  CHECK(bench.sent<proto::Accepted>(client).empty());
+  THEN("it starts when the last one has answered") {
+    bench.answer(3);
+    CHECK(bench.runs.size() == 1);
+    CHECK(bench.sent<proto::Accepted>(client).size() == 1);
+  }
+  THEN("or is dead") {
+    bench.dies(3);
+    CHECK(bench.runs.size() == 1);
+  }
+  THEN("who has not answered is asked again") {
+    bench.pass(limits::copy_repeat);
+    CHECK(bench.sent<proto::WhoHas>(bench.links[2]).empty());
+    CHECK(bench.sent<proto::WhoHas>(bench.links[3]).size() == 1);
+  }
+  THEN("one that is cancelled meanwhile is not taken any more") {
+    bench.say(client, proto::Cancel{.request = 3, .ids = {task(1)}});
+    CHECK(bench.sent<proto::Notify>(client).at(0).report->state == TaskState::cancelled);
+    bench.answer(3);
+    CHECK(bench.runs.empty());
+    CHECK(bench.node.finder()->open() == 0);
+    CHECK(bench.node.executor()->records() == 0);
+  }
+}
+
+SCENARIO("a task whose key somebody knows goes to that one, and who submitted it is sent there",
+         "[core][finder]") {
+  Asking bench;
+  bench.answer(2, node_id(3));
+  REQUIRE(bench.offered(task(1)) == 3);
+  CHECK((bench.sent<proto::Repl>(bench.links[3]).at(0).flags & proto::Repl::joins_flag) != 0);
+  THEN("when it is taken there") {
+    bench.say(bench.links[3], proto::Moved{node_id(3), {task(1)}});
+    CHECK(bench.sent<proto::Moved>(client).at(0).owner == node_id(3));
+    bench.submit(1, 0, keyed);  // It was not heard.
+    CHECK(bench.sent<proto::Moved>(client).at(0).owner == node_id(3));
+  }
+  THEN("else the others are asked again, a little later") {
+    bench.say(bench.links[3], proto::ReplDup{.id = task(1), .epoch = 1, .why = proto::Refused::not_here});
+    CHECK(bench.offered(task(1)) == 0);
+    CHECK(bench.sent<proto::WhoHas>(bench.links[2]).empty());
+    bench.pass(limits::copy_repeat);
+    CHECK(bench.sent<proto::WhoHas>(bench.links[2]).size() == 1);
+    CHECK(bench.runs.empty());
+  }
+}
+
+SCENARIO("of two workers that ask for one key at once the one with the lower stamp is first",
+         "[core][finder]") {
+  const bool broken = GENERATE(false, true);
+  Asking bench(0, Rules::without(broken ? 19 : 0));
+  if (broken) {  // Each says to the other one that it has nothing.
+    CHECK_FALSE(bench.told(question(bench.stamp + 1, 9)));
+    return;
+  }
+  CHECK(bench.told(question(bench.stamp + 1, 9)) == node_id(1));
+  CHECK(bench.told(question(bench.stamp, 9)) == node_id(1));  // By node id, where stamps are equal.
+  CHECK_FALSE(bench.told(question(bench.stamp - 1, 9)));
+  THEN("its own question is above all that it has seen") {
+    bench.answer(2);
+    bench.answer(3);
+    bench.told(question(1'000, 8, "another"));
+    bench.submit(2, 0, {.key = "a third"});
+    CHECK(bench.sent<proto::WhoHas>(bench.links[2]).at(0).stamp == 1'001);
+  }
+  THEN("what it has taken it has, whatever the stamp") {
+    bench.answer(2);
+    bench.answer(3);
+    CHECK(bench.told(question(0, 9)) == node_id(1));
+    CHECK_FALSE(bench.told(question(0, 9, "another")));
+  }
+}
+
+SCENARIO("a worker that hangs holds up no task with copies for longer than it is suspect", "[core][finder]") {
+  const auto replicas = static_cast<std::uint16_t>(GENERATE(0, 1));
+  Asking bench(replicas);
+  bench.answer(2);
+  for (int i = 0; i < 15; ++i) {  // Worker 3 says nothing.
+    bench.at += 200ms;
+    bench.say(bench.links[2], proto::Heartbeat{.node = node_id(2), .incarnation = 1});
+  }
+  CHECK(bench.node.executor()->is_copying(task(1, replicas)));
+  REQUIRE(bench.node.membership().by_node(node_id(3))->liveness == Liveness::suspect);
+  const bool goes_on = !bench.node.finder()->is_searching(task(1, replicas));
+  CHECK(goes_on == (replicas == 1));
+}
+
+SCENARIO("who holds the copy of the first task with a key knows the key", "[core][finder]") {
+  Bench bench{2};
+  bench.pass(limits::key_settles);
+  bench.say(from(2), copy(5));
+  const auto told = [&](std::uint32_t number) {
+    bench.say(from(3), question(7, number));
+    return bench.sent<proto::Has>(from(3)).at(0).owner;
+  };
+  CHECK(told(9) == node_id(2));
+  THEN("a task with that key goes to its owner at once") {
+    bench.submit(1, 0, keyed);
+    CHECK(bench.offered(task(1)) == 2);
+  }
+  THEN("when the owner dies it is here, and what comes later joins it") {
+    bench.dies(2);
+    CHECK(told(9) == node_id(1));
+    bench.submit(1, 0, keyed);
+    bench.say(bench.links[3], proto::ReplOk{{{task(5, 1), 2}}});
+    bench.pass(limits::suspect_patience);
+    bench.say(bench.links[3], proto::ReplOk{{{task(5, 1), 2}}});  // That it starts is recorded.
+    REQUIRE(bench.runs.size() == 1);
+    CHECK(bench.runs[0].id == task(5, 1));
+    bench.finish(bench.runs[0]);
+    bench.say(bench.links[3], proto::DoneOk{{{task(5, 1), 2}}, {}});
+    CHECK(bench.sent<proto::Notify>(client).at(0).report->state == TaskState::success);
+    CHECK(bench.runs.size() == 1);
+  }
+  THEN("when it has ended and is released, its end is kept, and what comes later ends so") {
+    proto::Done done{
+        .id = task(5, 1), .owner = node_id(2), .epoch = 1, .result_ttl_ms = 60'000, .key = "order-7"};
+    done.report = proto::TaskReport{.id = done.id, .state = TaskState::success, .attempt = 1, .name = "add"};
+    bench.say(from(2), done);
+    bench.say(from(2), proto::Release{.claims = {}, .kept = {{done.id, 1}}});
+    bench.dies(2);
+    CHECK(told(9) == node_id(1));
+    bench.submit(1, 0, keyed);
+    CHECK(bench.sent<proto::Notify>(client).at(0).report->state == TaskState::success);
+    CHECK(bench.runs.empty());
+  }
+}
+
+SCENARIO("a SUBMIT of a task with copies that was sent before goes to who has the task", "[core][finder]") {
+  Bench bench{2};
+  bench.pass(limits::key_settles);
+  proto::Submit again{
+      .seq = 1, .id = task(1, 1), .flags = proto::Submit::wait_flag | proto::Submit::again_flag};
+  again.name = "add";
+  bench.say(client, again);
+  const auto asked = bench.sent<proto::WhoHas>(bench.links[2]);
+  REQUIRE(asked.size() == 1);
+  CHECK(asked[0].key.empty());
+  bench.say(bench.links[3], proto::Has{asked[0].stamp, {}});
+  bench.say(bench.links[2], proto::Has{asked[0].stamp, node_id(3)});
+  CHECK(bench.sent<proto::Moved>(client).at(0).owner == node_id(3));
+  CHECK(bench.runs.empty());
+  CHECK(bench.node.executor()->records() == 0);
+}
+
+SCENARIO("what was taken and given on is not taken a second time when that was not heard", "[core][finder]") {
+  Bench bench{2};
+  bench.pass(limits::key_settles);
+  proto::Repl gift{.id = task(4), .owner = node_id(2), .epoch = 1};
+  gift.flags = proto::Repl::given_flag | proto::Repl::joins_flag;
+  gift.submit = {.seq = 1, .id = gift.id, .name = "add"};
+  gift.submit.terms = keyed;
+  bench.say(from(2), gift);
+  const auto asked = bench.sent<proto::WhoHas>(bench.links[3]);
+  REQUIRE(asked.size() == 1);
+  bench.say(bench.links[3], proto::Has{asked[0].stamp, node_id(3)});
+  REQUIRE(bench.offered(task(4)) == 3);
+  bench.say(bench.links[3], proto::Moved{node_id(3), {task(4)}});
+  bench.say(from(2), gift);
+  CHECK(bench.sent<proto::Moved>(from(2)).at(0).owner == node_id(3));
+  CHECK(bench.node.executor()->records() == 0);
+  gift.epoch = 9;  // It has come a long way, and is to be taken again.
+  bench.say(from(2), gift);
+  CHECK(bench.node.executor()->has(task(4)));
+}
+
+}  // namespace taskmesh::core::copies_test

@@ -1,0 +1,278 @@
+#include "sim/joiners.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+
+#include "sim/world.hpp"
+
+namespace taskmesh::sim {
+
+namespace {
+
+using core::NodeKind;
+
+constexpr Duration load_lasts = 90s;
+constexpr Duration between_faults = 20s;
+const std::string here = "tcp://127.0.0.1:6000";
+
+class JoinWorld {
+ public:
+  JoinWorld(std::uint64_t seed, const JoinPlan& plan) : plan_(plan), world_(seed) {
+    world_.observer.behaviour = [this](const core::Run&) { return behave(); };
+    world_.observer.started = [this](Process&, const core::Run& run) { on_started(run); };
+    world_.observer.told = [this](Process& process, core::Notice&& notice) {
+      on_told(process, std::move(notice));
+    };
+  }
+
+  JoinOutcome run() {
+    for (int i = 0; i < plan_.workers; ++i) add_worker(false);
+    world_.add({.kind = NodeKind::listener, .endpoint = here});
+    for (int i = 0; i < 2; ++i) add_client();
+    if (plan_.lossy) world_.network().set_weather({.delay_max = 20ms, .loss = 0.05, .duplicate = 0.03});
+    for (int i = 0; i < plan_.tasks; ++i) {
+      world_.timeline().after(2s + up_to(load_lasts), [this] { submit(); });
+    }
+    for (int i = 0; i < plan_.joins; ++i) {
+      world_.timeline().after(4s + up_to(load_lasts - 10s), [this] { add_worker(plan_.seed_only); });
+    }
+    for (int i = 0; i < plan_.leaves; ++i) {
+      world_.timeline().after(10s + up_to(load_lasts - 10s), [this] { world_.drain(any(), 30s); });
+    }
+    for (int i = 0; i < plan_.crashes; ++i) {
+      world_.timeline().after(20s + i * between_faults, [this] { crash(any()); });
+    }
+    world_.run_for(load_lasts + 12s);
+    world_.heal();
+    world_.run_for(30s);
+    world_.run_until([this] { return told_all(); }, 60s);
+    world_.run_for(10s);
+    check_end();
+    return outcome_;
+  }
+
+ private:
+  struct Story {
+    std::string key;
+    bool wait = false;
+    bool callback = false;
+    bool once = false;
+    bool accepted = false;
+    std::optional<TaskState> told;
+    std::optional<TaskState> event;
+    int starts = 0;
+  };
+  struct Key {
+    TimePoint since{};
+    std::vector<TaskId> submitted;
+    std::set<TaskId> started;
+    bool once = false;  // One of them may not run twice: all end as that one does.
+  };
+
+  bool chance(double share) { return world_.random().unit() < share; }
+  Duration up_to(Duration most) {
+    return Duration{
+        static_cast<Duration::rep>(world_.random().below(static_cast<std::uint64_t>(most.count()) + 1))};
+  }
+  void fail(const std::string& text) {
+    if (outcome_.failures.size() < 12) outcome_.failures.push_back(text);
+  }
+
+  void add_worker(bool seed_only) {
+    Plan plan{.endpoint = "tcp://127.0.0.1:" + std::to_string(24'800 + endpoints_++)};
+    plan.slots = 2;
+    plan.serves = {"add"};
+    plan.rules = plan_.rules;
+    plan.seed_only = seed_only;
+    workers_.push_back(world_.add(plan));
+    world_.note("p" + std::to_string(workers_.back()) + " joins");
+  }
+
+  void add_client() {
+    Plan plan{.kind = NodeKind::client};
+    if (plan_.scattered) plan.rules = core::Rules::without(21);
+    clients_.push_back(world_.add(plan));
+  }
+
+  Host any() {
+    std::vector<Host> up;
+    for (const Host host : workers_) {
+      if (world_.at(host).up && !world_.at(host).draining) up.push_back(host);
+    }
+    return up[world_.random().below(up.size())];
+  }
+
+  void crash(Host host) {
+    constexpr std::array pauses{Duration{300ms}, Duration{3s}, Duration{12s}};
+    const Duration pause =
+        plan_.at_once ? 100ms + up_to(200ms) : pauses[world_.random().below(pauses.size())];
+    world_.crash(host, !plan_.at_once && chance(0.5));
+    world_.timeline().after(pause, [this, host] { workers_.push_back(world_.restart(host)); });
+  }
+
+  Behaviour behave() {
+    constexpr std::array spans{Duration{20ms}, Duration{500ms}, Duration{4s}};
+    const auto takes = spans[world_.random().below(spans.size())];
+    return {.takes = takes / 2 + up_to(takes)};
+  }
+
+  /// A key of its own, or one that somebody has used in the last half minute, or at this moment.
+  std::string some_key() {
+    std::vector<std::string> recent;
+    for (const auto& [name, key] : keys_) {
+      if (world_.now() - key.since < 30s) recent.push_back(name);
+    }
+    if (!recent.empty() && chance(0.6)) return recent[world_.random().below(recent.size())];
+    return "key-" + std::to_string(keys_.size());
+  }
+
+  void submit() {
+    const std::string key = chance(plan_.keyed) ? some_key() : std::string();
+    submit_one(clients_[world_.random().below(clients_.size())], key);
+    if (key.empty() || !chance(0.3)) return;  // Else both at the same moment, as nearly as can be.
+    world_.timeline().after(up_to(3ms), [this, key] { submit_one(clients_[world_.random().below(2)], key); });
+  }
+
+  void submit_one(Host client, const std::string& key) {
+    const auto& self = world_.at(client).config;
+    const bool once = chance(plan_.once);
+    const auto flags = static_cast<std::uint16_t>(plan_.replicas | (once ? once_flag : 0));
+    const auto unix_ms = static_cast<std::uint64_t>(world_.timeline().now().wall.unix_us / 1'000);
+    const TaskId id = make_task_id(unix_ms, flags, self.client_instance, ++counters_[client]);
+    Story& story = stories_[id];
+    story.key = key;
+    story.once = once;
+    story.callback = chance(0.5);
+    story.wait = !story.callback || chance(0.5);
+    core::SubmitTask task{.id = id, .name = "add", .wait = story.wait};
+    task.args = {Codec::opaque, Bytes::copy_of(to_string(id))};
+    if (story.wait) task.token = token_of(id);
+    if (story.callback) task.callback_address = here;
+    if (!key.empty()) {
+      task.terms.edit().key = key;
+      keys_[key].submitted.push_back(id);
+      keys_[key].since = world_.now();
+      keys_[key].once = keys_[key].once || once;
+    }
+    world_.give(client, std::move(task));
+    world_.give(client, core::AwaitAccepted{token_of(id), id});
+    if (!chance(plan_.cancels)) return;
+    const Host by = clients_[world_.random().below(2)];
+    world_.timeline().after(up_to(3s), [this, by, id] {
+      world_.give(by, core::CancelTask{token_of(id), id});
+    });
+  }
+
+  core::Token token_of(const TaskId& id) {
+    tokens_[++last_token_] = id;
+    return last_token_;
+  }
+
+  void on_started(const core::Run& run) {
+    Story& story = stories_.at(run.id);
+    ++story.starts;
+    if (story.once && story.starts > 1) fail("a once task started twice: " + to_string(run.id));
+    if (run.args.bytes.view() != to_string(run.id))
+      fail("started without its arguments: " + to_string(run.id));
+    if (!story.key.empty()) keys_.at(story.key).started.insert(run.id);
+  }
+
+  void on_told(Process& process, core::Notice&& notice) {
+    if (const auto* completed = std::get_if<core::Completed>(&notice)) {
+      Story& story = stories_.at(tokens_.at(completed->token));
+      if (story.told) fail("the end of a task was told twice to one who waits");
+      story.told = completed->report->state;
+    } else if (const auto* acceptance = std::get_if<core::Acceptance>(&notice)) {
+      stories_.at(acceptance->id).accepted = !acceptance->error;
+    } else if (const auto* arrived = std::get_if<core::EventArrived>(&notice)) {
+      stories_.at(arrived->notify.report->id).event = arrived->notify.report->state;
+      world_.give(process.host, core::EventHandled{arrived->link, arrived->seq, arrived->notify.report->id});
+    }
+  }
+
+  static bool told(const Story& story) {
+    return (!story.wait || story.told) && (!story.callback || story.event || story.told == TaskState::lost);
+  }
+  bool told_all() const {
+    return std::ranges::all_of(stories_, [](const auto& each) { return told(each.second); });
+  }
+
+  // ---- The end
+
+  void check_end() {
+    for (const std::string& text : world_.failures) fail(text);
+    if (world_.network().ungreeted() > 0) fail("a node spoke before its greeting was answered");
+    for (const auto& [id, story] : stories_) check_story(id, story);
+    for (const auto& [name, key] : keys_) check_key(name, key);
+    for (const auto& process : world_.processes()) {
+      if (!process->up || process->node->owner() == nullptr) continue;
+      const core::Node& node = *process->node;
+      const std::size_t left = node.owner()->open() + node.keeper()->held() + node.executor()->records();
+      outcome_.leaked += left;
+      if (left > 0)
+        fail("process " + std::to_string(process->host) + " still has records: " + std::to_string(left));
+      if (node.owner()->under_replicated() > 0) fail("a task is short of copies still");
+    }
+    outcome_.counters = world_.counters();
+    outcome_.hash = world_.history().hash();
+    outcome_.notes = world_.notes();
+  }
+
+  void check_story(const TaskId& id, const Story& story) {
+    if (story.accepted) ++outcome_.accepted;
+    if (story.starts > 1) outcome_.extra += static_cast<std::uint64_t>(story.starts - 1);
+    if (story.starts > 1 && plan_.crashes == 0) fail("task " + to_string(id) + " started twice");
+    const auto over = [](const std::optional<TaskState>& state) {
+      return state && *state != TaskState::lost;
+    };
+    const bool lost = (story.wait && !over(story.told)) || (story.callback && !over(story.event));
+    const bool once = story.once || (!story.key.empty() && keys_.at(story.key).once);
+    if (!lost || (once && told(story)) || (plan_.replicas == 0 && plan_.crashes > 0)) return;
+    fail("task " + to_string(id) + (told(story) ? " is lost" : " was never told") + ", started " +
+         std::to_string(story.starts) + ", key '" + story.key + "'");
+    if (story.accepted) ++outcome_.lost;
+  }
+
+  void check_key(const std::string& name, const Key& key) {
+    if (key.submitted.size() > 1) ++outcome_.keys;
+    if (key.started.size() < 2) return;
+    outcome_.forgotten += key.started.size() - 1;
+    std::string who;
+    for (const TaskId& id : key.started) who += " " + to_string(id);
+    fail("the work of " + name + " was started for" + who);
+  }
+
+  JoinPlan plan_;
+  World world_;
+  JoinOutcome outcome_;
+  std::map<TaskId, Story> stories_;
+  std::map<std::string, Key> keys_;
+  std::map<core::Token, TaskId> tokens_;
+  std::map<Host, std::uint32_t> counters_;
+  core::Token last_token_ = 0;
+  std::vector<Host> workers_;
+  std::vector<Host> clients_;
+  int endpoints_ = 0;
+};
+
+}  // namespace
+
+void JoinOutcome::add(const JoinOutcome& one) {
+  accepted += one.accepted;
+  lost += one.lost;
+  leaked += one.leaked;
+  extra += one.extra;
+  keys += one.keys;
+  forgotten += one.forgotten;
+  counters.taken_over += one.counters.taken_over;
+  counters.joined += one.counters.joined;
+  counters.given += one.counters.given;
+  counters.asked_for += one.counters.asked_for;
+  counters.found += one.counters.found;
+}
+
+JoinOutcome run_joiners(std::uint64_t seed, const JoinPlan& plan) { return JoinWorld{seed, plan}.run(); }
+
+}  // namespace taskmesh::sim

@@ -1,0 +1,48 @@
+// taskmesh_joiners HOW [SEEDS [REPLICAS [BROKEN_RULE [FIRST_SEED]]]]: a mesh that grows under load, one line per call.
+// HOW: calm, loss, seed, scattered, scattered_loss; leave, crash, restart (one dies), crashes (four do). BROKEN_RULE: its number (proto/05-keepers.md), 0: none.
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+
+#include "sim/joiners.hpp"
+
+int main(int argc, char** argv) {
+  using namespace taskmesh::sim;
+  const std::string_view how = argc > 1 ? argv[1] : "calm";
+  const auto number = [&](int index, int fallback) {
+    return argc > index ? std::atoi(argv[index]) : fallback;
+  };
+  JoinPlan plan{.once = 0.05, .cancels = 0.05};
+  plan.lossy = how == "loss" || how == "scattered_loss";
+  plan.scattered = how == "scattered" || how == "scattered_loss";
+  plan.leaves = how == "leave" ? 2 : 0;
+  plan.crashes = how == "crashes" ? 4 : how == "crash" || how == "restart" ? 1 : 0;
+  plan.at_once = how == "restart";
+  plan.seed_only = how == "seed";
+  plan.replicas = number(3, 1);
+  plan.rules = taskmesh::core::Rules::without(number(4, 0));
+  JoinOutcome sum;
+  int failed = 0;
+  const int first = number(5, 1);
+  for (int seed = first; seed < first + number(2, 20); ++seed) {
+    const JoinOutcome one = run_joiners(static_cast<std::uint64_t>(seed), plan);
+    for (const std::string& failure : one.failures) std::printf("seed %d: %s\n", seed, failure.c_str());
+    if (std::getenv("TASKMESH_SIM_NOTES") != nullptr) {
+      for (const std::string& note : one.notes) std::printf("  %s\n", note.c_str());
+    }
+    sum.add(one);
+    failed += one.failures.empty() ? 0 : 1;
+    if (plan.rules.broken != 0 && failed > 0) {
+      std::printf("rule %d: red at seed %d\n", number(4, 0), seed);
+      return 1;
+    }
+  }
+  const auto count = [](std::uint64_t value) { return static_cast<unsigned long long>(value); };
+  std::printf(
+      "%-8s accepted=%llu lost=%llu leaked=%llu extra=%llu keys=%llu forgotten=%llu joined=%llu given=%llu "
+      "taken_over=%llu failed_seeds=%d\n",
+      argc > 1 ? argv[1] : "calm", count(sum.accepted), count(sum.lost), count(sum.leaked), count(sum.extra),
+      count(sum.keys), count(sum.forgotten), count(sum.counters.joined), count(sum.counters.given),
+      count(sum.counters.taken_over), failed);
+  return failed == 0 ? 0 : 1;
+}

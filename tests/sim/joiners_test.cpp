@@ -1,0 +1,113 @@
+// A mesh that grows under load: what proto/05-keepers.md sections 9 and 10 say of keys, repeats and those who join.
+#include "sim/joiners.hpp"
+
+#include <catch2/catch.hpp>
+
+namespace taskmesh::sim {
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr std::uint64_t seeds = 3;
+#else
+constexpr std::uint64_t seeds = 20;
+#endif
+
+JoinOutcome run_seeds(const JoinPlan& plan, std::uint64_t count = seeds) {
+  JoinOutcome sum;
+  for (std::uint64_t seed = 1; seed <= count; ++seed) {
+    const JoinOutcome one = run_joiners(seed, plan);
+    for (const std::string& failure : one.failures) {
+      sum.failures.push_back("seed " + std::to_string(seed) + ": " + failure);
+    }
+    sum.add(one);
+  }
+  return sum;
+}
+
+JoinOutcome check_known(const JoinPlan& plan) {
+  const JoinOutcome sum = run_seeds(plan);
+  for (const std::string& failure : sum.failures) UNSCOPED_INFO(failure);
+  CHECK(sum.failures.empty());
+  CHECK(sum.lost == 0);
+  CHECK(sum.leaked == 0);
+  CHECK(sum.forgotten == 0);
+  CHECK(sum.keys > 0);
+  CHECK(sum.counters.joined > 0);
+  CHECK(sum.counters.found > 0);
+  return sum;
+}
+
+JoinPlan with(int replicas) { return {.replicas = replicas, .once = 0.05, .cancels = 0.05}; }
+
+}  // namespace
+
+TEST_CASE("six workers that join three under load make nothing run twice and forget no key, copies or not",
+          "[sim]") {
+  for (const int replicas : {0, 1, 2}) {
+    CHECK(check_known(with(replicas)).extra == 0);
+    JoinPlan by_seed = with(replicas);
+    by_seed.seed_only = true;
+    CHECK(check_known(by_seed).extra == 0);
+  }
+}
+
+TEST_CASE("under loss, repetition and delay workers that join make nothing run twice and forget no key",
+          "[sim]") {
+  for (const int replicas : {0, 1}) {
+    JoinPlan plan = with(replicas);
+    plan.lossy = true;
+    CHECK(check_known(plan).extra == 0);
+  }
+}
+
+TEST_CASE("wherever tasks of one key are sent, at the same moment too, the work is done for one of them",
+          "[sim]") {
+  for (const int replicas : {0, 1}) {
+    JoinPlan plan = with(replicas);
+    plan.scattered = true;
+    plan.lossy = replicas == 1;
+    CHECK(check_known(plan).counters.given > 0);
+  }
+}
+
+TEST_CASE("a worker that crashes while others join takes along no key and no task that has a copy", "[sim]") {
+  for (const bool at_once : {false, true}) {
+    JoinPlan plan = with(1);
+    plan.crashes = 1;
+    plan.at_once = at_once;
+    const JoinOutcome sum = check_known(plan);
+    CHECK(sum.counters.taken_over > 0);
+    CHECK(static_cast<double>(sum.extra) <= 0.025 * static_cast<double>(sum.accepted));
+  }
+}
+
+TEST_CASE("two workers that leave while six join lose nothing and repeat nothing", "[sim]") {
+  JoinPlan plan = with(1);
+  plan.leaves = 2;
+  const JoinOutcome sum = run_seeds(plan);
+  CHECK(sum.lost == 0);
+  CHECK(sum.leaked == 0);
+  CHECK(sum.extra == 0);
+}
+
+TEST_CASE(
+    "the checks of those who join turn red when nobody is asked, nobody gives way or keys are not looked up",
+    "[sim]") {
+  for (const int rule : {18, 19, 20}) {
+    JoinPlan plan = with(1);
+    plan.scattered = true;
+    plan.rules = core::Rules::without(rule);
+    CHECK_FALSE(run_seeds(plan, 5).failures.empty());
+  }
+}
+
+TEST_CASE("the same seed gives the same history of those who join", "[sim]") {
+  JoinPlan plan = with(1);
+  plan.lossy = true;
+  plan.crashes = 1;
+  const JoinOutcome once = run_joiners(3, plan);
+  CHECK(once.hash == run_joiners(3, plan).hash);
+  CHECK(once.hash != run_joiners(4, plan).hash);
+}
+
+}  // namespace taskmesh::sim
