@@ -88,6 +88,13 @@ SCENARIO("a task whose key somebody knows goes to that one, and who submitted it
     bench.submit(1, 0, keyed);  // It was not heard.
     CHECK(bench.sent<proto::Moved>(client).at(0).owner == node_id(3));
   }
+  THEN("and when that one is dead, nobody is sent there any more") {
+    bench.say(bench.links[3], proto::Moved{node_id(3), {task(1)}});
+    bench.dies(3);
+    bench.say(client, proto::Query{.request = 5, .ids = {task(1)}});
+    CHECK(bench.sent<proto::Status>(client).at(0).report.state == TaskState::unknown);
+    CHECK(bench.sent<proto::Moved>(client).empty());
+  }
   THEN("else the others are asked again, a little later") {
     bench.say(bench.links[3], proto::ReplDup{.id = task(1), .epoch = 1, .why = proto::Refused::not_here});
     CHECK(bench.offered(task(1)) == 0);

@@ -1,5 +1,5 @@
 // ExecutorRole: tasks with a key, and those whose SUBMIT was sent before: new here, but perhaps not elsewhere.
-// Spec: proto/03-tasks.md section 11, proto/05-keepers.md section 7.
+// Spec: proto/03-tasks.md section 11, proto/05-keepers.md section 11.
 #include <utility>
 
 #include "taskmesh/base/check.hpp"

@@ -97,9 +97,7 @@ void FinderRole::check(std::uint64_t serial, const Search& search) {
 }
 
 void FinderRole::say(const Search& search, NodeId node) {
-  const Peer* peer = membership_.by_node(node);
-  if (peer == nullptr || !peer->greeted) return;  // It is asked when it has greeted again.
-  said_.push_back({peer->link, proto::WhoHas{search.stamp, search.id, search.name, search.key}});
+  asks_.push_back({node, proto::WhoHas{search.stamp, search.id, search.name, search.key}});
 }
 
 void FinderRole::forget(const TaskId& id) {
@@ -221,6 +219,12 @@ void FinderRole::tell(Now now, Effects& out) {
 }
 
 void FinderRole::on_turn_end(Now /*now*/, Effects& out) {
+  for (auto& [node, ask] : asks_) {
+    const Peer* peer = membership_.by_node(node);
+    // Else it is asked when it has greeted (again).
+    if (peer != nullptr && peer->greeted) out.send.push_back({peer->link, std::move(ask)});
+  }
+  asks_.clear();
   for (Send& send : said_) out.send.push_back(std::move(send));
   said_.clear();
   if (!searches_.empty()) out.wake_by(next_at_);

@@ -1,4 +1,5 @@
-// FinderRole: is a task new, or has somebody else it already, or one with its key?  Spec: proto/05-keepers.md section 7.
+// FinderRole: is a task new, or has somebody else it already, or one with its key?  Spec: proto/05-keepers.md
+// section 11.
 //
 // Who is here changes, and with it who would know: a worker that joins knows nothing, one that has died took along what it
 // knew. So a worker that is about to take a task with a key, or one whose SUBMIT was sent before, for new asks all the
@@ -16,6 +17,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "taskmesh/core/config.hpp"
@@ -94,7 +96,8 @@ class FinderRole {
   std::vector<std::uint64_t> ready_;  // Perhaps known by now.
   TimePoint next_at_ = TimePoint::max();
   std::uint64_t seen_members_ = 0;
-  std::vector<Send> said_;
+  std::vector<std::pair<NodeId, proto::WhoHas>> asks_;
+  std::vector<Send> said_;  // Answers.
 };
 
 }  // namespace taskmesh::core

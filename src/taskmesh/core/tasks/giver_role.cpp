@@ -163,7 +163,8 @@ bool GiverRole::on_refused(NodeId node, const proto::ReplDup& dup, Now now, Effe
 }
 
 void GiverRole::on_peer_change(const PeerChange& change, Now now, Effects& out) {
-  if (change.what == PeerChange::What::cut || giving_.empty()) return;
+  if (change.what == PeerChange::What::cut) return;
+  if (change.what != PeerChange::What::greeted) forget_taker(change.node);
   std::vector<TaskId> theirs;
   for (const auto& [id, given] : giving_) {
     if (given.taker == change.node) theirs.push_back(id);
@@ -180,6 +181,13 @@ void GiverRole::on_peer_change(const PeerChange& change, Now now, Effects& out) 
       found.value().refused.push_back(change.node);
       pass_on(id, now, out);
     }
+  }
+}
+
+/// Nobody is sent after one that is gone: who holds a copy, or was given the task by that one, knows better.
+void GiverRole::forget_taker(NodeId node) {
+  for (auto gone = gone_.begin(); gone != gone_.end();) {
+    gone = gone->second.taker == node ? gone_.erase(gone) : std::next(gone);
   }
 }
 

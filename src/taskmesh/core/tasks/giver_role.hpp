@@ -86,6 +86,7 @@ class GiverRole {
   void pass_on(const TaskId& id, Now now, Effects& out);
   void given(const TaskId& id, NodeId to, Now now, Effects& out);
   bool has_room() const;
+  void forget_taker(NodeId node);
 
   const NodeConfig& config_;
   NodeCounters& counters_;

@@ -120,9 +120,12 @@ void SubmitterRole::on_moved(LinkId link, const proto::Moved& moved, Now now, Ef
     }
     if (slot == no_slot || tasks_.at(slot).worker != worker) continue;
     if (tasks_.at(slot).stage == FlyingTask::Stage::held) {
-      tasks_.at(slot).moved.edit() = moved.owner;
-      settle_load(tasks_.at(slot));
-      to == nullptr ? follow(slot, {}, now, out) : rehome(slot, *to, now);
+      FlyingTask& task = tasks_.at(slot);
+      const bool again = task.moved.has_value() && *task.moved == moved.owner;
+      task.moved.edit() = moved.owner;
+      settle_load(task);
+      // One that cannot be asked: all others may know better. Told so again, it does not begin anew without a pause.
+      to == nullptr ? follow(slot, again ? worker->node : NodeId{}, now, out) : rehome(slot, *to, now);
     } else if (to != nullptr) {  // Else it is said again, and somebody will know better.
       accept(slot, now, out);
       if (tasks_.find(id) != slot) continue;

@@ -231,7 +231,7 @@ void SubmitterRole::on_held_status(WorkerLink& worker, proto::Status&& status, N
     complete(slot, std::move(status.report), out);
   } else if (status.report.state != TaskState::unknown) {
     task.unknown_at.reset();
-    task.moved.reset();
+    if (status.report.worker == worker.node) task.moved.reset();  // Else it is hearsay.
   } else if (replicas_of(task.submit.id) > 0 || task.moved.has_value()) {
     if ((status.report.flags & proto::TaskReport::unsure_flag) != 0) unsure_at_ = now.at;
     follow(slot, worker.node, now, out);
