@@ -41,8 +41,10 @@ SCENARIO("the tasks of all workers are listed, by state and by name", "[e2e][lis
   }));
   CHECK(listed_ids(client.tasks({.state = TaskState::success}).tasks) ==
         std::set<TaskId>(done.begin(), done.end()));
-  CHECK(Mesh::eventually([&] { return client.tasks({.state = TaskState::running}).tasks.size() == 3; }));
-  CHECK(client.tasks({.state = TaskState::queued}).tasks.size() == 3);
+  const auto in = [&](TaskState state) { return client.tasks({.state = state}).tasks.size(); };
+  CHECK(Mesh::eventually([&] {  // How many run depends on where they went.
+    return in(TaskState::running) > 0 && in(TaskState::running) + in(TaskState::queued) == slow.size();
+  }));
   CHECK(listed_ids(client.tasks({.name = "sleep_ms"}).tasks) == std::set<TaskId>(slow.begin(), slow.end()));
   CHECK(client.tasks({.name = "nobody"}).tasks.empty());
   THEN("a limit takes what has not ended first, and says that there is more") {
@@ -57,7 +59,7 @@ SCENARIO("the tasks of all workers are listed, by state and by name", "[e2e][lis
     CHECK(std::chrono::steady_clock::now() - begun < 1'500ms);
     CHECK(part.silent.size() == 1);
     CHECK_FALSE(part.tasks.empty());
-    CHECK(part.tasks.size() < 37);
+    CHECK(part.tasks.size() <= 37);  // Fewer, if it has any that nobody else has.
     mesh.workers().front().signal(SIGCONT);
   }
   for (const TaskId id : slow) client.cancel(id);
