@@ -1,5 +1,5 @@
 // Joiners: a mesh that grows (and shrinks) under load, with keyed tasks among the others.
-// Spec: proto/03-tasks.md section 11, proto/05-keepers.md sections 7 and 9.
+// Spec: proto/03-tasks.md section 11, proto/05-keepers.md sections 9 and 11.
 //
 // A worker that joins, or comes back with empty memory, knows nothing of what was submitted before. Still the work of a key
 // is done under one task only, whoever submits it where and when; nothing is lost, and without faults nothing runs twice.

@@ -1,4 +1,4 @@
-// A mesh that grows under load: what proto/05-keepers.md sections 9 and 10 say of keys, repeats and those who join.
+// A mesh that grows under load: what proto/05-keepers.md sections 9 and 11 say of keys, repeats and those who join.
 #include "sim/joiners.hpp"
 
 #include <catch2/catch.hpp>

@@ -134,13 +134,10 @@ inline constexpr std::size_t gives_max = 256;   ///< Tasks that a leaving worker
 inline constexpr std::uint64_t gives_bytes_max = 8 * 1024 * 1024;  ///< ...and their payload.
 inline constexpr std::size_t gives_refused_max = 3;                ///< So many refuse one; then it stays.
 inline constexpr Duration leave_ask_every = 250ms;  ///< Who leaves asks so often to be rid of its copies.
-inline constexpr std::size_t deaths_max =
-    2;  ///< Workers that one task may kill; then it runs alone, and is condemned.
-inline constexpr Duration suspect_patience =
-    3s;  ///< A task that may have killed waits so long for copies of others.
+inline constexpr std::size_t deaths_max = 2;      ///< Workers that a task may kill; the next one condemns it.
+inline constexpr Duration suspect_patience = 3s;  ///< Who may have killed waits so long for copies of others.
 inline constexpr Duration reclaim_after_stall = 3s;  ///< Stood still so long: queued tasks are claimed anew.
-inline constexpr std::size_t cancel_asks_max =
-    10'000;                                   ///< Wishes to cancel that wait for others' word; then: later.
+inline constexpr std::size_t cancel_asks_max = 10'000;  ///< Wishes to cancel that wait for others' word.
 inline constexpr Duration follow_pause = 1s;  ///< A client that found its task nowhere asks all again.
 
 // Callbacks (proto/04-callbacks.md).

@@ -83,9 +83,8 @@ struct NodeCounters {
   std::uint64_t retried = 0;    ///< Attempts that are followed by another one.
   std::uint64_t timed_out = 0;  ///< Attempts that were given up at their time limit.
   std::uint64_t joined = 0;     ///< Tasks that ended as an earlier one with their key.
-  std::uint64_t asked_for =
-      0;                    ///< Tasks that all other workers were asked about before they were taken for new.
-  std::uint64_t found = 0;  ///< ... and that somebody had, or one with their key.
+  std::uint64_t asked_for = 0;  ///< Tasks that all others were asked about before they were taken for new.
+  std::uint64_t found = 0;      ///< ... and that somebody had, or one with their key.
   std::uint64_t late_ends = 0;  ///< Ends that came after another end was told.
   std::uint64_t lost = 0;
   std::uint64_t taken_over = 0;      ///< Tasks of workers that are gone.

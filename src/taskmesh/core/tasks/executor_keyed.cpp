@@ -94,8 +94,8 @@ void ExecutorRole::join(TaskRecord& task, const TaskId& first, const EndedPtr& e
   ++counters_.joined;
   task.joins = task.key_settled = true;
   keys_.join(first, id);
-  if (!is_copied(
-          task)) {  // Its work is done by the first: nobody will read them. A copy may become the first itself.
+  // Its work is done by the first, so nobody will read them. One with copies may become the first itself.
+  if (!is_copied(task)) {
     live_bytes_ -= task.submit.args.size();
     task.submit.args = {};
   }

@@ -1,5 +1,5 @@
 // GiverRole: a worker that leaves hands what it has not started to others; and a task with a key goes to who has the
-// first one with it.  Spec: proto/05-keepers.md sections 6 and 7.
+// first one with it.  Spec: proto/05-keepers.md sections 6 and 11.
 //
 // Each task is offered to one worker that serves its name; it is given when that one says MOVED, and kept until then.
 // Who refuses, or is dead, is passed over for the next; a once task that a dead one may have taken is lost, for it

@@ -58,8 +58,8 @@ struct FlyingTask {
   std::size_t bytes = 0;         ///< Of the arguments.
   TimePoint submitted_at{};
   TimePoint first_sent_at{};
-  TimePoint
-      at{};  ///< Sent: when last. Held: when accepted or last asked about; known by nobody: asked then again.
+  /// Sent: when last. Held: when accepted or last asked about; known by nobody: asked then again.
+  TimePoint at{};
   TimePoint deadline = TimePoint::max();
   TimePoint give_up_at = TimePoint::max();  ///< When the client itself says expired.
   std::optional<TimePoint> unknown_at;      ///< Held: asked then, and the holder did not know it.

@@ -16,10 +16,13 @@ void KeeperRole::on_gift(LinkId link, NodeId node, proto::Repl&& repl, Now now, 
   if (std::any_of(gifts_.begin(), gifts_.end(), same)) return;  // Not held by others yet.
   // Offered to somebody by this worker too: nobody would have it, if both took the other's word.
   if (executor_.is_giving(repl.id)) return refuse(link, repl, proto::Refused::not_here, {}, 0);
-  if (replicas_of(repl.id) == 0 && executor_.has(repl.id)) return gifts_.emplace_back(link, repl.id), void();
-  if (const NodeId taker =
-          executor_.given_to(repl.id, repl.epoch)) {  // Taken, given away, and that was not heard.
-    return said_.push_back({link, proto::Moved{taker, {repl.id}}}), void();
+  if (replicas_of(repl.id) == 0 && executor_.has(repl.id)) {
+    gifts_.emplace_back(link, repl.id);
+    return;
+  }
+  if (const NodeId taker = executor_.given_to(repl.id, repl.epoch)) {
+    said_.push_back({link, proto::Moved{taker, {repl.id}}});  // Taken, given away, and that was not heard.
+    return;
   }
   if (refuse_claim(link, repl, now, out)) return;
   Held* held = find(repl.id);

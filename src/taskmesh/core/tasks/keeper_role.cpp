@@ -109,8 +109,8 @@ void KeeperRole::on_repl(LinkId link, NodeId node, proto::Repl&& repl, Now now, 
   Held* held = find(repl.id);
   if (held == nullptr) held = &make(repl.id, now);
   reply_to(link).repl_ok.claims.push_back({repl.id, repl.epoch});
-  if (held->ended &&
-      held->epoch < repl.epoch) {  // A new owner that has not heard of the end: it need not start.
+  // A new owner that has not heard of the end: it need not start.
+  if (held->ended && held->epoch < repl.epoch) {
     held->epoch = repl.epoch;
     held->owner = node;
     return say_end(link, *held);
@@ -410,7 +410,10 @@ void KeeperRole::on_peer_change(const PeerChange& change, Now now, Effects& out)
     left_.erase(change.node);
     return;
   }
-  if (dead_.size() >= dead_max) dead_.clear(), left_.clear();
+  if (dead_.size() >= dead_max) {
+    dead_.clear();
+    left_.clear();
+  }
   if (change.what == PeerChange::What::left) left_.insert(change.node);
   dead_.insert(change.node);
   const std::uint64_t before = counters_.taken_over;

@@ -420,16 +420,16 @@ bool OwnerRole::outstanding(const Owned& owned) const {
 // ---- Peers and time --------------------------------------------------------------------------------------
 
 void OwnerRole::on_peer_change(const PeerChange& change, Now now) {
-  if (change.what == PeerChange::What::cut)
-    return;  // It may come back; what is not answered is said again then.
+  // It may come back; what is not answered is said again then.
+  if (change.what == PeerChange::What::cut) return;
   for (std::size_t slot = 0; slot < pool_.size(); ++slot) {
     Owned& owned = pool_[slot];
     if (owned.serial == 0) continue;
     if (change.what != PeerChange::What::greeted) {
       lost_holder(owned, change.node, now);
     } else if (Holder* holder = holder_of(owned, change.node)) {
-      holder->asked = holder->stale =
-          0;  // What was said on the former connection is not answered on this one.
+      // What was said on the former connection is not answered on this one.
+      holder->asked = holder->stale = 0;
       say_again(owned, change.node, now);
     } else if (owned.count < owned.wanted) {
       repair(owned, now);
@@ -446,8 +446,8 @@ void OwnerRole::lost_holder(Owned& owned, NodeId node, Now now) {
     if (!outstanding(owned)) free(owned);
     return;
   }
-  repair(owned,
-         now);  // First: an end that all must know is not told because nobody is left who could know it.
+  // First: an end that all must know is not told because nobody is left who could know it.
+  repair(owned, now);
   recount(owned);
   if (owned.ended) check_recorded(owned, now);
   if (owned.serial != serial) return;

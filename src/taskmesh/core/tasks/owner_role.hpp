@@ -115,8 +115,7 @@ class OwnerRole {
     bool ended = false;      // Has recorded the end.
     bool released = false;   // Has let go.
     std::uint8_t asked = 0;  // REPLs that are not answered.
-    std::uint8_t stale =
-        0;  // Of them, those said before this process stood still: their answers mean nothing.
+    std::uint8_t stale = 0;  // Of them, those said before this process stood still: answers mean nothing.
   };
   static constexpr std::size_t holders_max = 4;
   struct Owned {
