@@ -49,10 +49,11 @@ struct Bench {
     config.self.slots = slots;
     return config;
   }
-  template <class Input>
-  void turn(Input input) {
+  /// What comes in, in one turn.
+  template <class... Inputs>
+  void turn(Inputs... inputs) {
     out.clear();
-    node.step(std::move(input), now(), out);
+    (node.step(std::move(inputs), now(), out), ...);
     node.turn_end(now(), out);
     for (const Run& run : out.run) runs.push_back(run);
   }
@@ -81,13 +82,16 @@ struct Bench {
     turn(Found{node_id(number), 1, worker(number).endpoints});
     links[number] = out.dial.at(0).link;
     turn(LinkUp{links[number]});
+    turn(welcomed_by(number));
+    greet(from(number), proto::Role::worker, worker(number));
+  }
+  Received welcomed_by(std::uint8_t number) const {
     proto::Welcome welcome;
     welcome.window_records = 100;
     welcome.window_bytes = 100'000;
     welcome.payload_max = limits::payload_bytes;
     welcome.self = worker(number);
-    say(links[number], std::move(welcome));
-    greet(from(number), proto::Role::worker, worker(number));
+    return {links[number], std::move(welcome)};
   }
   void dies(std::uint8_t number) {
     turn(Gone{node_id(number), 1});
@@ -99,10 +103,13 @@ struct Bench {
     say(links[number], proto::Heartbeat{.node = node_id(number), .incarnation = 1, .load = loads[number]});
   }
   void submit(std::uint32_t number, std::uint16_t flags = 0, proto::Terms terms = {}) {
+    turn(submitted(number, flags, std::move(terms)));
+  }
+  static Received submitted(std::uint32_t number, std::uint16_t flags = 0, proto::Terms terms = {}) {
     proto::Submit record{
         .seq = number, .id = task(number, flags), .flags = proto::Submit::wait_flag, .name = "add"};
     if (terms != proto::Terms{}) record.terms = std::move(terms);
-    say(client, std::move(record));
+    return {client, std::move(record)};
   }
   void finish(const Run& run, bool well = true) {
     Finished finished{.id = run.id, .attempt = run.attempt, .started_at = {1}, .completed_at = {2}};

@@ -186,6 +186,18 @@ SCENARIO("who holds the copy of the first task with a key knows the key", "[core
   }
 }
 
+SCENARIO("a connection that is new since a question was meant for it hears that when it has greeted",
+         "[core][finder]") {
+  Bench bench;
+  bench.pass(limits::key_settles);
+  const LinkId link = bench.links[2];
+  bench.turn(Bench::submitted(1, 0, keyed), LinkDown{link}, LinkUp{link});
+  CHECK(bench.sent<proto::Hello>(link).size() == 1);
+  CHECK(bench.sent<proto::WhoHas>(link).empty());
+  bench.turn(bench.welcomed_by(2));
+  CHECK(bench.sent<proto::WhoHas>(link).size() == 1);
+}
+
 SCENARIO("a SUBMIT of a task with copies that was sent before goes to who has the task", "[core][finder]") {
   Bench bench{2};
   bench.pass(limits::key_settles);

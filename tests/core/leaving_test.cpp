@@ -145,6 +145,38 @@ SCENARIO("a leaving worker hands over what waits for its time or for another att
   }
 }
 
+SCENARIO("a connection that is new since a task was offered on it hears of that when it has greeted",
+         "[core][leaving]") {
+  Leaving bench;
+  const LinkId link = bench.links[2];
+  bench.turn(LinkDown{link});
+  bench.turn(LinkUp{link});
+  bench.turn(bench.welcomed_by(2), LinkDown{link}, LinkUp{link});
+  CHECK(bench.offered(task(2)) == 0);
+  bench.turn(bench.welcomed_by(2));
+  CHECK(bench.offered(task(2)) == 2);
+}
+
+SCENARIO("a connection that is new since a copy was asked for on it hears of that when it has greeted",
+         "[core][keepers]") {
+  Bench bench;
+  const LinkId link = bench.links[2];
+  bench.turn(Bench::submitted(1, 1), LinkDown{link}, LinkUp{link});
+  CHECK(bench.sent<proto::Hello>(link).size() == 1);
+  CHECK(bench.sent<proto::Repl>(link).empty());
+  bench.turn(bench.welcomed_by(2));
+  CHECK(bench.sent<proto::Repl>(link).size() == 1);
+}
+
+SCENARIO("of what was given away nothing is kept when its taker is gone", "[core][leaving]") {
+  Leaving bench{2};
+  const std::uint8_t taker = bench.offered(task(2));
+  bench.say(bench.links[taker], proto::Moved{node_id(taker), {task(2)}});
+  CHECK(bench.node.giver()->remembered() == std::pair<std::size_t, std::size_t>{1, 1});
+  bench.dies(taker);
+  CHECK(bench.node.giver()->remembered() == std::pair<std::size_t, std::size_t>{0, 0});
+}
+
 SCENARIO("a worker takes what another one hands over, and says so", "[core][leaving]") {
   Bench bench{2};
   WHEN("nobody is to hold a copy") {

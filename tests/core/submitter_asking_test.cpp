@@ -297,6 +297,37 @@ SCENARIO("a task that was given to a worker whom the client does not know yet is
   }
 }
 
+SCENARIO(
+    "a client that is sent to one worker by all others does not ask them round and round without a pause",
+    "[core][submitter][leaving]") {
+  ClientBench client;
+  const FakeWorker first = client.join(1);
+  client.submit(client.task(1, 5));
+  client.accept(first, 1);
+  const std::vector<FakeWorker> known{first, client.join(2), client.join(3)};
+  FakeWorker taker;
+  client.turn([&] { taker = client.find(4); });
+  const auto asked = [&] {
+    return std::ranges::find_if(known,
+                                [&](const auto& worker) { return !client.sent<Query>(worker).empty(); });
+  };
+  const auto sent_on = [&](const FakeWorker& by) {
+    client.turn([&] {
+      client.role.on_moved(by.link, {taker.member.node, {client.id(1)}}, client.now(), client.out);
+    });
+  };
+  int questions = 0;
+  sent_on(first);
+  for (auto by = asked(); by != known.end() && questions < 10; by = asked()) {
+    ++questions;
+    sent_on(*by);
+  }
+  CHECK(questions > 0);
+  CHECK(questions <= 3);
+  client.pass(limits::follow_pause);
+  CHECK(asked() != known.end());
+}
+
 SCENARIO("an acceptance is told to whoever asked for it", "[core][submitter]") {
   ClientBench client;
   const auto await = [&](Token token, TaskId id) {

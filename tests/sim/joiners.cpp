@@ -5,7 +5,8 @@
 #include <map>
 #include <set>
 
-#include "sim/world.hpp"
+#include "sim/copy_world.hpp"
+#include "sim/counters.hpp"
 
 namespace taskmesh::sim {
 
@@ -17,9 +18,9 @@ constexpr Duration load_lasts = 90s;
 constexpr Duration between_faults = 20s;
 const std::string here = "tcp://127.0.0.1:6000";
 
-class JoinWorld {
+class JoinWorld : CopyWorld {
  public:
-  JoinWorld(std::uint64_t seed, const JoinPlan& plan) : plan_(plan), world_(seed) {
+  JoinWorld(std::uint64_t seed, const JoinPlan& plan) : CopyWorld(seed), plan_(plan) {
     world_.observer.behaviour = [this](const core::Run&) { return behave(); };
     world_.observer.started = [this](Process&, const core::Run& run) { on_started(run); };
     world_.observer.told = [this](Process& process, core::Notice&& notice) {
@@ -28,18 +29,18 @@ class JoinWorld {
   }
 
   JoinOutcome run() {
-    for (int i = 0; i < plan_.workers; ++i) add_worker(false);
+    for (int i = 0; i < plan_.workers; ++i) join(false);
     world_.add({.kind = NodeKind::listener, .endpoint = here});
     for (int i = 0; i < 2; ++i) add_client();
     if (plan_.lossy) world_.network().set_weather({.delay_max = 20ms, .loss = 0.05, .duplicate = 0.03});
     for (int i = 0; i < plan_.tasks; ++i) {
-      world_.timeline().after(2s + up_to(load_lasts), [this] { submit(); });
+      world_.timeline().after(2s + world_.up_to(load_lasts), [this] { submit(); });
     }
     for (int i = 0; i < plan_.joins; ++i) {
-      world_.timeline().after(4s + up_to(load_lasts - 10s), [this] { add_worker(plan_.seed_only); });
+      world_.timeline().after(4s + world_.up_to(load_lasts - 10s), [this] { join(plan_.seed_only); });
     }
     for (int i = 0; i < plan_.leaves; ++i) {
-      world_.timeline().after(10s + up_to(load_lasts - 10s), [this] { world_.drain(any(), 30s); });
+      world_.timeline().after(10s + world_.up_to(load_lasts - 10s), [this] { world_.drain(any(), 30s); });
     }
     for (int i = 0; i < plan_.crashes; ++i) {
       world_.timeline().after(20s + i * between_faults, [this] { crash(any()); });
@@ -71,22 +72,8 @@ class JoinWorld {
     bool once = false;  // One of them may not run twice: all end as that one does.
   };
 
-  bool chance(double share) { return world_.random().unit() < share; }
-  Duration up_to(Duration most) {
-    return Duration{
-        static_cast<Duration::rep>(world_.random().below(static_cast<std::uint64_t>(most.count()) + 1))};
-  }
-  void fail(const std::string& text) {
-    if (outcome_.failures.size() < 12) outcome_.failures.push_back(text);
-  }
-
-  void add_worker(bool seed_only) {
-    Plan plan{.endpoint = "tcp://127.0.0.1:" + std::to_string(24'800 + endpoints_++)};
-    plan.slots = 2;
-    plan.serves = {"add"};
-    plan.rules = plan_.rules;
-    plan.seed_only = seed_only;
-    workers_.push_back(world_.add(plan));
+  void join(bool seed_only) {
+    add_worker(plan_.rules, seed_only);
     world_.note("p" + std::to_string(workers_.back()) + " joins");
   }
 
@@ -107,15 +94,15 @@ class JoinWorld {
   void crash(Host host) {
     constexpr std::array pauses{Duration{300ms}, Duration{3s}, Duration{12s}};
     const Duration pause =
-        plan_.at_once ? 100ms + up_to(200ms) : pauses[world_.random().below(pauses.size())];
-    world_.crash(host, !plan_.at_once && chance(0.5));
+        plan_.at_once ? 100ms + world_.up_to(200ms) : pauses[world_.random().below(pauses.size())];
+    world_.crash(host, !plan_.at_once && world_.chance(0.5));
     world_.timeline().after(pause, [this, host] { workers_.push_back(world_.restart(host)); });
   }
 
   Behaviour behave() {
     constexpr std::array spans{Duration{20ms}, Duration{500ms}, Duration{4s}};
     const auto takes = spans[world_.random().below(spans.size())];
-    return {.takes = takes / 2 + up_to(takes)};
+    return {.takes = takes / 2 + world_.up_to(takes)};
   }
 
   /// A key of its own, or one that somebody has used in the last half minute, or at this moment.
@@ -124,28 +111,26 @@ class JoinWorld {
     for (const auto& [name, key] : keys_) {
       if (world_.now() - key.since < 30s) recent.push_back(name);
     }
-    if (!recent.empty() && chance(0.6)) return recent[world_.random().below(recent.size())];
+    if (!recent.empty() && world_.chance(0.6)) return recent[world_.random().below(recent.size())];
     return "key-" + std::to_string(keys_.size());
   }
 
   void submit() {
-    const std::string key = chance(plan_.keyed) ? some_key() : std::string();
+    const std::string key = world_.chance(plan_.keyed) ? some_key() : std::string();
     submit_one(clients_[world_.random().below(clients_.size())], key);
-    if (key.empty() || !chance(0.3)) return;  // Else both at the same moment, as nearly as can be.
-    world_.timeline().after(up_to(3ms), [this, key] { submit_one(clients_[world_.random().below(2)], key); });
+    if (key.empty() || !world_.chance(0.3)) return;  // Else both at the same moment, as nearly as can be.
+    world_.timeline().after(world_.up_to(3ms),
+                            [this, key] { submit_one(clients_[world_.random().below(2)], key); });
   }
 
   void submit_one(Host client, const std::string& key) {
-    const auto& self = world_.at(client).config;
-    const bool once = chance(plan_.once);
-    const auto flags = static_cast<std::uint16_t>(plan_.replicas | (once ? once_flag : 0));
-    const auto unix_ms = static_cast<std::uint64_t>(world_.timeline().now().wall.unix_us / 1'000);
-    const TaskId id = make_task_id(unix_ms, flags, self.client_instance, ++counters_[client]);
+    const bool once = world_.chance(plan_.once);
+    const TaskId id = next_id(client, plan_.replicas, once);
     Story& story = stories_[id];
     story.key = key;
     story.once = once;
-    story.callback = chance(0.5);
-    story.wait = !story.callback || chance(0.5);
+    story.callback = world_.chance(0.5);
+    story.wait = !story.callback || world_.chance(0.5);
     core::SubmitTask task{.id = id, .name = "add", .wait = story.wait};
     task.args = {Codec::opaque, Bytes::copy_of(to_string(id))};
     if (story.wait) task.token = token_of(id);
@@ -158,16 +143,11 @@ class JoinWorld {
     }
     world_.give(client, std::move(task));
     world_.give(client, core::AwaitAccepted{token_of(id), id});
-    if (!chance(plan_.cancels)) return;
+    if (!world_.chance(plan_.cancels)) return;
     const Host by = clients_[world_.random().below(2)];
-    world_.timeline().after(up_to(3s), [this, by, id] {
+    world_.timeline().after(world_.up_to(3s), [this, by, id] {
       world_.give(by, core::CancelTask{token_of(id), id});
     });
-  }
-
-  core::Token token_of(const TaskId& id) {
-    tokens_[++last_token_] = id;
-    return last_token_;
   }
 
   void on_started(const core::Run& run) {
@@ -181,7 +161,7 @@ class JoinWorld {
 
   void on_told(Process& process, core::Notice&& notice) {
     if (const auto* completed = std::get_if<core::Completed>(&notice)) {
-      Story& story = stories_.at(tokens_.at(completed->token));
+      Story& story = stories_.at(asked_by(completed->token));
       if (story.told) fail("the end of a task was told twice to one who waits");
       story.told = completed->report->state;
     } else if (const auto* acceptance = std::get_if<core::Acceptance>(&notice)) {
@@ -202,22 +182,13 @@ class JoinWorld {
   // ---- The end
 
   void check_end() {
-    for (const std::string& text : world_.failures) fail(text);
-    if (world_.network().ungreeted() > 0) fail("a node spoke before its greeting was answered");
+    outcome_.leaked = check_left();
     for (const auto& [id, story] : stories_) check_story(id, story);
     for (const auto& [name, key] : keys_) check_key(name, key);
-    for (const auto& process : world_.processes()) {
-      if (!process->up || process->node->owner() == nullptr) continue;
-      const core::Node& node = *process->node;
-      const std::size_t left = node.owner()->open() + node.keeper()->held() + node.executor()->records();
-      outcome_.leaked += left;
-      if (left > 0)
-        fail("process " + std::to_string(process->host) + " still has records: " + std::to_string(left));
-      if (node.owner()->under_replicated() > 0) fail("a task is short of copies still");
-    }
     outcome_.counters = world_.counters();
     outcome_.hash = world_.history().hash();
     outcome_.notes = world_.notes();
+    outcome_.failures = failures_;
   }
 
   void check_story(const TaskId& id, const Story& story) {
@@ -245,16 +216,9 @@ class JoinWorld {
   }
 
   JoinPlan plan_;
-  World world_;
   JoinOutcome outcome_;
   std::map<TaskId, Story> stories_;
   std::map<std::string, Key> keys_;
-  std::map<core::Token, TaskId> tokens_;
-  std::map<Host, std::uint32_t> counters_;
-  core::Token last_token_ = 0;
-  std::vector<Host> workers_;
-  std::vector<Host> clients_;
-  int endpoints_ = 0;
 };
 
 }  // namespace
@@ -266,11 +230,7 @@ void JoinOutcome::add(const JoinOutcome& one) {
   extra += one.extra;
   keys += one.keys;
   forgotten += one.forgotten;
-  counters.taken_over += one.counters.taken_over;
-  counters.joined += one.counters.joined;
-  counters.given += one.counters.given;
-  counters.asked_for += one.counters.asked_for;
-  counters.found += one.counters.found;
+  add_to(counters, one.counters);
 }
 
 JoinOutcome run_joiners(std::uint64_t seed, const JoinPlan& plan) { return JoinWorld{seed, plan}.run(); }

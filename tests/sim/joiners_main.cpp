@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "sim/joiners.hpp"
+#include "sim/seeds.hpp"
 
 int main(int argc, char** argv) {
   using namespace taskmesh::sim;
@@ -21,22 +22,10 @@ int main(int argc, char** argv) {
   plan.seed_only = how == "seed";
   plan.replicas = number(3, 1);
   plan.rules = taskmesh::core::Rules::without(number(4, 0));
-  JoinOutcome sum;
-  int failed = 0;
-  const int first = number(5, 1);
-  for (int seed = first; seed < first + number(2, 20); ++seed) {
-    const JoinOutcome one = run_joiners(static_cast<std::uint64_t>(seed), plan);
-    for (const std::string& failure : one.failures) std::printf("seed %d: %s\n", seed, failure.c_str());
-    if (std::getenv("TASKMESH_SIM_NOTES") != nullptr) {
-      for (const std::string& note : one.notes) std::printf("  %s\n", note.c_str());
-    }
-    sum.add(one);
-    failed += one.failures.empty() ? 0 : 1;
-    if (plan.rules.broken != 0 && failed > 0) {
-      std::printf("rule %d: red at seed %d\n", number(4, 0), seed);
-      return 1;
-    }
-  }
+  const auto run = [&](std::uint64_t seed) { return run_joiners(seed, plan); };
+  const auto [sum, failed, red] = print_seeds<JoinOutcome>(
+      static_cast<std::uint64_t>(number(5, 1)), static_cast<std::uint64_t>(number(2, 20)), number(4, 0), run);
+  if (red) return 1;
   const auto count = [](std::uint64_t value) { return static_cast<unsigned long long>(value); };
   std::printf(
       "%-8s accepted=%llu lost=%llu leaked=%llu extra=%llu keys=%llu forgotten=%llu joined=%llu given=%llu "

@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "sim/seeds.hpp"
+
 namespace taskmesh::sim {
 namespace {
 
@@ -12,20 +14,12 @@ constexpr std::uint64_t seeds = 3;
 constexpr std::uint64_t seeds = 20;
 #endif
 
-JoinOutcome run_seeds(const JoinPlan& plan, std::uint64_t count = seeds) {
-  JoinOutcome sum;
-  for (std::uint64_t seed = 1; seed <= count; ++seed) {
-    const JoinOutcome one = run_joiners(seed, plan);
-    for (const std::string& failure : one.failures) {
-      sum.failures.push_back("seed " + std::to_string(seed) + ": " + failure);
-    }
-    sum.add(one);
-  }
-  return sum;
+JoinOutcome run_all(const JoinPlan& plan, std::uint64_t count = seeds) {
+  return run_seeds<JoinOutcome>(1, count, [&](std::uint64_t seed) { return run_joiners(seed, plan); });
 }
 
 JoinOutcome check_known(const JoinPlan& plan) {
-  const JoinOutcome sum = run_seeds(plan);
+  const JoinOutcome sum = run_all(plan);
   for (const std::string& failure : sum.failures) UNSCOPED_INFO(failure);
   CHECK(sum.failures.empty());
   CHECK(sum.lost == 0);
@@ -84,7 +78,7 @@ TEST_CASE("a worker that crashes while others join takes along no key and no tas
 TEST_CASE("two workers that leave while six join lose nothing and repeat nothing", "[sim]") {
   JoinPlan plan = with(1);
   plan.leaves = 2;
-  const JoinOutcome sum = run_seeds(plan);
+  const JoinOutcome sum = run_all(plan);
   CHECK(sum.lost == 0);
   CHECK(sum.leaked == 0);
   CHECK(sum.extra == 0);
@@ -97,7 +91,7 @@ TEST_CASE(
     JoinPlan plan = with(1);
     plan.scattered = true;
     plan.rules = core::Rules::without(rule);
-    CHECK_FALSE(run_seeds(plan, 5).failures.empty());
+    CHECK_FALSE(run_all(plan, 5).failures.empty());
   }
 }
 

@@ -5,7 +5,8 @@
 #include <set>
 #include <span>
 
-#include "sim/world.hpp"
+#include "sim/copy_world.hpp"
+#include "sim/counters.hpp"
 
 namespace taskmesh::sim {
 
@@ -25,11 +26,11 @@ bool is_quarantine(const proto::TaskReport& report) {
          report.fault->what.find("is quarantined") != std::string::npos;
 }
 
-class KeeperWorld {
+class KeeperWorld : CopyWorld {
  public:
   KeeperWorld(std::uint64_t seed, const KeeperPlan& plan)
-      : plan_(plan),
-        world_(seed),
+      : CopyWorld(seed),
+        plan_(plan),
         watch_(world_, {[this](const TaskId& id) { return seen(id); }, [this] { return ids(); }}) {
     if (plan.faults == Faults::two_crashes) watch_.allow_loss();
     if (plan.faults == Faults::none || plan.faults == Faults::loss) watch_.expect_all_copies();
@@ -49,11 +50,11 @@ class KeeperWorld {
   }
 
   KeeperOutcome run() {
-    for (int i = 0; i < plan_.workers; ++i) add_worker();
+    for (int i = 0; i < plan_.workers; ++i) add_worker(plan_.rules);
     world_.add({.kind = NodeKind::listener, .endpoint = here});
     for (int i = 0; i < 2; ++i) clients_.push_back(world_.add({.kind = NodeKind::client}));
     for (int i = 0; i < plan_.tasks; ++i) {
-      world_.timeline().after(2s + up_to(storm),
+      world_.timeline().after(2s + world_.up_to(storm),
                               [this, i] { submit(clients_[static_cast<std::size_t>(i) % 2]); });
     }
     for (int i = 0; i < plan_.poison; ++i) {
@@ -89,66 +90,41 @@ class KeeperWorld {
     std::set<std::uint32_t> epochs;
   };
 
-  bool chance(double share) { return world_.random().unit() < share; }
-  Duration up_to(Duration most) {
-    return Duration{
-        static_cast<Duration::rep>(world_.random().below(static_cast<std::uint64_t>(most.count()) + 1))};
-  }
-  void fail(const std::string& text) {
-    if (outcome_.failures.size() < 12) outcome_.failures.push_back(text);
-  }
-
-  void add_worker() {
-    Plan plan{.endpoint = "tcp://127.0.0.1:" + std::to_string(24'800 + endpoints_++)};
-    plan.slots = 2;
-    plan.serves = {"add"};
-    plan.rules = plan_.rules;
-    workers_.push_back(world_.add(plan));
-  }
-
   Behaviour behave() {
-    if (plan_.long_tasks) return {.takes = 40s + up_to(20s)};
+    if (plan_.long_tasks) return {.takes = 40s + world_.up_to(20s)};
     constexpr std::array spans{Duration{100ms}, Duration{500ms}, Duration{6s}};
     const auto takes = spans[world_.random().below(spans.size())];
-    return {.takes = takes / 2 + up_to(takes), .fails = chance(plan_.fails)};
+    return {.takes = takes / 2 + world_.up_to(takes), .fails = world_.chance(plan_.fails)};
   }
 
   void submit(Host client, bool poison = false) {
-    const auto& self = world_.at(client).config;
-    std::uint16_t flags = static_cast<std::uint16_t>(plan_.replicas);
-    const bool once = !poison && chance(plan_.once);
-    if (once) flags |= once_flag;
-    const auto unix_ms = static_cast<std::uint64_t>(world_.timeline().now().wall.unix_us / 1'000);
-    const TaskId id = make_task_id(unix_ms, flags, self.client_instance, ++counters_[client]);
+    const bool once = !poison && world_.chance(plan_.once);
+    const TaskId id = next_id(client, plan_.replicas, once);
     Story& story = stories_[id];
     story.once = once;
     story.poison = poison;
     story.submitted = world_.now();
-    story.callback = chance(plan_.callback) && !plan_.unheard;
-    story.wait = !plan_.unheard && (!story.callback || chance(plan_.both));
-    story.watched = !story.wait && chance(plan_.watched);
+    story.callback = world_.chance(plan_.callback) && !plan_.unheard;
+    story.wait = !plan_.unheard && (!story.callback || world_.chance(plan_.both));
+    story.watched = !story.wait && world_.chance(plan_.watched);
     core::SubmitTask task{.id = id, .name = "add", .wait = story.wait || story.watched};
-    if (!poison && chance(plan_.deadlines)) {
-      task.deadline = 10s + up_to(50s);
+    if (!poison && world_.chance(plan_.deadlines)) {
+      task.deadline = 10s + world_.up_to(50s);
       story.deadline = world_.now() + *task.deadline;
     }
     task.args = {Codec::opaque, Bytes::copy_of(to_string(id))};
     if (story.wait) task.token = token_of(id);
     if (story.callback) task.callback_address = here;
-    if (chance(plan_.delayed)) task.terms = proto::Terms{.delay_ms = 1 + world_.random().below(20'000)};
+    if (world_.chance(plan_.delayed))
+      task.terms = proto::Terms{.delay_ms = 1 + world_.random().below(20'000)};
     world_.give(client, std::move(task));
     world_.give(client, core::AwaitAccepted{token_of(id), id});
-    if (poison || !chance(plan_.cancels)) return;
+    if (poison || !world_.chance(plan_.cancels)) return;
     story.cancelled = true;
-    const Host by = clients_[chance(0.5) ? 0 : 1];  // Its own client, or a stranger.
-    world_.timeline().after(up_to(3s), [this, by, id] {
+    const Host by = clients_[world_.chance(0.5) ? 0 : 1];  // Its own client, or a stranger.
+    world_.timeline().after(world_.up_to(3s), [this, by, id] {
       world_.give(by, core::CancelTask{token_of(id), id});
     });
-  }
-
-  core::Token token_of(const TaskId& id) {
-    tokens_[++last_token_] = id;
-    return last_token_;
   }
 
   /// R8 is broken: an event is said once, heard or not.
@@ -186,7 +162,7 @@ class KeeperWorld {
 
   void on_told(Process& process, core::Notice&& notice) {
     if (const auto* completed = std::get_if<core::Completed>(&notice)) {
-      Story& story = stories_.at(tokens_.at(completed->token));
+      Story& story = stories_.at(asked_by(completed->token));
       if (story.told) fail("the end of a task was told twice to one who waits");
       story.told = completed->report->state;
       if (is_quarantine(*completed->report)) story.condemned = true;
@@ -276,13 +252,14 @@ class KeeperWorld {
     Host second = any();
     while (second == first) second = any();
     crash(first);
-    world_.timeline().after(up_to(1s), [this, second] { crash(second); });
+    world_.timeline().after(world_.up_to(1s), [this, second] { crash(second); });
   }
 
   void restart(Host host) {
     watch_.harmed();
     world_.crash(host, false);
-    world_.timeline().after(100ms + up_to(200ms), [this, host] { workers_.push_back(world_.restart(host)); });
+    world_.timeline().after(100ms + world_.up_to(200ms),
+                            [this, host] { workers_.push_back(world_.restart(host)); });
   }
 
   /// Two groups, at random; with `all` also of those that are no workers.
@@ -290,7 +267,7 @@ class KeeperWorld {
     std::set<std::pair<Host, Host>> blocks;
     std::map<Host, bool> left;
     for (const auto& process : world_.processes()) {
-      if (process->up && (all || process->node->owner() != nullptr)) left[process->host] = chance(0.5);
+      if (process->up && (all || process->node->owner() != nullptr)) left[process->host] = world_.chance(0.5);
     }
     for (const auto& [one, side] : left) {
       for (const auto& [other, its_side] : left) {
@@ -320,7 +297,7 @@ class KeeperWorld {
     watch_.harmed();
     deaths_.push_back({world_.now(), poisoned});
     constexpr std::array pauses{Duration{300ms}, Duration{3s}, Duration{12s}};
-    world_.crash(host, chance(0.5), chance(0.3));
+    world_.crash(host, world_.chance(0.5), world_.chance(0.3));
     world_.timeline().after(pauses[world_.random().below(pauses.size())],
                             [this, host] { workers_.push_back(world_.restart(host)); });
   }
@@ -359,27 +336,15 @@ class KeeperWorld {
   }
 
   void check_end() {
-    for (const std::string& text : world_.failures) fail(text);
+    outcome_.leaked = check_left();
     for (const std::string& text : watch_.failures()) fail(text);
-    if (world_.network().ungreeted() > 0) fail("a node spoke before its greeting was answered");
     outcome_.looks = watch_.looks();
     for (const auto& [id, story] : stories_) check_story(id, story);
-    for (const auto& process : world_.processes()) {
-      if (!process->up || process->node->owner() == nullptr) continue;
-      const core::Node& node = *process->node;
-      const std::size_t left = node.owner()->open() + node.keeper()->held() + node.executor()->records();
-      outcome_.leaked += left;
-      if (left > 0) {
-        fail("process " + std::to_string(process->host) + " still has " +
-             std::to_string(node.owner()->open()) + " owned, " + std::to_string(node.keeper()->held()) +
-             " held, " + std::to_string(node.executor()->records()) + " records");
-      }
-      if (node.owner()->under_replicated() > 0) fail("a task is short of copies still");
-    }
     count_records();
     outcome_.counters = world_.counters();
     outcome_.hash = world_.history().hash();
     outcome_.notes = world_.notes();
+    outcome_.failures = failures_;
   }
 
   /// Poison kills one worker after the other, each when the copies that the last one had are made anew. A fault from
@@ -435,22 +400,15 @@ class KeeperWorld {
   }
 
   KeeperPlan plan_;
-  World world_;
   CopyWatch watch_;
   KeeperOutcome outcome_;
   std::map<TaskId, Story> stories_;
-  std::map<core::Token, TaskId> tokens_;
   std::set<std::tuple<Host, TaskId, core::LinkId>> events_said_;
-  std::map<Host, std::uint32_t> counters_;
-  core::Token last_token_ = 0;
   struct Death {
     TimePoint at;
     bool poisoned = false;
   };
   std::vector<Death> deaths_;
-  std::vector<Host> workers_;
-  std::vector<Host> clients_;
-  int endpoints_ = 0;
 };
 
 }  // namespace
@@ -474,13 +432,7 @@ void KeeperOutcome::add(const KeeperOutcome& one) {
   looks.old_words += one.looks.old_words;
   looks.ties += one.looks.ties;
   records += one.records;
-  counters.taken_over += one.counters.taken_over;
-  counters.repaired += one.counters.repaired;
-  counters.given += one.counters.given;
-  counters.condemned += one.counters.condemned;
-  counters.refused_claims += one.counters.refused_claims;
-  counters.reclaimed += one.counters.reclaimed;
-  counters.told_ends += one.counters.told_ends;
+  add_to(counters, one.counters);
 }
 
 KeeperOutcome run_keepers(std::uint64_t seed, const KeeperPlan& plan) {

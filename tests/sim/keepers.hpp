@@ -72,7 +72,7 @@ struct KeeperOutcome {
   std::vector<std::string> failures;
   std::vector<std::string> notes;  ///< What happened to the nodes, and what they said for the log.
 
-  /// One seed more. Not added: `hash`, the texts, and counters that nobody looks at. `records` becomes a sum.
+  /// One seed more. Not added: `hash` and the texts. `records` becomes a sum.
   void add(const KeeperOutcome& one);
 };
 

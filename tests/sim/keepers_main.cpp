@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "sim/keepers.hpp"
+#include "sim/seeds.hpp"
 
 int main(int argc, char** argv) {
   using namespace taskmesh;
@@ -26,22 +27,10 @@ int main(int argc, char** argv) {
   plan.poison = number(6, 0);
   if (plan.poison > 0) plan.workers = 8;
   if (plan.faults == Faults::none) plan.once = plan.cancels = 0;
-  KeeperOutcome sum;
-  int failed = 0;
-  const int first = number(5, 1);
-  for (int seed = first; seed < first + seeds; ++seed) {
-    const KeeperOutcome one = run_keepers(static_cast<std::uint64_t>(seed), plan);
-    for (const std::string& failure : one.failures) std::printf("seed %d: %s\n", seed, failure.c_str());
-    if (std::getenv("TASKMESH_SIM_NOTES") != nullptr) {
-      for (const std::string& note : one.notes) std::printf("  %s\n", note.c_str());
-    }
-    sum.add(one);
-    failed += one.failures.empty() ? 0 : 1;
-    if (number(4, 0) > 0 && (failed > 0 || one.lost + one.leaked > 0)) {
-      std::printf("rule %d: red at seed %d\n", number(4, 0), seed);
-      return 1;
-    }
-  }
+  const auto run = [&](std::uint64_t seed) { return run_keepers(seed, plan); };
+  const auto [sum, failed, red] = print_seeds<KeeperOutcome>(
+      static_cast<std::uint64_t>(number(5, 1)), static_cast<std::uint64_t>(seeds), number(4, 0), run);
+  if (red) return 1;
   const auto count = [](std::uint64_t value) { return static_cast<unsigned long long>(value); };
   std::printf(
       "%-11s accepted=%llu lost=%llu leaked=%llu extra=%llu repeated=%llu once_lost=%llu records=%.2f "

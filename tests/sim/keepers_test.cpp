@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <map>
 
+#include "sim/seeds.hpp"
 #include "sim/world.hpp"
 
 namespace taskmesh::sim {
@@ -16,22 +17,16 @@ constexpr std::uint64_t seeds = 6;
 constexpr std::uint64_t seeds = 80;
 #endif
 
-KeeperOutcome run_seeds(const KeeperPlan& plan, std::uint64_t count = seeds) {
-  KeeperOutcome sum;
-  for (std::uint64_t seed = 1; seed <= count; ++seed) {
-    const KeeperOutcome one = run_keepers(seed, plan);
-    for (const std::string& failure : one.failures) {
-      sum.failures.push_back("seed " + std::to_string(seed) + ": " + failure);
-    }
-    sum.add(one);
-  }
+KeeperOutcome run_all(const KeeperPlan& plan, std::uint64_t count = seeds) {
+  KeeperOutcome sum =
+      run_seeds<KeeperOutcome>(1, count, [&](std::uint64_t seed) { return run_keepers(seed, plan); });
   sum.records /= static_cast<double>(count);
   return sum;
 }
 
 /// Nothing lost, nothing left behind, and few tasks run twice.
 KeeperOutcome check_kept(const KeeperPlan& plan, std::uint64_t count = seeds) {
-  const KeeperOutcome sum = run_seeds(plan, count);
+  const KeeperOutcome sum = run_all(plan, count);
   for (const std::string& failure : sum.failures) UNSCOPED_INFO(failure);
   CHECK(sum.failures.empty());
   CHECK(sum.lost == 0);
@@ -56,7 +51,7 @@ KeeperPlan with(Faults faults) {
 /// The checks notice it.
 bool is_red(KeeperPlan plan, int rule, std::uint64_t count = 10) {
   plan.rules = core::Rules::without(rule);
-  const KeeperOutcome sum = run_seeds(plan, count);
+  const KeeperOutcome sum = run_all(plan, count);
   return !sum.failures.empty() || sum.lost > 0 || sum.leaked > 0;
 }
 
@@ -75,12 +70,12 @@ TEST_CASE("without faults a copied task costs nine records, with two copies four
 TEST_CASE("without faults who is told besides costs two records, nobody saves three, and no copies cost four",
           "[sim]") {
   constexpr std::uint64_t few = 5;
-  CHECK(run_seeds({.callback = 1, .both = 1}, few).records == Approx(9.0 + 2));
-  CHECK(run_seeds({.replicas = 2, .callback = 1, .both = 1}, few).records == Approx(14.0 + 2));
-  CHECK(run_seeds({.unheard = true}, few).records == Approx(6.0));
-  CHECK(run_seeds({.replicas = 2, .unheard = true}, few).records == Approx(6.0 + 4));
-  CHECK(run_seeds({.replicas = 0, .both = 0}, few).records == Approx(4.0));
-  CHECK(run_seeds({.replicas = 0, .unheard = true}, few).records == Approx(2.0));
+  CHECK(run_all({.callback = 1, .both = 1}, few).records == Approx(9.0 + 2));
+  CHECK(run_all({.replicas = 2, .callback = 1, .both = 1}, few).records == Approx(14.0 + 2));
+  CHECK(run_all({.unheard = true}, few).records == Approx(6.0));
+  CHECK(run_all({.replicas = 2, .unheard = true}, few).records == Approx(6.0 + 4));
+  CHECK(run_all({.replicas = 0, .both = 0}, few).records == Approx(4.0));
+  CHECK(run_all({.replicas = 0, .unheard = true}, few).records == Approx(2.0));
 }
 
 namespace {
@@ -214,11 +209,11 @@ TEST_CASE("all faults mixed, with one copy and with two: nothing accepted is los
 TEST_CASE("two workers that crash within a second lose nothing that has two copies", "[sim]") {
   KeeperPlan plan = with(Faults::two_crashes);
   plan.replicas = 2;
-  const KeeperOutcome two = run_seeds(plan);
+  const KeeperOutcome two = run_all(plan);
   CHECK(two.lost == 0);
   CHECK(two.leaked == 0);
   plan.replicas = 1;
-  const KeeperOutcome one = run_seeds(plan);
+  const KeeperOutcome one = run_all(plan);
   CHECK(one.lost > 0);  // One copy is not enough for that, and the checks see it.
   CHECK(one.leaked == 0);
 }
@@ -241,7 +236,7 @@ TEST_CASE(
     for (const Faults faults : {Faults::none, Faults::crash}) {
       const KeeperPlan plan{.faults = faults, .workers = 8, .replicas = replicas, .poison = 3};
       constexpr std::uint64_t count = (seeds + 3) / 4;
-      const KeeperOutcome sum = run_seeds(plan, count);
+      const KeeperOutcome sum = run_all(plan, count);
       for (const std::string& failure : sum.failures) UNSCOPED_INFO(failure);
       CHECK(sum.failures.empty());
       CHECK(sum.lost == 0);
@@ -256,7 +251,7 @@ TEST_CASE(
 
 TEST_CASE("long tasks outlive one crash after another, as their copies are made anew", "[sim]") {
   KeeperPlan plan{.faults = Faults::crash, .tasks = 12, .long_tasks = true};
-  const KeeperOutcome sum = run_seeds(plan);
+  const KeeperOutcome sum = run_all(plan);
   for (const std::string& failure : sum.failures) UNSCOPED_INFO(failure);
   CHECK(sum.lost == 0);
   CHECK(is_red(plan, 6, 80));

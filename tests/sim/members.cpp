@@ -23,14 +23,15 @@ class Members {
     const std::uint64_t count = 2 + below(7);
     for (std::uint64_t i = 0; i < count; ++i) add_worker();
     world_.add({.kind = core::NodeKind::client});
-    if (chance(0.4)) world_.network().set_weather({.delay_max = 1ms + up_to(chance(0.5) ? 250ms : 20ms)});
+    if (world_.chance(0.4))
+      world_.network().set_weather({.delay_max = 1ms + world_.up_to(world_.chance(0.5) ? 250ms : 20ms)});
     world_.run_for(5s);
     const Duration pause =
-        chance(0.3) ? Duration{25s} : Duration{6s};  // Long: what is expected has its time.
+        world_.chance(0.3) ? Duration{25s} : Duration{6s};  // Long: what is expected has its time.
     const TimePoint end = world_.now() + storm;
     while (world_.now() < end) {
       do_harm();
-      world_.run_for(200ms + up_to(pause));
+      world_.run_for(200ms + world_.up_to(pause));
     }
     heal();
     world_.run_for(agreed_by);
@@ -40,10 +41,6 @@ class Members {
 
  private:
   std::uint64_t below(std::uint64_t bound) { return world_.random().below(bound); }
-  bool chance(double share) { return world_.random().unit() < share; }
-  Duration up_to(Duration most) {
-    return Duration{static_cast<Duration::rep>(below(static_cast<std::uint64_t>(most.count()) + 1))};
-  }
   void add_worker() {
     Plan plan{.endpoint = "tcp://127.0.0.1:" + std::to_string(24'800 + workers_.size())};
     plan.serves = {"add"};
@@ -80,14 +77,14 @@ class Members {
 
   /// `frozen`: its whole machine stands still, and what was sent to it comes a while after it goes on.
   void stop_and_go(Host host, bool frozen) {
-    const Duration span = chance(0.6) ? up_to(4s) : 8s + up_to(8s);
+    const Duration span = world_.chance(0.6) ? world_.up_to(4s) : 8s + world_.up_to(8s);
     oracle_.disturb();
     world_.pause(host);
     Ways ways;
     for (const Host other : workers_) {
       if (frozen && other != host) ways.insert({{host, other}, {other, host}});
     }
-    block(ways, span + up_to(1s));
+    block(ways, span + world_.up_to(1s));
     later(span, [this, host] {
       oracle_.disturb();
       world_.resume(host);
@@ -97,7 +94,7 @@ class Members {
   void part(bool one_way) {
     std::set<Host> side;
     for (const Host host : workers_) {
-      if (chance(0.5)) side.insert(host);
+      if (world_.chance(0.5)) side.insert(host);
     }
     Ways ways;
     for (const Host from : workers_) {
@@ -107,13 +104,13 @@ class Members {
       }
     }
     world_.note(one_way ? "one-way cut" : "cut");
-    block(ways, chance(0.5) ? up_to(5s) : up_to(30s));
+    block(ways, world_.chance(0.5) ? world_.up_to(5s) : world_.up_to(30s));
   }
 
   void cut_link(Host a, Host b) {
     if (a == b) return;
     world_.note("link cut p" + std::to_string(a) + " - p" + std::to_string(b));
-    block({{a, b}, {b, a}}, up_to(30s));
+    block({{a, b}, {b, a}}, world_.up_to(30s));
   }
 
   void block(const Ways& ways, Duration span) {
@@ -135,16 +132,16 @@ class Members {
   }
 
   void crash(Host host) {
-    const bool proven = chance(0.3);
-    const bool silent = !proven && chance(0.5);
+    const bool proven = world_.chance(0.3);
+    const bool silent = !proven && world_.chance(0.5);
     world_.crash(host, proven, silent);
     if (!blocks_.empty() || running().size() != living()) {
       oracle_.disturb();
     } else {
       oracle_.expect_death(host, silent ? Duration{9s} : Duration{1'900ms});
     }
-    if (chance(0.7)) {
-      const Duration away = chance(0.3) ? Duration{300ms} : 2s + up_to(20s);
+    if (world_.chance(0.7)) {
+      const Duration away = world_.chance(0.3) ? Duration{300ms} : 2s + world_.up_to(20s);
       later(away, [this, host] { restart(host); });
     }
   }

@@ -23,8 +23,8 @@ class Swarm {
   Outcome run() {
     set_weather();
     populate();
-    const Duration harm_pause = chance(0.5) ? Duration{3s} : Duration{800ms};
-    for (Duration at = 500ms; at < storm; at += 200ms + up_to(harm_pause)) {
+    const Duration harm_pause = world_.chance(0.5) ? Duration{3s} : Duration{800ms};
+    for (Duration at = 500ms; at < storm; at += 200ms + world_.up_to(harm_pause)) {
       world_.timeline().after(at, [this] { do_harm(); });
     }
     world_.run_for(storm);
@@ -40,26 +40,22 @@ class Swarm {
 
  private:
   std::uint64_t below(std::uint64_t bound) { return world_.random().below(bound); }
-  bool chance(double share) { return world_.random().unit() < share; }
-  Duration up_to(Duration most) {
-    return Duration{static_cast<Duration::rep>(below(static_cast<std::uint64_t>(most.count()) + 1))};
-  }
 
   Habits habits() {
     Habits habits;
     habits.tasks = 20 + static_cast<int>(below(60));
     habits.over = storm;
-    habits.takes_max = chance(0.3) ? Duration{2s} : Duration{100ms};
-    habits.deadline = chance(0.5) ? 0.2 : 0.0;
-    habits.delay = chance(0.5) ? 0.2 : 0.0;
-    habits.retries = chance(0.5) ? 0.2 : 0.0;
-    habits.time_limit = chance(0.3) ? 0.2 : 0.0;
-    habits.cancels = chance(0.5) ? 0.2 : 0.0;
-    habits.keys = chance(0.2) ? 0.1 : 0.0;
-    habits.ghost = chance(0.3) ? 0.05 : 0.0;
-    habits.abandons = chance(0.3) ? 0.1 : 0.0;
-    habits.refuses = chance(0.3) ? 0.2 : 0.0;
-    habits.handler_max = chance(0.2) ? Duration{300ms} : Duration{2ms};
+    habits.takes_max = world_.chance(0.3) ? Duration{2s} : Duration{100ms};
+    habits.deadline = world_.chance(0.5) ? 0.2 : 0.0;
+    habits.delay = world_.chance(0.5) ? 0.2 : 0.0;
+    habits.retries = world_.chance(0.5) ? 0.2 : 0.0;
+    habits.time_limit = world_.chance(0.3) ? 0.2 : 0.0;
+    habits.cancels = world_.chance(0.5) ? 0.2 : 0.0;
+    habits.keys = world_.chance(0.2) ? 0.1 : 0.0;
+    habits.ghost = world_.chance(0.3) ? 0.05 : 0.0;
+    habits.abandons = world_.chance(0.3) ? 0.1 : 0.0;
+    habits.refuses = world_.chance(0.3) ? 0.2 : 0.0;
+    habits.handler_max = world_.chance(0.2) ? Duration{300ms} : Duration{2ms};
     return habits;
   }
 
@@ -72,11 +68,12 @@ class Swarm {
       listeners_.push_back(world_.add(plan));
       work_.add_address(plan.endpoint);
     }
-    if (chance(0.15)) add_liar();
+    if (world_.chance(0.15)) add_liar();
     work_.set_names({"add", "sub"});
     const std::uint64_t clients = 1 + below(3);
     for (std::uint64_t i = 0; i < clients; ++i) {
-      clients_.push_back(world_.add({.kind = core::NodeKind::client, .seed_only = !lossy_ && chance(0.2)}));
+      clients_.push_back(
+          world_.add({.kind = core::NodeKind::client, .seed_only = !lossy_ && world_.chance(0.2)}));
       work_.start(clients_.back());
     }
   }
@@ -85,7 +82,7 @@ class Swarm {
     Plan plan{.endpoint = "tcp://127.0.0.1:" + std::to_string(24'800 + endpoints_++)};
     plan.slots = 1 + static_cast<std::uint32_t>(below(3));
     plan.serves = {"add", "sub"};
-    if (chance(0.3)) plan.queue_tasks_max = 2 + below(4);
+    if (world_.chance(0.3)) plan.queue_tasks_max = 2 + below(4);
     workers_.push_back(world_.add(plan));
   }
 
@@ -104,11 +101,12 @@ class Swarm {
 
   void set_weather() {
     Weather weather;
-    if (chance(0.5)) weather.delay_max = 1ms + up_to(chance(0.3) ? Duration{300ms} : Duration{20ms});
-    if (chance(0.4)) weather.loss = 0.1 * world_.random().unit();
+    if (world_.chance(0.5))
+      weather.delay_max = 1ms + world_.up_to(world_.chance(0.3) ? Duration{300ms} : Duration{20ms});
+    if (world_.chance(0.4)) weather.loss = 0.1 * world_.random().unit();
     lossy_ =
         weather.loss > 0;  // A later worker is named once to those who know a seed alone; TCP loses nothing.
-    if (chance(0.4)) weather.duplicate = 0.1 * world_.random().unit();
+    if (world_.chance(0.4)) weather.duplicate = 0.1 * world_.random().unit();
     world_.network().set_weather(weather);
   }
 
@@ -138,16 +136,16 @@ class Swarm {
         if (!listeners.empty() && !workers.empty()) cut(any(workers), any(listeners));
         break;
       case 4:
-        if (!workers.empty()) part(any(workers), chance(0.5) ? any(clients) : any(workers));
+        if (!workers.empty()) part(any(workers), world_.chance(0.5) ? any(clients) : any(workers));
         break;
       case 5:
         if (!listeners.empty()) crash_listener(any(listeners));
         break;
       case 6:
-        if (!workers.empty() && chance(0.5)) drain_worker(any(workers));
+        if (!workers.empty() && world_.chance(0.5)) drain_worker(any(workers));
         break;
       default:
-        if (chance(0.3)) add_worker();
+        if (world_.chance(0.3)) add_worker();
         break;
     }
   }
@@ -162,21 +160,21 @@ class Swarm {
   }
 
   void crash_worker(Host worker) {
-    world_.crash(worker, chance(0.7), chance(0.2));
+    world_.crash(worker, world_.chance(0.7), world_.chance(0.2));
     // Often back before anybody can have noticed by silence.
-    const Duration away = chance(0.5) ? up_to(300ms) : up_to(6s);
+    const Duration away = world_.chance(0.5) ? world_.up_to(300ms) : world_.up_to(6s);
     world_.timeline().after(away, [this, worker] { restart(workers_, worker); });
   }
 
   void crash_listener(Host listener) {
     world_.crash(listener);
-    world_.timeline().after(up_to(5s), [this, listener] { restart(listeners_, listener); });
+    world_.timeline().after(world_.up_to(5s), [this, listener] { restart(listeners_, listener); });
   }
 
   void stop_and_go(Host worker) {
-    const bool longer = chance(0.3);
+    const bool longer = world_.chance(0.3);
     if (longer) world_.at(worker).suspected = true;
-    const Duration span = longer ? 8s + up_to(3s) : up_to(4s);
+    const Duration span = longer ? 8s + world_.up_to(3s) : world_.up_to(4s);
     trouble(worker, span);
     world_.pause(worker);
     world_.timeline().after(span, [this, worker] { world_.resume(worker); });
@@ -199,7 +197,7 @@ class Swarm {
   void part(Host a, Host b) {
     if (a == b) return;
     world_.note("part " + std::to_string(a) + " - " + std::to_string(b));
-    const Duration span = chance(0.5) ? up_to(believed_dead) : up_to(10s);
+    const Duration span = world_.chance(0.5) ? world_.up_to(believed_dead) : world_.up_to(10s);
     trouble(a, span);
     trouble(b, span);
     if (span >= believed_dead) world_.at(a).suspected = world_.at(b).suspected = true;
@@ -209,7 +207,7 @@ class Swarm {
 
   void drain_worker(Host worker) {
     world_.at(worker).suspected = true;
-    world_.drain(worker, up_to(3s));
+    world_.drain(worker, world_.up_to(3s));
     add_worker();
   }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "sim/counters.hpp"
 #include "sim/trace.hpp"
 #include "taskmesh/base/check.hpp"
 
@@ -15,6 +16,10 @@ World::World(std::uint64_t seed)
       network_(timeline_, random_,
                [this](Host host, core::Event&& event) { deliver(host, std::move(event)); }),
       traced_(Trace::wanted()) {}
+
+Duration World::up_to(Duration most) {
+  return Duration{static_cast<Duration::rep>(random_.below(static_cast<std::uint64_t>(most.count()) + 1))};
+}
 
 // ---- Births and deaths ----------------------------------------------------------------------------------
 
@@ -361,44 +366,7 @@ core::NodeCounters World::counters() const {
   core::NodeCounters sum;
   for (const auto& process : processes_) {
     if (!process->node) continue;
-    const core::NodeCounters& one = process->node->counters();
-    sum.bad_input += one.bad_input;
-    sum.ungreeted += one.ungreeted;
-    sum.refused_greetings += one.refused_greetings;
-    sum.ignored_peers += one.ignored_peers;
-    sum.own_stalls += one.own_stalls;
-    sum.suspected += one.suspected;
-    sum.called_dead += one.called_dead;
-    sum.doubts += one.doubts;
-    sum.denials += one.denials;
-    sum.half_held += one.half_held;
-    sum.submits += one.submits;
-    sum.duplicates += one.duplicates;
-    sum.busy += one.busy;
-    sum.rejected += one.rejected;
-    sum.started += one.started;
-    sum.finished += one.finished;
-    sum.expired += one.expired;
-    sum.cancelled += one.cancelled;
-    sum.retried += one.retried;
-    sum.timed_out += one.timed_out;
-    sum.joined += one.joined;
-    sum.asked_for += one.asked_for;
-    sum.found += one.found;
-    sum.late_ends += one.late_ends;
-    sum.lost += one.lost;
-    sum.taken_over += one.taken_over;
-    sum.given += one.given;
-    sum.condemned += one.condemned;
-    sum.repaired += one.repaired;
-    sum.refused_claims += one.refused_claims;
-    sum.reclaimed += one.reclaimed;
-    sum.told_ends += one.told_ends;
-    sum.resent += one.resent;
-    sum.events_sent += one.events_sent;
-    sum.events_acked += one.events_acked;
-    sum.events_repeated += one.events_repeated;
-    sum.events_undelivered += one.events_undelivered;
+    add_to(sum, process->node->counters());
   }
   return sum;
 }

@@ -112,6 +112,8 @@ class World {
   Timeline& timeline() { return timeline_; }
   Network& network() { return network_; }
   Random& random() { return random_; }
+  bool chance(double share) { return random_.unit() < share; }
+  Duration up_to(Duration most);
   const History& history() const { return history_; }
   TimePoint now() const { return timeline_.now().at; }
   /// Counters of all nodes that ever lived, added up.

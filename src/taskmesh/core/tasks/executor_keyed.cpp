@@ -147,7 +147,7 @@ NodeId ExecutorRole::whereabouts_of(const TaskId& id, Now now) {
   if (keeper_ != nullptr && keeper_->holds(id)) return keeper_->owner_of(id);
   if (owner_ != nullptr && owner_->claimed(id)) return config_.self.node;
   if (const NodeId taker = giver_ != nullptr ? giver_->taker_of(id) : NodeId{}) return taker;
-  return cache_.find(id, now.at) != nullptr ? config_.self.node : NodeId{};
+  return cache_.has(id, now.at) ? config_.self.node : NodeId{};
 }
 
 NodeId ExecutorRole::whereabouts(const TaskId& id, std::string_view name, std::string_view key, Now now) {
@@ -157,7 +157,7 @@ NodeId ExecutorRole::whereabouts(const TaskId& id, std::string_view name, std::s
     if (owner) return owner;
   }
   if (const NodeId owner = whereabouts_of(id, now)) return owner;
-  const bool over = cache_.remembered(id).has_value() || (keeper_ != nullptr && keeper_->buried(id));
+  const bool over = cache_.knows(id) || (keeper_ != nullptr && keeper_->buried(id));
   return over && find(id) == nullptr ? config_.self.node : NodeId{};
 }
 

@@ -5,6 +5,7 @@
 
 #include "taskmesh/core/tasks/executor_role.hpp"
 #include "taskmesh/core/tasks/placement.hpp"
+#include "taskmesh/core/tasks/said.hpp"
 #include "taskmesh/core/tasks/spans.hpp"
 
 namespace taskmesh::core {
@@ -56,7 +57,9 @@ void GiverRole::hand_on(const TaskId& id, std::string_view name, NodeId owner) {
   waiting_.push_back(id);
 }
 
-void GiverRole::taken(const TaskId& id) { gone_.erase(id); }
+void GiverRole::taken(const TaskId& id) {
+  if (gone_.erase(id) > 0) tidy();
+}
 
 bool GiverRole::take_back(const TaskId& id) {
   const auto found = giving_.find(id);
@@ -123,9 +126,11 @@ void GiverRole::pass_on(const TaskId& id, Now now, Effects& out) {
 
 void GiverRole::given(const TaskId& id, NodeId to, Now now, Effects& out) {
   forget(id);
-  if (gone_.insert_or_assign(id, Gone{to, executor_.epoch_of(id)}).second) gone_order_.push_back(id);
-  for (; gone_order_.size() > limits::remembered_max; gone_order_.pop_front())
-    gone_.erase(gone_order_.front());
+  gone_.insert_or_assign(id, Gone{to, executor_.epoch_of(id), ++last_gone_});
+  gone_order_.emplace_back(last_gone_, id);
+  for (; gone_order_.size() > limits::remembered_max; gone_order_.pop_front()) {
+    if (is_current(gone_order_.front())) gone_.erase(gone_order_.front().second);
+  }
   ++counters_.given;
   const Peer* peer = executor_.is_unwanted(id) ? membership_.by_node(to) : nullptr;
   if (peer != nullptr && peer->greeted)
@@ -189,6 +194,18 @@ void GiverRole::forget_taker(NodeId node) {
   for (auto gone = gone_.begin(); gone != gone_.end();) {
     gone = gone->second.taker == node ? gone_.erase(gone) : std::next(gone);
   }
+  tidy();
+}
+
+bool GiverRole::is_current(const std::pair<std::uint64_t, TaskId>& entry) const {
+  const auto found = gone_.find(entry.second);
+  return found != gone_.end() && found->second.serial == entry.first;
+}
+
+/// What is forgotten takes no room for long. Not each time: one that comes back costs no look at all the others.
+void GiverRole::tidy() {
+  if (gone_order_.size() <= 2 * gone_.size()) return;
+  std::erase_if(gone_order_, [this](const auto& entry) { return !is_current(entry); });
 }
 
 void GiverRole::on_tick(Now now) {
@@ -220,8 +237,7 @@ void GiverRole::on_turn_end(Now now, Effects& out) {
     offer(id, given, now);
     repeat_.push_back({now.at + limits::copy_repeat, id});
   }
-  for (Send& send : said_) out.send.push_back(std::move(send));
-  said_.clear();
+  say_gathered(said_, membership_, out);
   if (!repeat_.empty()) out.wake_by(repeat_.front().at);
 }
 

@@ -14,6 +14,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "taskmesh/core/config.hpp"
@@ -48,6 +49,8 @@ class GiverRole {
   /// Who has taken it; nil: it was not given to anybody.
   NodeId taker_of(const TaskId& id) const;
   bool has_given() const { return !gone_.empty(); }
+  /// How many are remembered as given, and how much is kept for that.
+  std::pair<std::size_t, std::size_t> remembered() const { return {gone_.size(), gone_order_.size()}; }
   /// Who has taken it from this worker when it owned it in this epoch or a later one: who offers it has not heard that
   /// this one took it. Nil: it was not given away since.
   NodeId taken_since(const TaskId& id, std::uint32_t epoch) const;
@@ -87,6 +90,8 @@ class GiverRole {
   void given(const TaskId& id, NodeId to, Now now, Effects& out);
   bool has_room() const;
   void forget_taker(NodeId node);
+  bool is_current(const std::pair<std::uint64_t, TaskId>& entry) const;
+  void tidy();
 
   const NodeConfig& config_;
   NodeCounters& counters_;
@@ -97,10 +102,13 @@ class GiverRole {
   struct Gone {
     NodeId taker;
     std::uint32_t epoch = 0;
+    std::uint64_t serial = 0;  // Of its entry in gone_order_; the others with that id mean nothing.
   };
   tsl::robin_map<TaskId, Gone, TaskIdHash> gone_;
-  std::deque<TaskId> gone_order_;  // Oldest first; more than remembered_max are forgotten.
-  std::deque<TaskId> waiting_;     // To be offered; those that are not in giving_ mean nothing.
+  std::deque<std::pair<std::uint64_t, TaskId>>
+      gone_order_;  // By serial; more than remembered_max are forgotten.
+  std::uint64_t last_gone_ = 0;
+  std::deque<TaskId> waiting_;  // To be offered; those that are not in giving_ mean nothing.
   std::deque<Timer> repeat_;
   std::uint64_t seen_members_ = 0;
   std::size_t offered_ = 0;

@@ -9,6 +9,7 @@
 #include "taskmesh/base/check.hpp"
 #include "taskmesh/core/tasks/executor_role.hpp"
 #include "taskmesh/core/tasks/owner_role.hpp"
+#include "taskmesh/core/tasks/said.hpp"
 #include "taskmesh/core/tasks/spans.hpp"
 #include "taskmesh/core/tasks/submit_check.hpp"
 
@@ -547,8 +548,7 @@ void KeeperRole::on_turn_end(Now now, Effects& out) {
   }
   questions_.clear();
   confirm_gifts(out);
-  for (Send& send : said_) out.send.push_back(std::move(send));
-  said_.clear();
+  say_gathered(said_, membership_, out);
   if (!asks_.empty()) out.wake_by(asks_.front().at);
   if (leaving_ && !index_.empty()) out.wake_by(ask_all_at_);
 }

@@ -5,6 +5,7 @@
 
 #include "taskmesh/base/check.hpp"
 #include "taskmesh/core/tasks/executor_role.hpp"
+#include "taskmesh/core/tasks/said.hpp"
 #include "taskmesh/core/tasks/spans.hpp"
 
 namespace taskmesh::core {
@@ -531,8 +532,7 @@ void OwnerRole::on_turn_end(Now /*now*/, Effects& out) {
     }
   }
   releases_.clear();
-  for (Send& send : said_) out.send.push_back(std::move(send));
-  said_.clear();
+  say_gathered(said_, membership_, out);
   if (!slow_.empty()) out.wake_by(slow_.front().at);
   if (!repeat_.empty()) out.wake_by(repeat_.front().at);
   if (under_ > 0 && membership_.alive() > 0) out.wake_by(repair_at_);

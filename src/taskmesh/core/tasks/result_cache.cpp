@@ -135,6 +135,11 @@ EndedPtr ResultCache::find(const TaskId& id, TimePoint now) {
   return make_ended(entry);
 }
 
+bool ResultCache::has(const TaskId& id, TimePoint now) const {
+  const auto found = by_id_.find(id);
+  return found != by_id_.end() && entries_[found->second].kept && entries_[found->second].expires > now;
+}
+
 std::optional<proto::TaskReport> ResultCache::remembered(const TaskId& id) const {
   const auto found = by_id_.find(id);
   if (found == by_id_.end()) return std::nullopt;
