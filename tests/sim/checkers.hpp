@@ -42,6 +42,7 @@ struct Story {
   bool cancelled = false;         ///< Some worker or its client has said so.
   std::optional<bool> accepted;
   bool acceptance_asked = false;
+  bool taken_late = false;      ///< From a record that came twice, and was answered BUSY first.
   std::map<Host, int> handled;  ///< By listener (each life is a process of its own).
   std::set<Host> in_hand;
 };

@@ -20,12 +20,11 @@ Workload::Workload(World& world, Ledger& ledger, Habits habits)
   world.observer.told = [this](Process& process, core::Notice&& notice) {
     on_told(process, std::move(notice));
   };
+  world.observer.sending = [this](Process& worker, const core::Send& send) { on_sending(worker, send); };
+  world.observer.received = [this](Process& worker, const core::Received& received) {
+    on_received(worker, received);
+  };
   world.observer.stepped = [this](Process& process) { ledger_.on_stepped(process); };
-}
-
-Duration Workload::up_to(Duration most) {
-  return Duration{
-      static_cast<Duration::rep>(world_.random().below(static_cast<std::uint64_t>(most.count()) + 1))};
 }
 
 void Workload::add_address(std::string address, bool honest) {
@@ -34,12 +33,12 @@ void Workload::add_address(std::string address, bool honest) {
 
 void Workload::start(Host client) {
   for (int i = 0; i < habits_.tasks; ++i) {
-    world_.timeline().after(up_to(habits_.over), [this, client] {
+    world_.timeline().after(world_.up_to(habits_.over), [this, client] {
       if (!world_.at(client).up) return;
       submit_one(client);
-      if (chance(habits_.asks)) ask_something(client);
-      if (chance(habits_.cancels)) {
-        world_.timeline().after(up_to(1s), [this, client] {
+      if (world_.chance(habits_.asks)) ask_something(client);
+      if (world_.chance(habits_.cancels)) {
+        world_.timeline().after(world_.up_to(1s), [this, client] {
           if (world_.at(client).up) cancel_some(client);
         });
       }
@@ -61,11 +60,11 @@ TaskId Workload::submit_one(Host client) {
   Story& story = ledger_.open(id);
   story.id = id;
   story.client = client;
-  story.served = !chance(habits_.ghost);
+  story.served = !world_.chance(habits_.ghost);
   story.name = story.served ? names_[random.below(names_.size())] : "ghost";
-  story.wait = chance(habits_.wait);
-  story.fails = chance(habits_.fails);
-  story.takes = up_to(habits_.takes_max);
+  story.wait = world_.chance(habits_.wait);
+  story.fails = world_.chance(habits_.fails);
+  story.takes = world_.up_to(habits_.takes_max);
 
   core::SubmitTask submit;
   submit.id = id;
@@ -74,21 +73,21 @@ TaskId Workload::submit_one(Host client) {
   submit.priority = static_cast<Priority>(random.below(4));
   submit.wait = story.wait;
   if (story.wait) submit.token = ask(client, Asked::What::end, {id});
-  if (!addresses_.empty() && chance(habits_.callback)) {
+  if (!addresses_.empty() && world_.chance(habits_.callback)) {
     const auto& [address, honest] = addresses_[random.below(addresses_.size())];
     story.address = submit.callback_address = address;
     story.honest = honest;
     submit.callback_data = "{\"of\":\"" + to_string(id) + "\"}";
     // As delay_with_callback: nobody asks for the end here, but the client tells it where the worker cannot.
-    story.watched = !story.wait && chance(0.5);
+    story.watched = !story.wait && world_.chance(0.5);
     if (story.watched) submit.wait = true;
   }
-  if (chance(habits_.deadline)) {
-    submit.deadline = 50ms + up_to(4s);
+  if (world_.chance(habits_.deadline)) {
+    submit.deadline = 50ms + world_.up_to(4s);
     story.has_deadline = true;
   }
-  if (story.wait && chance(habits_.abandons)) {
-    world_.timeline().after(up_to(2s), [this, client, id, token = submit.token] {
+  if (story.wait && world_.chance(habits_.abandons)) {
+    world_.timeline().after(world_.up_to(2s), [this, client, id, token = submit.token] {
       Story& told = ledger_.open(id);
       if (told.told) return;
       told.abandoned = true;
@@ -97,7 +96,7 @@ TaskId Workload::submit_one(Host client) {
   }
   add_terms(story, submit);
   world_.give(client, std::move(submit));
-  if (!story.wait || chance(0.1)) {
+  if (!story.wait || world_.chance(0.1)) {
     story.acceptance_asked = true;
     world_.give(client, core::AwaitAccepted{ask(client, Asked::What::acceptance, {id}), id});
   }
@@ -108,11 +107,11 @@ TaskId Workload::submit_one(Host client) {
 /// What few tasks ask for.
 void Workload::add_terms(Story& story, core::SubmitTask& submit) {
   Random& random = world_.random();
-  if (chance(habits_.delay)) {
+  if (world_.chance(habits_.delay)) {
     submit.terms.edit().delay_ms = 1 + random.below(3'000);
     story.due = world_.now() + std::chrono::milliseconds(submit.terms->delay_ms);
   }
-  if (chance(habits_.retries)) {
+  if (world_.chance(habits_.retries)) {
     story.retries = 1 + static_cast<std::uint32_t>(random.below(4));
     story.fails_first = static_cast<std::uint32_t>(random.below(story.retries + 2));
     proto::Terms& terms = submit.terms.edit();
@@ -120,12 +119,13 @@ void Workload::add_terms(Story& story, core::SubmitTask& submit) {
     terms.retry_delay_ms = 1 + random.below(500);
     terms.jitter_percent = static_cast<std::uint8_t>(random.below(101));
   }
-  if (chance(habits_.time_limit)) {
-    submit.time_limit = 1ms + up_to(300ms);
+  if (world_.chance(habits_.time_limit)) {
+    submit.time_limit = 1ms + world_.up_to(300ms);
     story.has_limit = true;
-    story.heeds_stop = chance(0.5);
+    story.heeds_stop = world_.chance(0.5);
   }
-  if (chance(habits_.keys)) submit.terms.edit().key = story.key = "key " + std::to_string(random.below(8));
+  if (world_.chance(habits_.keys))
+    submit.terms.edit().key = story.key = "key " + std::to_string(random.below(8));
 }
 
 /// Somebody's, sometimes twice, perhaps before it is accepted or after its end.
@@ -133,7 +133,8 @@ void Workload::cancel_some(Host client) {
   std::vector<TaskId> known;
   for (const auto& [host, ids] : submitted_) known.push_back(ids[world_.random().below(ids.size())]);
   if (known.empty()) return;
-  const TaskId id = chance(0.5) ? submitted_[client].back() : known[world_.random().below(known.size())];
+  const TaskId id =
+      world_.chance(0.5) ? submitted_[client].back() : known[world_.random().below(known.size())];
   ledger_.open(id).cancel_asked = true;
   world_.give(client, core::CancelTask{ask(client, Asked::What::cancel, {id}), id});
 }
@@ -142,7 +143,7 @@ void Workload::cancel_some(Host client) {
 void Workload::ask_something(Host client) {
   std::vector<TaskId> known;
   for (const auto& [host, ids] : submitted_) known.push_back(ids[world_.random().below(ids.size())]);
-  if (chance(0.3)) {
+  if (world_.chance(0.3)) {
     const TaskId id = known[world_.random().below(known.size())];
     world_.give(client, core::QueryTasks{ask(client, Asked::What::later_end, {id}), {id}, true});
   } else {
@@ -164,6 +165,25 @@ void Workload::on_told(Process& process, core::Notice&& notice) {
   } else if (const auto* arrived = std::get_if<core::EventArrived>(&notice)) {
     on_event(process, *arrived);
   }
+}
+
+void Workload::on_sending(const Process& worker, const core::Send& send) {
+  const auto* busy = std::get_if<proto::Busy>(&send.message);
+  if (busy == nullptr) return;
+  for (const proto::Range& range : busy->seqs) {
+    for (std::uint64_t seq = range.first; seq <= range.last; ++seq) {
+      refused_.emplace(worker.host, send.link, seq);
+    }
+  }
+}
+
+/// A connection says nothing twice, this network does. Whose SUBMIT was refused sends the task to another worker; when the
+/// same record comes again, and there is room by now, it is taken here too. A worker that kept in mind what it has refused
+/// on each connection would do so for the simulator only.
+void Workload::on_received(const Process& worker, const core::Received& received) {
+  const auto* submit = std::get_if<proto::Submit>(&received.message);
+  if (submit == nullptr || !refused_.contains({worker.host, received.link, submit->seq})) return;
+  if (Story* story = ledger_.find(submit->id)) story->taken_late = true;
 }
 
 void Workload::on_completed(core::Token token, const proto::TaskReport& report) {
@@ -204,8 +224,8 @@ void Workload::on_event(Process& listener, const core::EventArrived& arrived) {
   ledger_.on_event(listener, arrived.notify);
   read_back(id);
   core::EventHandled handled{arrived.link, arrived.seq, id, std::nullopt};
-  if (chance(habits_.refuses)) handled.retry_after = up_to(500ms);
-  world_.timeline().after(up_to(habits_.handler_max), [this, host = listener.host, handled] {
+  if (world_.chance(habits_.refuses)) handled.retry_after = world_.up_to(500ms);
+  world_.timeline().after(world_.up_to(habits_.handler_max), [this, host = listener.host, handled] {
     if (!world_.at(host).up) return;
     if (handled.retry_after) {
       ledger_.open(handled.id).in_hand.erase(host);

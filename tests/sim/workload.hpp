@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "sim/checkers.hpp"
@@ -50,13 +51,13 @@ class Workload {
     std::vector<TaskId> ids;
   };
 
-  bool chance(double share) { return world_.random().unit() < share; }
-  Duration up_to(Duration most);
   core::Token ask(Host client, Asked::What what, std::vector<TaskId> ids);
   void add_terms(Story& story, core::SubmitTask& submit);
   void cancel_some(Host client);
   void ask_something(Host client);
   void on_told(Process& process, core::Notice&& notice);
+  void on_sending(const Process& worker, const core::Send& send);
+  void on_received(const Process& worker, const core::Received& received);
   void on_completed(core::Token token, const proto::TaskReport& report);
   void on_answered(const core::Answered& answered);
   void on_cancelled(const core::Cancellation& told);
@@ -72,6 +73,7 @@ class Workload {
   std::map<core::Token, Asked> asked_;
   std::map<Host, std::vector<TaskId>> submitted_;
   std::map<Host, std::uint32_t> counters_;
+  std::set<std::tuple<Host, core::LinkId, std::uint64_t>> refused_;  // SUBMITs that were answered BUSY.
   core::Token next_token_ = 1;
   std::uint64_t answers_ = 0;
 };

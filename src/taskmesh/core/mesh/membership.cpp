@@ -392,7 +392,10 @@ void Membership::take_welcome(Entry& entry, const proto::Welcome& welcome, Now n
   heard(entry, now, out);
   ++version_;
   if (next_exchange_ == TimePoint{}) next_exchange_ = now.at + around(limits::exchange_every / 2);
-  if (next_beat_ < now.at) next_beat_ = now.at + limits::heartbeat_every;  // Our HELLO was a sign of life.
+  // Our HELLO was a sign of life, to this one: what the others are owed by now is said in this turn.
+  const auto greeted = [](const auto& peer) { return peer.second->greeted; };
+  if (next_beat_ < now.at && std::ranges::none_of(peers_, greeted))
+    next_beat_ = now.at + limits::heartbeat_every;
   if (!entry.greeted) {
     entry.greeted = entry.told = true;
     changes_.push_back({PeerChange::What::greeted, entry.member.node, entry.member.incarnation, entry.link});
