@@ -28,6 +28,8 @@ class MeshLoad {
   MeshLoad(ClientOptions options, const Load& load);
 
   Client& client() { return client_; }
+  /// What the next slices are like. Not during one.
+  void use(const Load& load) { load_ = load; }
   /// submit_task, one at a time.
   Latency round_trips();
   /// Results per second: async().then with a window full of tasks under way, each held by `replicas` further workers.
@@ -44,7 +46,7 @@ class MeshLoad {
   bool wait_for_answers(std::uint64_t count);
   void read_back(const std::vector<std::pair<TaskId, std::uint64_t>>& tasks);
 
-  const Load load_;
+  Load load_;
   std::uint64_t numbers_ = 0;
   std::atomic<std::uint64_t> checked_{0};
   std::atomic<std::uint64_t> wrong_{0};
