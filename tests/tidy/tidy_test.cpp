@@ -96,7 +96,8 @@ TEST_CASE("docs/errors.md knows every error kind and wire code", "[tidy]") {
 }
 
 TEST_CASE("docs/limits.md says what the code says", "[tidy]") {
-  const auto limits = tidy::constants(tidy::read(root / "src/taskmesh/base/limits.hpp"));
+  auto limits = tidy::constants(tidy::read(root / "src/taskmesh/base/limits.hpp"));
+  limits.merge(tidy::constants(tidy::read(root / "src/taskmesh/http/limits.hpp")));
   REQUIRE(limits.size() >= 40);
   for (const auto& [name, expression] : limits) {
     INFO(name << " = " << expression);

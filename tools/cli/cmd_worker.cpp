@@ -1,9 +1,8 @@
 // taskmesh worker: serves modules, commands and built-in tasks until it is told to stop.
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <set>
 
+#include "cli/http_flags.hpp"
 #include "cli/mesh.hpp"
 #include "cli/output.hpp"
 #include "cli/settings.hpp"
@@ -113,24 +112,15 @@ void tell_ready(const Worker& worker, const std::vector<std::string>& names, boo
   if (as_document) print_line(ready_document(worker, names));
 }
 
-/// A link is a descriptor, and the usual soft limit is 1024. Not above what a node uses: commands inherit the
-/// limit, and some close every descriptor below it before they start.
-void raise_file_limit() {
-  constexpr rlim_t enough = 2 * limits::links_max;
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  const rlim_t wanted = std::min(limit.rlim_max, enough);  // RLIM_INFINITY is the largest number.
-  if (limit.rlim_cur >= wanted) return;
-  limit.rlim_cur = wanted;
-  ::setrlimit(RLIMIT_NOFILE, &limit);  // Refused: `taskmesh doctor` tells.
-}
-
 void serve(const Arguments& arguments, const std::vector<Command>& commands) {
   raise_file_limit();
   Worker worker(worker_options(arguments));
   if (arguments.given("--builtin")) worker.serve_builtins();
   for (const Command& command : commands) worker.serve_command(command.name, command.line);
   for (const std::string& path : arguments.list("--tasks")) load_task_module(worker, path);
+  std::unique_ptr<http::Gateway> gateway;
+  if (arguments.given("--http")) gateway = value_or_throw(http::Gateway::start(gateway_options(arguments)));
+  if (gateway) print_note("gateway serves mesh '" + gateway->mesh() + "' at " + gateway->url());
   worker.run([&] { tell_ready(worker, task_names(arguments, commands, worker), arguments.given("--json")); });
 }
 
@@ -161,12 +151,12 @@ std::vector<Flag> serving_flags() {
            .repeats = true},
           setting_flag("worker.name"),
           setting_flag("worker.slots"),
-          setting_flag("worker.bind")};
+          setting_flag("worker.bind"),
+          setting_flag("worker.http")};
 }
 
 std::vector<Flag> limit_flags() {
-  return {setting_flag("insecure"),
-          setting_flag("worker.queue_tasks_max"),
+  return {setting_flag("worker.queue_tasks_max"),
           setting_flag("worker.results_max"),
           setting_flag("worker.results_bytes_max"),
           setting_flag("worker.memory_max"),
@@ -183,7 +173,8 @@ std::vector<Flag> limit_flags() {
 }  // namespace
 
 Verb worker_verb() {
-  std::vector<Flag> flags = joined(joined(serving_flags(), mesh_flags()), limit_flags());
+  std::vector<Flag> flags =
+      joined(joined(joined(serving_flags(), mesh_flags()), gateway_flags()), limit_flags());
   for (Flag& flag : flags) {
     if (flag.setting == "log") flag.unset = "info";  // It serves for long, and its life is worth a line.
   }

@@ -3,6 +3,7 @@
 #include "cli/values.hpp"
 #include "taskmesh/base/check.hpp"
 #include "taskmesh/base/limits.hpp"
+#include "taskmesh/http/gateway.hpp"
 
 namespace taskmesh::cli {
 
@@ -86,7 +87,46 @@ std::vector<Setting> worker_settings() {
                 .variable = "TASKMESH_BIND",
                 .setting = "worker.bind"},
        .example = "\"tcp://127.0.0.1:*\"",
-       .note = "tcp://HOST:PORT, or with * a free port from 24800 on. Beyond this host only with insecure."}};
+       .note = "tcp://HOST:PORT, or with * a free port from 24800 on. Beyond this host only with insecure."},
+      {.flag = {.name = "--http",
+                .value = "ADDRESS",
+                .help = "serve HTTP too, as `taskmesh gateway` does",
+                .unset = "not",
+                .variable = "TASKMESH_WORKER_HTTP",
+                .setting = "worker.http"},
+       .example = "\"127.0.0.1:8080\"",
+       .note = {}}};
+}
+
+std::vector<Setting> gateway_settings() {
+  return {{.flag = {.name = "--http",
+                    .value = "ADDRESS",
+                    .help = "where to serve, HOST:PORT",
+                    .fallback = http::GatewayOptions{}.address,
+                    .variable = "TASKMESH_HTTP",
+                    .setting = "gateway.http"},
+           .example = {},
+           .note = "With * as its port a free one. Beyond this host only with insecure."},
+          {.flag = {.name = "--body-max",
+                    .value = "SIZE",
+                    .help = "the largest body of a request",
+                    .kind = Kind::size,
+                    .fallback = size_text(limits::http_body_bytes),
+                    .variable = "TASKMESH_BODY_MAX",
+                    .most = limits::http_body_hard_bytes,
+                    .setting = "gateway.body_max"},
+           .example = {},
+           .note = {}},
+          {.flag = {.name = "--connections-max",
+                    .value = "N",
+                    .help = "connections at once",
+                    .kind = Kind::count,
+                    .fallback = std::to_string(limits::http_connections_max),
+                    .variable = "TASKMESH_CONNECTIONS_MAX",
+                    .most = 1'000'000,
+                    .setting = "gateway.connections_max"},
+           .example = {},
+           .note = {}}};
 }
 
 std::vector<Setting> worker_limits() {
@@ -294,8 +334,8 @@ std::vector<Setting> retry_settings() {
 std::vector<Setting> settings() {
   std::vector<Setting> all;
   for (const auto& part :
-       {common_settings(), worker_settings(), worker_limits(), worker_times(), client_settings(),
-        submit_settings(), submit_callback_settings(), retry_settings()}) {
+       {common_settings(), worker_settings(), worker_limits(), worker_times(), gateway_settings(),
+        client_settings(), submit_settings(), submit_callback_settings(), retry_settings()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;

@@ -19,6 +19,7 @@ Verb callbacks_verb();
 Verb listen_verb();
 Verb config_verb();
 Verb doctor_verb();
+Verb gateway_verb();
 Verb completion_verb();
 Verb man_verb();
 Verb bench_verb();

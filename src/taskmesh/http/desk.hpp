@@ -1,0 +1,111 @@
+// Desk: what is answered to which request. Routes it, checks it, asks the mesh, answers when the mesh has.
+//
+// One thread, that of the HTTP server; nothing blocks. No sockets: requests come as Exchange, the mesh is a MeshPort, so
+// that tests can play both. Lifetime: the port and the desk outlive every question.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "taskmesh/http/http_server.hpp"
+#include "taskmesh/http/mesh_port.hpp"
+#include "taskmesh/http/order.hpp"
+#include "taskmesh/http/problem.hpp"
+#include "taskmesh/http/retry_advice.hpp"
+#include "taskmesh/http/routes.hpp"
+
+namespace taskmesh::http {
+
+struct DeskOptions {
+  std::size_t body_max = limits::http_body_bytes;
+  std::size_t in_flight_max = limits::in_flight_max;
+  bool insecure = false;    ///< Callback addresses may be beyond this host.
+  bool local_only = false;  ///< Serves this host without keys: no page that a browser got elsewhere may ask.
+  std::string boot_id;      ///< Begins the request ids that we make.
+};
+
+class Desk {
+ public:
+  Desk(MeshPort& mesh, DeskOptions options);
+  Desk(const Desk&) = delete;
+  Desk& operator=(const Desk&) = delete;
+
+  void take(const ExchangePtr& exchange);
+  /// From now on connections end with their answer, and nothing new is submitted.
+  void leave() { leaving_ = true; }
+  /// Requests without an answer yet.
+  std::size_t open() const { return *open_; }
+
+ private:
+  /// One request on its way through.
+  struct Visit {
+    ExchangePtr exchange;
+    Target target;
+    const Route* route = nullptr;
+    std::string parameter;
+    std::string request_id;
+    std::string trace_parent;
+    Preferences prefer;
+    std::vector<std::pair<std::string, std::string>> headers;  // Of the answer, beside the usual ones.
+    std::shared_ptr<std::size_t> open;
+  };
+  using VisitPtr = std::shared_ptr<Visit>;
+  using Operate = void (Desk::*)(const VisitPtr&);
+
+  VisitPtr admit(const ExchangePtr& exchange);
+  /// False: it is refused.
+  bool find_route(const VisitPtr& visit);
+  bool is_welcome(const VisitPtr& visit);
+  static Operate operate(Operation operation);
+  void answer(const VisitPtr& visit, Answer answer);
+  void answer(const VisitPtr& visit, int status, std::string body);
+  /// With its entity tag; 304 where the asker has it already.
+  void answer_tagged(const VisitPtr& visit, std::string body);
+  void refuse(const VisitPtr& visit, Complaint complaint);
+  void refuse(const VisitPtr& visit, Problem problem, std::string detail);
+  void advise(const VisitPtr& visit, std::uint64_t seconds);
+
+  // Of tasks: desk_tasks.cpp
+  void submit(const VisitPtr& visit);
+  void submit_batch(const VisitPtr& visit);
+  void task(const VisitPtr& visit);
+  void result(const VisitPtr& visit);
+  void cancel(const VisitPtr& visit);
+  bool may_submit(const VisitPtr& visit);
+  bool body_is_json(const VisitPtr& visit);
+  void carry(const VisitPtr& visit, Order& order) const;
+  Result<detail::SubmitPlan> plan(Order order) const;
+  void await_acceptance(const VisitPtr& visit, TaskId id, const std::string& name, TaskState state);
+  void await_end(const VisitPtr& visit, detail::SubmitPlan plan, Duration wait);
+  void accepted(const VisitPtr& visit, TaskId id, const std::string& name, TaskState state,
+                const core::Acceptance* acceptance);
+  std::optional<TaskId> id_of(const VisitPtr& visit);
+  /// Asks for the task; waits for its end first where that is preferred.
+  using OnReport = void (Desk::*)(const VisitPtr&, const proto::TaskReport&);
+  void look_up(const VisitPtr& visit, OnReport then);
+  void tell(const VisitPtr& visit, const proto::TaskReport* report, OnReport then);
+  void tell_task(const VisitPtr& visit, const proto::TaskReport& report);
+  void tell_result(const VisitPtr& visit, const proto::TaskReport& report);
+  Duration wait_of(const VisitPtr& visit);
+
+  // Of the mesh: desk_mesh.cpp
+  struct Page;
+  void list_tasks(const VisitPtr& visit);
+  void fill(const VisitPtr& visit, const std::shared_ptr<Page>& page);
+  void finish(const VisitPtr& visit, const Page& page);
+  void workers(const VisitPtr& visit);
+  void health(const VisitPtr& visit);
+  void ready(const VisitPtr& visit);
+  void problem(const VisitPtr& visit);
+
+  MeshPort& mesh_;
+  const DeskOptions options_;
+  RetryAdvice advice_;
+  bool leaving_ = false;
+  std::uint64_t requests_ = 0;
+  std::shared_ptr<std::size_t> open_;
+};
+
+}  // namespace taskmesh::http

@@ -1,0 +1,37 @@
+// Limits of the web side. docs/limits.md lists them with all others, and a test compares.
+#pragma once
+
+#include <cstddef>
+
+#include "taskmesh/base/limits.hpp"
+
+namespace taskmesh::limits {
+
+inline constexpr std::size_t http_body_bytes = 8 * 1024 * 1024;  ///< Default of the largest body.
+inline constexpr std::size_t http_body_hard_bytes =
+    payload_bytes + 1024 * 1024;                             ///< No gateway can be told to take more.
+inline constexpr std::size_t http_target_bytes = 8 * 1024;   ///< Path and query.
+inline constexpr std::size_t http_headers_max = 64;          ///< Headers of one request...
+inline constexpr std::size_t http_header_name_bytes = 256;   ///< ...the name of one...
+inline constexpr std::size_t http_header_bytes = 8 * 1024;   ///< ...and its value.
+inline constexpr std::size_t http_segments_max = 16;         ///< Parts of a path.
+inline constexpr std::size_t http_parameters_max = 64;       ///< Of a query.
+inline constexpr std::size_t http_connections_max = 10'000;  ///< Default; more wait to be accepted.
+inline constexpr std::size_t http_pipelined_max = 16;        ///< Unanswered requests of one connection.
+inline constexpr Duration http_read_timeout = 15s;           ///< From one request's end to the next one's.
+inline constexpr Duration http_write_timeout = 30s;          ///< For an answer that is not read.
+inline constexpr Duration http_wait_max = 60s;               ///< The longest wait that a request may ask for.
+inline constexpr Duration http_accept_wait = 10s;            ///< A submit waits so long for a worker.
+inline constexpr Duration http_question_wait = 5s;           ///< A question to the mesh.
+inline constexpr Duration http_stop_wait = 5s;        ///< Open requests, once the gateway is told to stop.
+inline constexpr std::size_t http_batch_max = 1'000;  ///< Tasks of one batch.
+inline constexpr std::size_t http_page_max = 1'000;   ///< Tasks on one page of a list...
+inline constexpr std::size_t http_page = 100;         ///< ...if nothing is said.
+inline constexpr std::size_t http_request_id_bytes = 128;       ///< A longer X-Request-Id is replaced.
+inline constexpr std::size_t http_tracestate_bytes = 2 * 1024;  ///< A longer one is left out.
+inline constexpr std::size_t http_timed_names_max = 1'000;      ///< Names whose usual time is known.
+
+static_assert(http_body_bytes <= http_body_hard_bytes);
+static_assert(http_page <= http_page_max && http_page_max <= list_rows_max);
+
+}  // namespace taskmesh::limits

@@ -1,0 +1,105 @@
+#include "taskmesh/http/routes.hpp"
+
+#include <optional>
+
+namespace taskmesh::http {
+
+namespace {
+
+const std::vector<Route>& table() {
+  static const std::vector<Route> all{
+      {Operation::submit,
+       "POST",
+       "/v1/tasks/{name}",
+       Role::submit,
+       "Submit a task; the body is its arguments",
+       {200, 202, 409, 413, 415, 422, 429, 503}},
+      {Operation::submit_batch,
+       "POST",
+       "/v1/batches",
+       Role::submit,
+       "Submit many tasks, all or none",
+       {202, 413, 415, 422, 429, 503}},
+      {Operation::list_tasks, "GET", "/v1/tasks", Role::read, "List tasks, page by page", {200, 304, 503}},
+      {Operation::task,
+       "GET",
+       "/v1/tasks/{id}",
+       Role::read,
+       "Where a task is, and how it has ended",
+       {200, 304, 410, 503}},
+      {Operation::cancel, "DELETE", "/v1/tasks/{id}", Role::submit, "Take a task back", {202, 409, 503}},
+      {Operation::result,
+       "GET",
+       "/v1/tasks/{id}/result",
+       Role::read,
+       "The result alone",
+       {200, 304, 409, 410, 503}},
+      {Operation::cancel, "POST", "/v1/tasks/{id}/cancel", Role::submit, "Take a task back", {202, 409, 503}},
+      {Operation::workers,
+       "GET",
+       "/v1/workers",
+       Role::read,
+       "The workers, and how busy they are",
+       {200, 304, 503}},
+      {Operation::health, "GET", "/healthz", Role::nobody, "This process answers", {200}},
+      {Operation::ready,
+       "GET",
+       "/readyz",
+       Role::nobody,
+       "The mesh has a worker that takes tasks",
+       {200, 503}},
+      {Operation::problem, "GET", "/problems/{name}", Role::nobody, "What a type of problem means", {200}},
+  };
+  return all;
+}
+
+/// What stands for the part in braces; nothing where the path is another one.
+std::optional<std::string> fits(std::string_view pattern, const std::vector<std::string>& path) {
+  std::string parameter;
+  for (const std::string& part : path) {
+    if (pattern.empty()) return std::nullopt;
+    pattern.remove_prefix(1);  // The slash.
+    const std::string_view wanted = pattern.substr(0, pattern.find('/'));
+    pattern.remove_prefix(wanted.size());
+    if (wanted.starts_with('{')) {
+      parameter = part;
+    } else if (wanted != part) {
+      return std::nullopt;
+    }
+  }
+  return pattern.empty() ? std::optional(std::move(parameter)) : std::nullopt;
+}
+
+}  // namespace
+
+std::string_view role_name(Role role) {
+  switch (role) {
+    case Role::nobody:
+      return "nobody";
+    case Role::read:
+      return "read";
+    case Role::submit:
+      return "submit";
+    case Role::admin:
+      return "admin";
+  }
+  return "nobody";
+}
+
+std::span<const Route> routes() { return table(); }
+
+Match match(std::string_view method, const std::vector<std::string>& path) {
+  Match found;
+  for (const Route& route : table()) {
+    auto parameter = fits(route.pattern, path);
+    if (!parameter) continue;
+    found.allow += (found.allow.empty() ? "" : ", ") + std::string(route.method);
+    if (route.method != method) continue;
+    found.route = &route;
+    found.parameter = std::move(*parameter);
+    return found;
+  }
+  return found;
+}
+
+}  // namespace taskmesh::http

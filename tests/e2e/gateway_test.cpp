@@ -1,0 +1,155 @@
+// `taskmesh gateway` and `taskmesh worker --http`, with real processes and sockets.
+#include "e2e/gateway.hpp"
+
+#include <csignal>
+
+#include "e2e/mesh.hpp"
+#include "taskmesh/taskmesh.hpp"
+
+using namespace e2e;
+
+SCENARIO("a task behind HTTP: 202, polls, its result, the way back", "[gateway]") {
+  GIVEN("a worker and a gateway") {
+    support::Host host(TASKMESH_CLI);
+    auto worker = host.worker({"--builtin", "--slots", "2"});
+    GatewayProcess gateway(host);
+    gateway.wait_until_ready();
+    THEN("what is submitted runs, and its result can be fetched") {
+      const HttpAnswer accepted = gateway.ask("POST", "/v1/tasks/add", "[2, 3]");
+      CHECK(accepted.status == 202);
+      const std::string self = accepted.headers.at("location");
+      CHECK(self == "/v1/tasks/" + member(accepted, "task_id"));
+      CHECK(std::stoi(accepted.headers.at("retry-after")) >= 1);
+      const HttpAnswer ended = gateway.ask("GET", self, {}, "Prefer: wait=20\r\n");
+      CHECK(ended.status == 200);
+      CHECK(member(ended, "status") == "success");
+      CHECK(member(ended, "result") == "5");
+      CHECK(gateway.ask("GET", self + "/result").body == "5");
+      CHECK(gateway.ask("GET", self, {}, "If-None-Match: " + ended.headers.at("etag") + "\r\n").status ==
+            304);
+      CHECK(gateway.ask("DELETE", self).status == 409);
+    }
+    THEN("one that runs is said to run, and can be taken back") {
+      const HttpAnswer accepted = gateway.ask("POST", "/v1/tasks/sleep_ms", "[60000]");
+      const std::string self = accepted.headers.at("location");
+      const HttpAnswer running = gateway.ask("GET", self);
+      CHECK(running.status == 200);
+      CHECK(std::stoi(running.headers.at("retry-after")) >= 1);
+      CHECK(gateway.ask("GET", self + "/result").status == 409);
+      CHECK(gateway.ask("POST", self + "/cancel").status == 202);
+      CHECK(member(gateway.ask("GET", self, {}, "Prefer: wait=20\r\n"), "status") == "cancelled");
+      CHECK(gateway.ask("GET", self + "/result").status == 409);
+    }
+    THEN("who prefers to wait gets the result at once") {
+      const HttpAnswer waited =
+          gateway.ask("POST", "/v1/tasks/echo", R"([{"a": [1, "x"]}])", "Prefer: wait=20\r\n");
+      CHECK(waited.status == 200);
+      CHECK(member(waited, "result") == R"({"a":[1,"x"]})");
+      const HttpAnswer failed =
+          gateway.ask("POST", "/v1/tasks/fail", R"(["on purpose"])", "Prefer: wait=20\r\n");
+      CHECK(failed.status == 200);
+      CHECK(member(failed, "status") == "failure");
+    }
+    THEN("a batch, lists and workers are there") {
+      const HttpAnswer batch = gateway.ask("POST", "/v1/batches",
+                                           R"([{"name":"add","args":[1,2]},{"name":"pid"},{"name":"pid"}])");
+      CHECK(batch.status == 202);
+      const HttpAnswer page = gateway.ask("GET", "/v1/tasks?limit=2");
+      REQUIRE(page.status == 200);
+      const HttpAnswer rest = gateway.ask("GET", "/v1/tasks?limit=2&cursor=" + member(page, "next"));
+      CHECK(member(rest, "next") == "null");
+      CHECK(taskmesh::parse_json(rest.body)->at("tasks")->array()->size() == 1);
+      CHECK(taskmesh::parse_json(gateway.ask("GET", "/v1/workers").body)->array()->size() == 1);
+    }
+    THEN("what nobody serves or knows is 404") {
+      CHECK(member(gateway.ask("POST", "/v1/tasks/nosuch", "[]"), "type") == "/problems/unknown-type");
+      CHECK(member(gateway.ask("GET", "/v1/tasks/0193a7c41f2e70008f0c5d1a00000001"), "type") ==
+            "/problems/unknown-task");
+      CHECK(gateway.ask("GET", "/problems/unknown-type").status == 200);
+    }
+  }
+}
+
+SCENARIO("a result that is not kept any more is 410", "[gateway]") {
+  support::Host host(TASKMESH_CLI);
+  auto worker = host.worker({"--builtin", "--results-max", "1"});
+  GatewayProcess gateway(host);
+  gateway.wait_until_ready();
+  const HttpAnswer first = gateway.ask("POST", "/v1/tasks/add", "[1, 1]", "Prefer: wait=20\r\n");
+  for (int i = 0; i < 3; ++i) gateway.ask("POST", "/v1/tasks/add", "[2, 2]", "Prefer: wait=20\r\n");
+  const HttpAnswer gone = gateway.ask("GET", "/v1/tasks/" + member(first, "task_id"));
+  CHECK(gone.status == 410);
+  CHECK(member(gone, "type") == "/problems/expired");
+  CHECK(member(gone, "task_status") == "success");
+}
+
+SCENARIO("without a worker a gateway is alive and not ready", "[gateway]") {
+  support::Host host(TASKMESH_CLI);
+  GatewayProcess gateway(host);
+  CHECK(gateway.ask("GET", "/healthz").status == 200);
+  const HttpAnswer ready = gateway.ask("GET", "/readyz");
+  CHECK(ready.status == 503);
+  CHECK(ready.headers.contains("retry-after"));
+  CHECK(taskmesh::parse_json(gateway.ask("GET", "/v1/workers").body)->array()->empty());
+}
+
+SCENARIO("a gateway that is told to stop answers who waits, and ends", "[gateway]") {
+  support::Host host(TASKMESH_CLI);
+  auto worker = host.worker({"--builtin"});
+  GatewayProcess gateway(host);
+  gateway.wait_until_ready();
+  const HttpAnswer accepted = gateway.ask("POST", "/v1/tasks/sleep_ms", "[60000]");
+  HttpPeer asking = gateway.connect();
+  while (member(asking.ask("GET", accepted.headers.at("location")), "status") != "running") {
+  }
+  HttpPeer waiting = gateway.connect();
+  REQUIRE(waiting.send("GET", accepted.headers.at("location"), {}, "Prefer: wait=50\r\n"));
+  CHECK(gateway.ask("GET", "/healthz").status == 200);  // One thread, in turn: then the long poll is open.
+  gateway.process().signal(SIGTERM);
+  const auto told = waiting.read();
+  REQUIRE(told);
+  CHECK(told->status == 200);
+  CHECK(member(*told, "status") == "running");
+  const auto outcome = gateway.process().wait();
+  CHECK(outcome.ended);
+  CHECK(outcome.exit_code == 0);
+}
+
+SCENARIO("a worker can serve HTTP itself", "[gateway]") {
+  support::Host host(TASKMESH_CLI);
+  const std::string port = std::to_string(support::free_port());
+  auto worker = host.start({"worker", "--builtin", "--http", "127.0.0.1:" + port});
+  REQUIRE(worker.wait_for_err("worker '"));
+  HttpPeer peer(static_cast<std::uint16_t>(std::stoi(port)));
+  CHECK(member(peer.ask("POST", "/v1/tasks/add", "[20, 22]", "Prefer: wait=20\r\n"), "result") == "42");
+  worker.signal(SIGTERM);
+  CHECK(worker.wait().exit_code == 0);
+}
+
+SCENARIO("a task submitted behind HTTP is seen by a C++ client, and the other way round", "[gateway]") {
+  e2e::Mesh mesh(1);
+  GatewayProcess gateway(mesh.host());
+  gateway.wait_until_ready();
+  Client client;
+  const TaskId id = client.delay("add", 4, 5);
+  CHECK(client.wait_for<int>(id, 20s).value() == 9);
+  const HttpAnswer seen = gateway.ask("GET", "/v1/tasks/" + to_string(id));
+  CHECK(seen.status == 200);
+  CHECK(member(seen, "status") == "success");
+  const HttpAnswer accepted = gateway.ask("POST", "/v1/tasks/add", "[1, 2]");
+  const auto other = TaskId::parse(member(accepted, "task_id"));
+  REQUIRE(other);
+  CHECK(taskmesh::to_text(client.wait_for<taskmesh::Json>(*other, 20s).value()) == "3");
+}
+
+SCENARIO("a gateway does not start where it may not, cannot, or nobody said where", "[gateway]") {
+  support::Host host(TASKMESH_CLI);
+  const auto open = host.run({"gateway", "--http", "0.0.0.0:" + std::to_string(support::free_port())});
+  CHECK(open.exit_code == 1);
+  CHECK(open.err.find("no API keys") != std::string::npos);
+  CHECK(host.run({"gateway", "--http", "nonsense"}).exit_code == 2);
+  GatewayProcess first(host);
+  const auto taken = host.run({"gateway", "--http", "127.0.0.1:" + std::to_string(first.port())});
+  CHECK(taken.exit_code == 1);
+  CHECK(taken.err.find("in use") != std::string::npos);
+}
