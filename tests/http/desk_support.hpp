@@ -147,7 +147,13 @@ inline proto::TaskReport report_of(TaskState state, std::string result = "") {
 struct World {
   FakeMesh mesh;
   Desk desk;
-  World() : desk(mesh, {.body_max = 1000, .in_flight_max = 10, .boot_id = "boot"}) {}
+  explicit World(std::shared_ptr<const ApiKeys> keys = {})
+      : desk(mesh, {.body_max = 1000,
+                    .in_flight_max = 10,
+                    .keys = std::move(keys),
+                    .now = [this] { return now; },
+                    .boot_id = "boot"}) {}
+  TimePoint now{};
 
   std::shared_ptr<FakeExchange> ask(Request request) {
     auto exchange = std::make_shared<FakeExchange>(std::move(request));

@@ -10,7 +10,11 @@
 namespace taskmesh::cli {
 
 std::vector<Flag> gateway_flags() {
-  return {setting_flag("insecure"), setting_flag("gateway.body_max"),
+  return {setting_flag("insecure"),
+          setting_flag("gateway.keys"),
+          setting_flag("gateway.tls_certificate"),
+          setting_flag("gateway.tls_key"),
+          setting_flag("gateway.body_max"),
           setting_flag("gateway.connections_max")};
 }
 
@@ -19,6 +23,9 @@ http::GatewayOptions gateway_options(const Arguments& arguments) {
   options.address = arguments.text("--http");
   options.client = client_options(arguments);
   options.client.insecure = arguments.given("--insecure");
+  options.key_file = arguments.text("--keys");
+  options.certificate_file = arguments.text("--tls-certificate");
+  options.certificate_key_file = arguments.text("--tls-key");
   options.body_max = arguments.size("--body-max");
   options.connections_max = arguments.count("--connections-max");
   return options;

@@ -83,29 +83,50 @@ bool Desk::find_route(const VisitPtr& visit) {
   return true;
 }
 
+bool Desk::is_welcome(const VisitPtr& visit) {
+  if (!(options_.keys ? is_allowed(visit) : is_from_here(visit))) return false;
+  const std::size_t size = visit->exchange->body().size();
+  if (size <= options_.body_max) return true;
+  refuse(
+      visit, Problem::too_large,
+      "the body has " + std::to_string(size) + " bytes, the limit is " + std::to_string(options_.body_max));
+  return false;
+}
+
+bool Desk::is_allowed(const VisitPtr& visit) {
+  if (visit->route->role == Role::nobody) return true;
+  const auto authorization = visit->exchange->header("Authorization");
+  const auto key = authorization ? bearer_key(*authorization) : std::nullopt;
+  const Principal* who = key ? options_.keys->find(*key) : nullptr;
+  if (who == nullptr) {
+    visit->headers.emplace_back("WWW-Authenticate", "Bearer");
+    refuse(visit, Problem::not_authenticated, key ? "nobody has this key" : "the request carries no key");
+    return false;
+  }
+  visit->asker = who->name;
+  if (who->role >= visit->route->role) return true;
+  refuse(visit, Problem::not_allowed,
+         "this takes a key with role " + std::string(role_name(visit->route->role)) + ", yours is " +
+             std::string(role_name(who->role)));
+  return false;
+}
+
 /// Every page that is open in a browser on this machine could ask us: by a form or a script that sends to 127.0.0.1, or
 /// under its own name, once that resolves to 127.0.0.1. The first says so in Origin, the second in Host.
-bool Desk::is_welcome(const VisitPtr& visit) {
-  const Exchange& exchange = *visit->exchange;
-  if (options_.local_only) {
-    const auto host = exchange.header("Host");
-    const auto origin = exchange.header("Origin");
-    const bool changes = visit->route->method != "GET";
-    if (!host || !is_local_host(*host) || (changes && origin && !is_local_host(*origin))) {
-      refuse(visit, Problem::not_allowed,
-             "without API keys this gateway answers to localhost alone, by that name");
-      return false;
-    }
-  }
-  if (exchange.body().size() <= options_.body_max) return true;
-  refuse(visit, Problem::too_large,
-         "the body has " + std::to_string(exchange.body().size()) + " bytes, the limit is " +
-             std::to_string(options_.body_max));
+bool Desk::is_from_here(const VisitPtr& visit) {
+  if (!options_.local_only) return true;
+  const auto host = visit->exchange->header("Host");
+  const auto origin = visit->exchange->header("Origin");
+  const bool changes = visit->route->method != "GET";
+  if (host && is_local_host(*host) && !(changes && origin && !is_local_host(*origin))) return true;
+  refuse(visit, Problem::not_allowed,
+         "without API keys this gateway answers to localhost alone, by that name");
   return false;
 }
 
 void Desk::answer(const VisitPtr& visit, Answer answer) {
   answer.headers = std::move(visit->headers);
+  if (!visit->repeat_scope.empty()) repeats_.settle(visit->repeat_scope, answer);
   answer.headers.emplace_back("X-Request-Id", visit->request_id);
   if (!visit->trace_parent.empty()) answer.headers.emplace_back("traceparent", visit->trace_parent);
   answer.close = answer.close || leaving_;

@@ -9,7 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "taskmesh/http/api_keys.hpp"
 #include "taskmesh/http/http_server.hpp"
+#include "taskmesh/http/idempotency_book.hpp"
 #include "taskmesh/http/mesh_port.hpp"
 #include "taskmesh/http/order.hpp"
 #include "taskmesh/http/problem.hpp"
@@ -23,7 +25,9 @@ struct DeskOptions {
   std::size_t in_flight_max = limits::in_flight_max;
   bool insecure = false;    ///< Callback addresses may be beyond this host.
   bool local_only = false;  ///< Serves this host without keys: no page that a browser got elsewhere may ask.
-  std::string boot_id;      ///< Begins the request ids that we make.
+  std::shared_ptr<const ApiKeys> keys{};  ///< Null: everybody may do everything.
+  std::function<TimePoint()> now;         ///< The monotonic clock.
+  std::string boot_id;                    ///< Begins the request ids that we make.
 };
 
 class Desk {
@@ -48,6 +52,9 @@ class Desk {
     std::string request_id;
     std::string trace_parent;
     Preferences prefer;
+    std::string asker;         // The name of the key; empty without keys.
+    std::string repeat_scope;  // Where its answer is kept for repeats; empty: nowhere.
+    std::string repeat_key;    // The Idempotency-Key itself, as the mesh is told it.
     std::vector<std::pair<std::string, std::string>> headers;  // Of the answer, beside the usual ones.
     std::shared_ptr<std::size_t> open;
   };
@@ -58,6 +65,8 @@ class Desk {
   /// False: it is refused.
   bool find_route(const VisitPtr& visit);
   bool is_welcome(const VisitPtr& visit);
+  bool is_allowed(const VisitPtr& visit);
+  bool is_from_here(const VisitPtr& visit);
   static Operate operate(Operation operation);
   void answer(const VisitPtr& visit, Answer answer);
   void answer(const VisitPtr& visit, int status, std::string body);
@@ -75,6 +84,8 @@ class Desk {
   void cancel(const VisitPtr& visit);
   bool may_submit(const VisitPtr& visit);
   bool body_is_json(const VisitPtr& visit);
+  /// False: the request was sent before, and is answered.
+  bool is_first(const VisitPtr& visit);
   void carry(const VisitPtr& visit, Order& order) const;
   Result<detail::SubmitPlan> plan(Order order) const;
   void await_acceptance(const VisitPtr& visit, TaskId id, const std::string& name, TaskState state);
@@ -103,6 +114,7 @@ class Desk {
   MeshPort& mesh_;
   const DeskOptions options_;
   RetryAdvice advice_;
+  IdempotencyBook repeats_;
   bool leaving_ = false;
   std::uint64_t requests_ = 0;
   std::shared_ptr<std::size_t> open_;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "taskmesh/http/desk.hpp"
+#include "taskmesh/http/digest.hpp"
 #include "taskmesh/http/documents.hpp"
 #include "taskmesh/task_result.hpp"
 
@@ -65,8 +66,53 @@ bool Desk::body_is_json(const VisitPtr& visit) {
   return false;
 }
 
+bool Desk::is_first(const VisitPtr& visit) {
+  const auto field = visit->exchange->header("Idempotency-Key");
+  if (!field) return true;
+  const auto key = parse_idempotency_key(*field);
+  if (!key) {
+    refuse(visit, {.problem = Problem::bad_request,
+                   .detail = "Idempotency-Key: " + key.error().why,
+                   .errors = {{"header Idempotency-Key", key.error().why}}});
+    return false;
+  }
+  const std::string_view target = visit->exchange->target();
+  const std::string_view path = target.substr(0, target.find('?'));
+  const std::string scope = visit->asker + "\n" + std::string(path) + "\n" + *key;
+  // What differs in an option is another request, too.
+  const std::string digest =
+      sha256(std::string(target.substr(path.size())) + "\n" + std::string(visit->exchange->body()));
+  const auto look = repeats_.look(scope, digest, options_.now());
+  switch (look.verdict) {
+    case IdempotencyBook::Verdict::fresh:
+      visit->repeat_scope = scope;
+      visit->repeat_key = visit->asker.empty() ? *key : visit->asker + "/" + *key;
+      return true;
+    case IdempotencyBook::Verdict::running:
+      advise(visit, 1);
+      refuse(visit, Problem::conflict, "the first request with this Idempotency-Key has no answer yet");
+      return false;
+    case IdempotencyBook::Verdict::other_body:
+      refuse(visit, Problem::key_reused,
+             "the first request with this Idempotency-Key had another body or other options");
+      return false;
+    case IdempotencyBook::Verdict::replay:
+      break;
+  }
+  Answer first = *look.answer;
+  visit->headers = first.headers;
+  visit->headers.emplace_back("Idempotency-Replayed", "true");
+  answer(visit, std::move(first));
+  return false;
+}
+
 /// The trace and the request's id go with the task, for its own code.
 void Desk::carry(const VisitPtr& visit, Order& order) const {
+  if (!visit->repeat_key.empty() && order.options.key.empty()) {
+    order.options.key = visit->repeat_key;
+    // 202 means the same with a key and without one: it outlives its worker.
+    if (!order.options.replicas) order.options.replicas = 1;
+  }
   const bool asked = visit->exchange->header("X-Request-Id").has_value();
   if (asked) order.options.headers.push_back({"x-request-id", visit->request_id});
   if (visit->trace_parent.empty()) return;
@@ -82,7 +128,7 @@ Result<detail::SubmitPlan> Desk::plan(Order order) const {
 }
 
 void Desk::submit(const VisitPtr& visit) {
-  if (!may_submit(visit)) return;
+  if (!may_submit(visit) || !is_first(visit)) return;
   std::vector<FieldError> errors;
   Order order = read_order(visit->parameter, visit->target.query, visit->exchange->body(), errors);
   if (!errors.empty()) {
@@ -154,13 +200,17 @@ void Desk::accepted(const VisitPtr& visit, TaskId id, const std::string& name, T
 // ---- Batches ------------------------------------------------------------------------------------------
 
 void Desk::submit_batch(const VisitPtr& visit) {
-  if (!may_submit(visit)) return;
+  if (!may_submit(visit) || !is_first(visit)) return;
   std::vector<FieldError> errors;
   std::vector<Order> orders = read_batch(visit->exchange->body(), errors);
   std::vector<detail::SubmitPlan> plans;
   for (Order& order : orders) {
     if (!errors.empty()) break;
     carry(visit, order);
+    // One key for the whole batch: each of its tasks has one of its own.
+    if (!visit->repeat_key.empty() && order.options.key == visit->repeat_key) {
+      order.options.key += "#" + std::to_string(plans.size());
+    }
     auto made = plan(std::move(order));
     if (!made) errors.push_back({"body[" + std::to_string(plans.size()) + "]", to_string(made.error())});
     if (made) plans.push_back(std::move(*made));

@@ -16,17 +16,36 @@ namespace {
 
 /// HOST:PORT as a bound socket needs it.
 Result<io::BindAddress> where(const GatewayOptions& options) {
-  auto bound = io::bind_address("tcp://" + options.address, options.client.insecure);
+  const bool anywhere = options.client.insecure || !options.key_file.empty();
+  auto bound = io::bind_address("tcp://" + options.address, anywhere);
   if (bound) return bound;
   Error error = std::move(bound.error());
   error.what = "the gateway cannot be bound at '" + options.address + "'";
   if (error.kind == ErrorKind::refused) {
     error.why = "it can be reached from beyond this host, and there are no API keys";
-    error.fix = "bind it to 127.0.0.1, or say --insecure if everybody who reaches it may do everything";
+    error.fix =
+        "bind it to 127.0.0.1, give --keys FILE, or say --insecure if all who reach it may do everything";
   } else {
     error.fix = "say HOST:PORT, for example 127.0.0.1:8080, or 127.0.0.1:* for any free port";
   }
   return fail(std::move(error));
+}
+
+/// Null: there are none.
+Result<std::shared_ptr<const ApiKeys>> keys_of(const GatewayOptions& options) {
+  if (options.key_file.empty()) return std::shared_ptr<const ApiKeys>{};
+  auto keys = ApiKeys::read(options.key_file);
+  if (!keys) return fail(std::move(keys.error()));
+  return std::make_shared<const ApiKeys>(std::move(*keys));
+}
+
+ServerOptions server_options(const GatewayOptions& options, const io::BindAddress& bound) {
+  return {.host = bound.host,
+          .port_first = bound.port_first,
+          .port_last = bound.port_last,
+          .connections_max = options.connections_max,
+          .certificate_file = options.certificate_file,
+          .key_file = options.certificate_key_file};
 }
 
 std::string boot_id() {
@@ -54,12 +73,11 @@ struct Gateway::Impl {
 Result<void> Gateway::Impl::start(const GatewayOptions& options) {
   auto bound = where(options);
   if (!bound) return fail(std::move(bound.error()));
+  auto keys = keys_of(options);
+  if (!keys) return fail(std::move(keys.error()));
   auto opened = HttpServer::open(
-      {.host = bound->host,
-       .port_first = bound->port_first,
-       .port_last = bound->port_last,
-       .connections_max = options.connections_max},
-      [this](const ExchangePtr& exchange) { desk->take(exchange); }, [this] { tick(); });
+      server_options(options, *bound), [this](const ExchangePtr& exchange) { desk->take(exchange); },
+      [this] { tick(); });
   if (!opened) return fail(std::move(opened.error()));
   server = std::move(*opened);
   auto joined = ClientPort::open(options.client, [this] { server->post([this] { mesh->pump(); }); });
@@ -68,9 +86,12 @@ Result<void> Gateway::Impl::start(const GatewayOptions& options) {
   desk = std::make_unique<Desk>(*mesh, DeskOptions{.body_max = options.body_max,
                                                    .in_flight_max = options.client.in_flight_max,
                                                    .insecure = options.client.insecure,
-                                                   .local_only = !options.client.insecure,
+                                                   .local_only = !options.client.insecure && !*keys,
+                                                   .keys = *keys,
+                                                   .now = [] { return io::steady_now(); },
                                                    .boot_id = boot_id()});
-  url = "http://" + bound->host + ":" + std::to_string(server->port());
+  url = (options.certificate_file.empty() ? "http://" : "https://") + bound->host + ":" +
+        std::to_string(server->port());
   thread = std::thread([this] { server->run(); });
   ::pthread_setname_np(thread.native_handle(), "taskmesh-http");
   return {};

@@ -15,6 +15,9 @@ namespace taskmesh::http {
 struct GatewayOptions {
   std::string address = "127.0.0.1:8080";  ///< HOST:PORT; a port * is a free one.
   ClientOptions client;                    ///< insecure: any address, without keys.
+  std::string key_file{};                  ///< API keys; empty: none.
+  std::string certificate_file{};          ///< PEM, with its chain; empty: plain HTTP.
+  std::string certificate_key_file{};
   std::size_t body_max = limits::http_body_bytes;
   std::size_t connections_max = limits::http_connections_max;
 };

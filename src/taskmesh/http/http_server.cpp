@@ -247,7 +247,8 @@ Result<std::unique_ptr<HttpServer>> open_at(const ServerOptions& options,
 Result<std::unique_ptr<HttpServer>> HttpServer::open(const ServerOptions& options, Handler handler,
                                                      std::function<void()> ticks) {
   auto common = std::make_shared<Common>(Common{.handler = std::move(handler), .date = http_date()});
-  if (options.certificate_file.empty()) return open_at<PlainTraits>(options, common, ticks);
+  if (options.certificate_file.empty() && options.key_file.empty())
+    return open_at<PlainTraits>(options, common, ticks);
   try {
     tls_context(options);
   } catch (const std::system_error& error) {

@@ -30,6 +30,13 @@ inline constexpr std::size_t http_page = 100;         ///< ...if nothing is said
 inline constexpr std::size_t http_request_id_bytes = 128;       ///< A longer X-Request-Id is replaced.
 inline constexpr std::size_t http_tracestate_bytes = 2 * 1024;  ///< A longer one is left out.
 inline constexpr std::size_t http_timed_names_max = 1'000;      ///< Names whose usual time is known.
+inline constexpr std::size_t http_keys_max = 1'000;             ///< API keys of one gateway...
+inline constexpr std::size_t http_key_file_bytes = 256 * 1024;  ///< ...and their file.
+inline constexpr std::size_t http_key_bytes_min = 20;           ///< A shorter one could be guessed.
+inline constexpr std::size_t http_key_name_bytes = 64;          ///< What people call a key.
+inline constexpr std::size_t http_idempotent_max = 100'000;     ///< Answers kept for repeated requests...
+inline constexpr std::size_t http_idempotent_bytes = 64 * 1024 * 1024;  ///< ...and their size...
+inline constexpr Duration http_idempotent_for = 24h;                    ///< ...at most this long.
 
 static_assert(http_body_bytes <= http_body_hard_bytes);
 static_assert(http_page <= http_page_max && http_page_max <= list_rows_max);
