@@ -12,7 +12,6 @@ namespace taskmesh::bench {
 namespace {
 
 constexpr auto patience = limits::wait_budget;
-constexpr auto look_again = std::chrono::milliseconds(1);
 constexpr std::uint64_t clock_stride = 64;
 constexpr std::size_t read_back_count = 32;
 constexpr char filler = 'x';
@@ -80,55 +79,34 @@ Latency MeshLoad::round_trips() {
   return {.p50_us = percentile(samples_us, 0.50), .p99_us = percentile(samples_us, 0.99)};
 }
 
+Latency MeshLoad::acceptances(int replicas) {
+  std::vector<double> samples_us;
+  const SubmitOptions options{.replicas = replicas};
+  for (Slice slice(load_.latency_slice, load_.tasks_max); slice.more() && answers().good();) {
+    std::uint64_t number = 0;
+    const auto start = Clock::now();
+    const TaskId id = client_.delay(next_call(number), options);
+    if (!client_.accepted(id, patience)) ++failed_;
+    samples_us.push_back(std::chrono::duration<double, std::micro>(Clock::now() - start).count());
+    check(client_.wait_for<std::string>(id), number);
+  }
+  return {.p50_us = percentile(samples_us, 0.50), .p99_us = percentile(samples_us, 0.99)};
+}
+
 // ---- Flood ----------------------------------------------------------------------------------------------
-
-/// A full window is waited for until half of it is free, so that the feeder is woken once per half window and
-/// not once per answer.
-void MeshLoad::enter() {
-  if (sent_ - answered_seen_ >= load_.window) {
-    answered_seen_ = answered_count_.load(std::memory_order_acquire);
-    if (sent_ - answered_seen_ >= load_.window) wait_for_answers(sent_ - load_.window / 2);
-  }
-  ++sent_;
-}
-
-/// On the reactor's thread, which alone writes the count.
-void MeshLoad::leave() {
-  const std::uint64_t count = answered_count_.load(std::memory_order_relaxed) + 1;
-  answered_count_.store(count, std::memory_order_release);
-  const std::uint64_t wanted = wanted_.load(std::memory_order_relaxed);
-  if (wanted == 0 || count < wanted) return;
-  { const std::lock_guard lock(mutex_); }
-  answered_.notify_one();
-}
-
-bool MeshLoad::wait_for_answers(std::uint64_t count) {
-  std::unique_lock lock(mutex_);
-  wanted_ = count;
-  const auto give_up = Clock::now() + patience;
-  const auto there = [&] { return answered_count_.load(std::memory_order_acquire) >= count; };
-  // Looks again each millisecond: the reactor may have passed `count` before it saw what is wanted.
-  while (!answered_.wait_for(lock, look_again, there) && Clock::now() < give_up) {
-  }
-  const bool answered = there();
-  wanted_ = 0;
-  answered_seen_ = answered_count_.load();
-  if (!answered) ++failed_;
-  return answered;
-}
 
 double MeshLoad::flood(int replicas) {
   const SubmitOptions options{.replicas = replicas};
   Slice slice(load_.throughput_slice, load_.tasks_max);
   while (slice.more(clock_stride) && answers().good()) {
-    enter();
+    if (!window_.enter(load_.window)) ++failed_;
     std::uint64_t number = 0;
     client_.async(next_call(number), options).then([this, number](const TaskResult<std::string>& result) {
       check(result, number);
-      leave();
+      window_.leave();
     });
   }
-  wait_for_answers(sent_);
+  if (!window_.wait_for_all()) ++failed_;
   return slice.rate();
 }
 

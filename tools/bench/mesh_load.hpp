@@ -6,12 +6,11 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
-#include <mutex>
 #include <string>
 #include <string_view>
 
 #include "bench/slice.hpp"
+#include "bench/window.hpp"
 #include "taskmesh/client.hpp"
 
 namespace taskmesh::bench {
@@ -34,6 +33,8 @@ class MeshLoad {
   Latency round_trips();
   /// Results per second: async().then with a window full of tasks under way, each held by `replicas` further workers.
   double flood(int replicas = 0);
+  /// From delay() to the worker's (and, with copies, the holders') acceptance, one at a time.
+  Latency acceptances(int replicas);
   /// Acceptances per second: delay() for a slice, then flush(). Waits for their end afterwards.
   double fire_and_forget();
   Answers answers() const;
@@ -41,9 +42,6 @@ class MeshLoad {
  private:
   Call<std::string> next_call(std::uint64_t& number);
   void check(const TaskResult<std::string>& result, std::uint64_t number);
-  void enter();
-  void leave();
-  bool wait_for_answers(std::uint64_t count);
   void read_back(const std::vector<std::pair<TaskId, std::uint64_t>>& tasks);
 
   Load load_;
@@ -51,13 +49,7 @@ class MeshLoad {
   std::atomic<std::uint64_t> checked_{0};
   std::atomic<std::uint64_t> wrong_{0};
   std::atomic<std::uint64_t> failed_{0};
-  // Of a flood. The feeder and the reactor write different counts, so that neither pays for the other's.
-  std::uint64_t sent_ = 0;
-  std::uint64_t answered_seen_ = 0;
-  alignas(64) std::atomic<std::uint64_t> answered_count_{0};
-  std::atomic<std::uint64_t> wanted_{0};  // The feeder sleeps until so many are answered; 0: it does not.
-  alignas(64) std::mutex mutex_;          // For the feeder that waits for answers, no more.
-  std::condition_variable answered_;
+  Window window_;
   Client client_;  // Last: its thread uses all of the above.
 };
 

@@ -15,6 +15,8 @@ class RawLoad {
   RawLoad(const RawPeer& peer, const Load& load);
   ~RawLoad();
 
+  /// What the next slices are like. Not during one.
+  void use(const Load& load) { load_ = load; }
   /// One at a time, blocking.
   Latency round_trips();
   /// Round trips per second with a window full of messages under way.
@@ -24,7 +26,7 @@ class RawLoad {
 
  private:
   struct Sockets;
-  const Load load_;
+  Load load_;
   std::unique_ptr<Sockets> sockets_;
 };
 

@@ -1,13 +1,12 @@
 #include "bench/report.hpp"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cstdlib>
 #include <functional>
 #include <thread>
 
 #include "bench/statistics.hpp"
+#include "bench/text.hpp"
 #include "taskmesh/base/json.hpp"
 
 namespace taskmesh::bench {
@@ -61,27 +60,6 @@ Spread ratio_of(const std::vector<Round>& rounds, const Comparison& line) {
     const double raw = line.raw(round);
     return raw > 0 ? line.mesh(round) / raw : 0;
   });
-}
-
-std::string fixed(double value, int decimals) {
-  std::array<char, 64> text{};
-  const auto written =
-      std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed, decimals);
-  return {text.data(), written.ptr};
-}
-
-std::string left(std::string text, std::size_t width) {
-  text.resize(std::max(text.size(), width), ' ');
-  return text;
-}
-
-std::string right(const std::string& text, std::size_t width) {
-  return std::string(width - std::min(width, text.size()), ' ') + text;
-}
-
-std::string row(const std::string& title, const std::string& ratio, const std::string& range,
-                const std::string& mesh, const std::string& raw) {
-  return left(title, 40) + right(ratio, 7) + "  " + left(range, 16) + right(mesh, 12) + right(raw, 14) + "\n";
 }
 
 std::string row_of(const Report& report, const Comparison& line) {
@@ -154,10 +132,6 @@ void write_conditions(JsonWriter& writer, const Report& report) {
   write(writer, "workers", std::uint64_t{report.facts.workers});
   write(writer, "slots", report.facts.slots);
   writer.end_object();
-}
-
-std::string plural(std::uint64_t count, const std::string& word) {
-  return std::to_string(count) + " " + word + (count == 1 ? "" : "s");
 }
 
 }  // namespace

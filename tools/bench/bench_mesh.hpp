@@ -1,0 +1,73 @@
+// BenchMesh: a mesh to be measured, as processes of its own: this program again, as workers. They serve the built-in tasks
+// and two more: `stamp` returns the time at which it ends, `take_us` takes as long as it is told.
+//
+// All meshes are in one runtime directory that is made for this process (BenchHost), so that nobody else is seen. The
+// processes end with their object, or with us. Errors: std::runtime_error.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "taskmesh/options.hpp"
+#include "taskmesh/task.hpp"
+
+namespace taskmesh::bench {
+
+/// Of the clock that all processes of a machine share, in nanoseconds.
+inline const Task<std::int64_t()> stamp{"stamp"};
+inline const Task<int(int)> take_us{"take_us"};
+std::int64_t steady_ns();
+
+/// The runtime directory of this process and of all that it starts. One per process, before any mesh.
+class BenchHost {
+ public:
+  BenchHost();
+  ~BenchHost();
+  BenchHost(const BenchHost&) = delete;
+  BenchHost& operator=(const BenchHost&) = delete;
+
+ private:
+  std::string folder_;
+};
+
+struct WorkerShape {
+  std::uint32_t slots = 1;
+  double slowness = 1;  ///< `take_us` takes so many times as long.
+  std::size_t queue_tasks_max = limits::queue_tasks_max;
+};
+
+class BenchMesh {
+ public:
+  /// Starts them; returns when all serve and know each other.
+  explicit BenchMesh(const std::vector<WorkerShape>& workers);
+  ~BenchMesh();
+  BenchMesh(const BenchMesh&) = delete;
+  BenchMesh& operator=(const BenchMesh&) = delete;
+
+  /// For a client of this mesh.
+  ClientOptions client() const;
+  /// From the start of the first process until it served.
+  std::chrono::nanoseconds first_start() const { return first_start_; }
+  /// Processor time of all workers so far.
+  std::chrono::nanoseconds processor_time() const;
+  /// Memory of the first worker, in octets.
+  std::uint64_t memory() const;
+
+ private:
+  void start(const WorkerShape& shape);
+  void wait_until_all_are_seen() const;
+  void end();
+
+  std::string name_;
+  std::vector<pid_t> pids_;
+  std::chrono::nanoseconds first_start_{};
+};
+
+/// The other side: `PROGRAM worker MESH SLOTS SLOWNESS QUEUE_TASKS_MAX`. Returns the exit code.
+int run_worker(const std::vector<std::string>& words);
+
+}  // namespace taskmesh::bench
