@@ -162,6 +162,7 @@ void NodeHost::stop() {
 }
 
 NodeId NodeHost::node() const { return impl_->node; }
+io::ReactorCounters NodeHost::counters() const { return impl_->reactor.counters(); }
 const std::string& NodeHost::endpoint() const { return impl_->endpoint; }
 const Log& NodeHost::log() const { return impl_->log; }
 

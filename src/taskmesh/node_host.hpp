@@ -15,6 +15,7 @@
 #include "taskmesh/core/node.hpp"
 #include "taskmesh/io/executor.hpp"
 #include "taskmesh/io/mailbox.hpp"
+#include "taskmesh/io/reactor.hpp"
 
 namespace taskmesh::detail {
 
@@ -68,6 +69,8 @@ class NodeHost {
   void stop();
 
   NodeId node() const;
+  /// The latest numbers.
+  io::ReactorCounters counters() const;
   const std::string& endpoint() const;
   const Log& log() const;
 

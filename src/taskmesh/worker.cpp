@@ -112,6 +112,7 @@ class Worker::Impl {
   void stop();
   void wait();
   void run(const std::function<void()>& serving);
+  WorkerCounters counters() const;
 
   WorkerOptions options_;
   std::string mesh_;
@@ -211,6 +212,33 @@ void Worker::Impl::start() {
   endpoint_ = host_->endpoint();
 }
 
+WorkerCounters Worker::Impl::counters() const {
+  if (!host_) return {};
+  const io::ReactorCounters all = host_->counters();
+  const core::NodeCounters& node = all.node;
+  return {.submitted = node.submits - node.duplicates,
+          .repeated = node.duplicates,
+          .busy = node.busy,
+          .rejected = node.rejected,
+          .started = node.started,
+          .finished = node.finished,
+          .retried = node.retried,
+          .timed_out = node.timed_out,
+          .cancelled = node.cancelled,
+          .expired = node.expired,
+          .condemned = node.condemned,
+          .taken_over = node.taken_over,
+          .given = node.given,
+          .fenced = node.refused_claims,
+          .events_sent = node.events_sent,
+          .events_acked = node.events_acked,
+          .events_undelivered = node.events_undelivered,
+          .events_revived = node.events_revived,
+          .bad_input = node.bad_input,
+          .oversized = all.transport.oversized,
+          .unsent = all.transport.unsent};
+}
+
 void Worker::Impl::stop() {
   leaving_ = true;
   if (host_) host_->post(core::Drain{options_.drain_timeout});
@@ -278,6 +306,7 @@ std::vector<std::string> Worker::tasks() const { return impl_->tasks(); }
 NodeId Worker::id() const { return impl_->id_; }
 const std::string& Worker::name() const { return impl_->name_; }
 const std::string& Worker::mesh() const { return impl_->mesh_; }
+WorkerCounters Worker::counters() const { return impl_->counters(); }
 std::string Worker::endpoint() const { return impl_->endpoint_; }
 
 }  // namespace taskmesh

@@ -23,6 +23,31 @@
 
 namespace taskmesh {
 
+/// What a worker has done since it started. They only grow.
+struct WorkerCounters {
+  std::uint64_t submitted = 0;  ///< Tasks that came in; repetitions are not in it.
+  std::uint64_t repeated = 0;   ///< Repetitions of a known task.
+  std::uint64_t busy = 0;       ///< Not taken: a limit.
+  std::uint64_t rejected = 0;   ///< Not taken: for good.
+  std::uint64_t started = 0;    ///< Attempts.
+  std::uint64_t finished = 0;   ///< Tasks whose code said how they end.
+  std::uint64_t retried = 0;    ///< Attempts that are followed by another one.
+  std::uint64_t timed_out = 0;  ///< Attempts that took longer than their time limit.
+  std::uint64_t cancelled = 0;
+  std::uint64_t expired = 0;
+  std::uint64_t condemned = 0;   ///< Quarantined: they killed whoever ran them.
+  std::uint64_t taken_over = 0;  ///< Of workers that died.
+  std::uint64_t given = 0;       ///< Handed to another worker, by this one as it left.
+  std::uint64_t fenced = 0;      ///< Copies that were not taken, because somebody else owns the task.
+  std::uint64_t events_sent = 0;
+  std::uint64_t events_acked = 0;
+  std::uint64_t events_undelivered = 0;
+  std::uint64_t events_revived = 0;
+  std::uint64_t bad_input = 0;  ///< Frames or records that could not be read.
+  std::uint64_t oversized = 0;  ///< Messages with too many or too large parts.
+  std::uint64_t unsent = 0;     ///< Messages for links that were not connected.
+};
+
 class Worker {
  public:
   /// Joins nothing yet: start() and run() do. Throws Failure.
@@ -72,6 +97,8 @@ class Worker {
   const std::string& name() const;
   /// The mesh that it serves.
   const std::string& mesh() const;
+  /// Once it has started; from any thread then.
+  WorkerCounters counters() const;
   /// Where it is bound; empty before start().
   std::string endpoint() const;
 

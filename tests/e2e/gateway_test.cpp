@@ -153,3 +153,26 @@ SCENARIO("a gateway does not start where it may not, cannot, or nobody said wher
   CHECK(taken.exit_code == 1);
   CHECK(taken.err.find("in use") != std::string::npos);
 }
+
+SCENARIO("a worker that serves HTTP tells its numbers, and those of the mesh", "[gateway]") {
+  support::Host host(TASKMESH_CLI);
+  const std::string port = std::to_string(support::free_port());
+  auto worker = host.start({"worker", "--builtin", "--http", "127.0.0.1:" + port, "--name", "first"});
+  REQUIRE(worker.wait_for_err("worker '"));
+  HttpPeer peer(static_cast<std::uint16_t>(std::stoi(port)));
+  CHECK(peer.ask("POST", "/v1/tasks/add", "[1, 2]", "Prefer: wait=20\r\n").status == 200);
+  const HttpAnswer open =
+      peer.ask("GET", "/metrics", {}, "Accept: application/openmetrics-text; version=1.0.0\r\n");
+  CHECK(open.headers.at("content-type") == "application/openmetrics-text; version=1.0.0; charset=utf-8");
+  CHECK(open.body.find("\ntaskmesh_tasks_submitted_total 1\n") != std::string::npos);
+  CHECK(open.body.find("taskmesh_http_requests_total{route=\"/v1/tasks/{task}\",status=\"200\"} 1\n") !=
+        std::string::npos);
+  CHECK(open.body.find("taskmesh_worker_slots{worker=\"first\",id=") != std::string::npos);
+  CHECK(open.body.ends_with("# EOF\n"));
+  // The series of a worker go with it.
+  auto second = host.worker({"--builtin", "--name", "second"});
+  const auto text = [&] { return peer.ask("GET", "/metrics").body; };
+  CHECK(e2e::Mesh::eventually([&] { return text().find("worker=\"second\"") != std::string::npos; }));
+  second.signal(SIGKILL);
+  CHECK(e2e::Mesh::eventually([&] { return text().find("worker=\"second\"") == std::string::npos; }));
+}

@@ -290,7 +290,7 @@ TEST_CASE("a gateway that leaves answers, closes and takes nothing new", "[desk]
 
 TEST_CASE("without keys no page from elsewhere may ask, by script or by name", "[desk]") {
   FakeMesh mesh;
-  Desk desk(mesh, {.local_only = true, .boot_id = "boot"});
+  Desk desk(mesh, {.local_only = true, .now = [] { return TimePoint{}; }, .boot_id = "boot"});
   const auto ask = [&](std::string method, std::map<std::string, std::string> headers) {
     auto exchange = std::make_shared<FakeExchange>(
         Request{.method = std::move(method), .target = some_task, .headers = std::move(headers)});

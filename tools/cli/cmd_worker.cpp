@@ -121,7 +121,10 @@ void serve(const Arguments& arguments, const std::vector<Command>& commands) {
   std::unique_ptr<http::Gateway> gateway;
   if (arguments.given("--http")) gateway = value_or_throw(http::Gateway::start(gateway_options(arguments)));
   if (gateway) print_note("gateway serves mesh '" + gateway->mesh() + "' at " + gateway->url());
-  worker.run([&] { tell_ready(worker, task_names(arguments, commands, worker), arguments.given("--json")); });
+  worker.run([&] {
+    if (gateway) gateway->watch(worker);
+    tell_ready(worker, task_names(arguments, commands, worker), arguments.given("--json"));
+  });
 }
 
 Exit run_worker(const Arguments& arguments) {

@@ -29,6 +29,10 @@ Desk::Operate Desk::operate(Operation operation) {
       return &Desk::health;
     case Operation::ready:
       return &Desk::ready;
+    case Operation::metrics:
+      return &Desk::metrics;
+    case Operation::openapi:
+      return &Desk::openapi;
     case Operation::problem:
       break;
   }
@@ -42,6 +46,7 @@ Desk::VisitPtr Desk::admit(const ExchangePtr& exchange) {
   visit->open = open_;
   ++*open_;
   ++requests_;
+  visit->began = options_.now();
   const auto request_id = exchange->header("X-Request-Id");
   visit->request_id = request_id && is_request_id(*request_id)
                           ? *request_id
@@ -130,6 +135,7 @@ void Desk::answer(const VisitPtr& visit, Answer answer) {
   answer.headers.emplace_back("X-Request-Id", visit->request_id);
   if (!visit->trace_parent.empty()) answer.headers.emplace_back("traceparent", visit->trace_parent);
   answer.close = answer.close || leaving_;
+  numbers_.answered(visit->route, answer.status, options_.now() - visit->began);
   --*visit->open;
   visit->exchange->answer(std::move(answer));
 }

@@ -13,6 +13,7 @@
 #include "taskmesh/http/http_server.hpp"
 #include "taskmesh/http/idempotency_book.hpp"
 #include "taskmesh/http/mesh_port.hpp"
+#include "taskmesh/http/metrics.hpp"
 #include "taskmesh/http/order.hpp"
 #include "taskmesh/http/problem.hpp"
 #include "taskmesh/http/retry_advice.hpp"
@@ -39,6 +40,8 @@ class Desk {
   void take(const ExchangePtr& exchange);
   /// From now on connections end with their answer, and nothing new is submitted.
   void leave() { leaving_ = true; }
+  /// Tells the numbers of a worker in this process as well.
+  void watch(std::function<WorkerCounters()> worker) { worker_ = std::move(worker); }
   /// Requests without an answer yet.
   std::size_t open() const { return *open_; }
 
@@ -46,6 +49,7 @@ class Desk {
   /// One request on its way through.
   struct Visit {
     ExchangePtr exchange;
+    TimePoint began{};
     Target target;
     const Route* route = nullptr;
     std::string parameter;
@@ -110,11 +114,15 @@ class Desk {
   void health(const VisitPtr& visit);
   void ready(const VisitPtr& visit);
   void problem(const VisitPtr& visit);
+  void metrics(const VisitPtr& visit);
+  void openapi(const VisitPtr& visit);
 
   MeshPort& mesh_;
   const DeskOptions options_;
   RetryAdvice advice_;
   IdempotencyBook repeats_;
+  RequestNumbers numbers_;
+  std::function<WorkerCounters()> worker_;
   bool leaving_ = false;
   std::uint64_t requests_ = 0;
   std::shared_ptr<std::size_t> open_;

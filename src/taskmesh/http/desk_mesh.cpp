@@ -3,6 +3,7 @@
 
 #include "taskmesh/http/desk.hpp"
 #include "taskmesh/http/documents.hpp"
+#include "taskmesh/http/openapi.hpp"
 #include "taskmesh/task_result.hpp"
 
 namespace taskmesh::http {
@@ -147,6 +148,23 @@ void Desk::ready(const VisitPtr& visit) {
     answer(visit, 200, R"({"status":"ready","workers":)" + std::to_string(ready) + "}");
   });
 }
+
+void Desk::metrics(const VisitPtr& visit) {
+  mesh_.members(limits::http_question_wait, [this, visit](const std::vector<core::MemberView>& members) {
+    const auto format = Exposition::format_for(visit->exchange->header("Accept").value_or(""));
+    Exposition out(format);
+    write_process(out);
+    write_mesh(out, members);
+    numbers_.write(out, open() - 1, mesh_.open());
+    if (worker_) write_worker(out, worker_());
+    visit->headers.emplace_back("Vary", "Accept");
+    answer(
+        visit,
+        {.status = 200, .content_type = std::string(Exposition::content_type(format)), .body = out.take()});
+  });
+}
+
+void Desk::openapi(const VisitPtr& visit) { answer_tagged(visit, openapi_document()); }
 
 void Desk::problem(const VisitPtr& visit) {
   const ProblemType* type = find_problem(visit->parameter);

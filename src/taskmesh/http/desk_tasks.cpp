@@ -99,6 +99,7 @@ bool Desk::is_first(const VisitPtr& visit) {
     case IdempotencyBook::Verdict::replay:
       break;
   }
+  numbers_.replayed();
   Answer first = *look.answer;
   visit->headers = first.headers;
   visit->headers.emplace_back("Idempotency-Replayed", "true");

@@ -128,6 +128,10 @@ void Gateway::stop() {
   impl_->thread.join();
 }
 
+void Gateway::watch(const Worker& worker) {
+  impl_->server->post([this, &worker] { impl_->desk->watch([&worker] { return worker.counters(); }); });
+}
+
 const std::string& Gateway::url() const { return impl_->url; }
 
 const std::string& Gateway::mesh() const { return impl_->mesh->mesh(); }

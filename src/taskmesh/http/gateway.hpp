@@ -9,6 +9,7 @@
 
 #include "taskmesh/http/http_server.hpp"
 #include "taskmesh/options.hpp"
+#include "taskmesh/worker.hpp"
 
 namespace taskmesh::http {
 
@@ -34,6 +35,8 @@ class Gateway {
   /// Takes no new connections, answers what is open (whoever waits is told where the task is), at most
   /// limits::http_stop_wait, and ends. Again: nothing.
   void stop();
+  /// Tells the numbers of a worker in this process as well; it has started, and outlives the gateway.
+  void watch(const Worker& worker);
   /// "http://127.0.0.1:8080"
   const std::string& url() const;
   /// The mesh joined.

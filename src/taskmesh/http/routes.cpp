@@ -1,6 +1,7 @@
 #include "taskmesh/http/routes.hpp"
 
 #include <optional>
+#include <set>
 
 namespace taskmesh::http {
 
@@ -10,7 +11,7 @@ const std::vector<Route>& table() {
   static const std::vector<Route> all{
       {Operation::submit,
        "POST",
-       "/v1/tasks/{name}",
+       "/v1/tasks/{task}",
        Role::submit,
        "Submit a task; the body is its arguments",
        {200, 202, 409, 413, 415, 422, 429, 503}},
@@ -23,18 +24,23 @@ const std::vector<Route>& table() {
       {Operation::list_tasks, "GET", "/v1/tasks", Role::read, "List tasks, page by page", {200, 304, 503}},
       {Operation::task,
        "GET",
-       "/v1/tasks/{id}",
+       "/v1/tasks/{task}",
        Role::read,
        "Where a task is, and how it has ended",
        {200, 304, 410, 503}},
-      {Operation::cancel, "DELETE", "/v1/tasks/{id}", Role::submit, "Take a task back", {202, 409, 503}},
+      {Operation::cancel, "DELETE", "/v1/tasks/{task}", Role::submit, "Take a task back", {202, 409, 503}},
       {Operation::result,
        "GET",
-       "/v1/tasks/{id}/result",
+       "/v1/tasks/{task}/result",
        Role::read,
        "The result alone",
        {200, 304, 409, 410, 503}},
-      {Operation::cancel, "POST", "/v1/tasks/{id}/cancel", Role::submit, "Take a task back", {202, 409, 503}},
+      {Operation::cancel,
+       "POST",
+       "/v1/tasks/{task}/cancel",
+       Role::submit,
+       "Take a task back",
+       {202, 409, 503}},
       {Operation::workers,
        "GET",
        "/v1/workers",
@@ -48,6 +54,18 @@ const std::vector<Route>& table() {
        Role::nobody,
        "The mesh has a worker that takes tasks",
        {200, 503}},
+      {Operation::metrics,
+       "GET",
+       "/metrics",
+       Role::read,
+       "Numbers for Prometheus, as OpenMetrics",
+       {200, 503}},
+      {Operation::openapi,
+       "GET",
+       "/v1/openapi.json",
+       Role::nobody,
+       "This interface as an OpenAPI document",
+       {200, 304}},
       {Operation::problem, "GET", "/problems/{name}", Role::nobody, "What a type of problem means", {200}},
   };
   return all;
@@ -87,6 +105,13 @@ std::string_view role_name(Role role) {
 }
 
 std::span<const Route> routes() { return table(); }
+
+std::vector<int> statuses_of(const Route& route) {
+  std::set<int> all(route.statuses.begin(), route.statuses.end());
+  all.insert({400, 403, 404, 413, 500});
+  if (route.role != Role::nobody) all.insert(401);
+  return {all.begin(), all.end()};
+}
 
 Match match(std::string_view method, const std::vector<std::string>& path) {
   Match found;

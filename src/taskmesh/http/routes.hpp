@@ -24,6 +24,8 @@ enum class Operation : std::uint8_t {
   health,
   ready,
   problem,
+  metrics,
+  openapi,
 };
 
 /// What a key is good for; each includes those before it.
@@ -33,13 +35,15 @@ std::string_view role_name(Role role);
 struct Route {
   Operation operation;
   std::string_view method;
-  std::string_view pattern;  ///< "/v1/tasks/{id}": a part in braces takes anything.
+  std::string_view pattern;  ///< "/v1/tasks/{task}": a part in braces takes anything.
   Role role;                 ///< Needed where the gateway has keys. nobody: open to all.
   std::string_view summary;
-  std::vector<int> statuses;  ///< Those of its own; 400, 401, 403, 404, 405 and 500 may come anywhere.
+  std::vector<int> statuses;  ///< Those of its own.
 };
 
 std::span<const Route> routes();
+/// All that it may be answered with, those that may come anywhere among them; sorted.
+std::vector<int> statuses_of(const Route& route);
 
 /// What of the table a request means.
 struct Match {

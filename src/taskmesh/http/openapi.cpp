@@ -1,0 +1,346 @@
+#include "taskmesh/http/openapi.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "taskmesh/base/json.hpp"
+#include "taskmesh/http/order.hpp"
+#include "taskmesh/http/problem.hpp"
+#include "taskmesh/http/routes.hpp"
+#include "taskmesh/version.hpp"
+
+namespace taskmesh::http {
+
+namespace {
+
+// Schemas, JSON Schema 2020-12 as OpenAPI 3.1 has it.
+constexpr std::string_view id_schema = R"({"type":"string","pattern":"^[0-9a-f]{32}$"})";
+
+constexpr std::string_view state_schema =
+    R"({"type":"string","enum":["pending","scheduled","queued","running","retrying","success","failure","cancelled",
+        "expired","lost","unknown"]})";
+
+constexpr std::string_view links_schema =
+    R"({"type":"object","required":["self","result","cancel"],"additionalProperties":false,"properties":{
+        "self":{"type":"string"},"result":{"type":"string"},"cancel":{"type":"string"}}})";
+
+constexpr std::string_view error_schema =
+    R"({"type":"object","required":["kind","what","why","fix"],"additionalProperties":false,"properties":{
+        "kind":{"type":"string"},"what":{"type":"string"},"why":{"type":"string"},"fix":{"type":"string"}}})";
+
+constexpr std::string_view task_schema =
+    R"({"type":"object","additionalProperties":false,
+        "required":["task_id","name","status","stopping","result","error","worker","worker_id","attempt","submitted_at",
+                    "started_at","completed_at","joined","callback","links"],
+        "properties":{"task_id":{"$ref":"#/components/schemas/Id"},"name":{"type":["string","null"]},
+        "status":{"$ref":"#/components/schemas/State"},"stopping":{"type":"boolean"},"result":{},
+        "error":{"anyOf":[{"$ref":"#/components/schemas/Error"},{"type":"null"}]},
+        "worker":{"type":["string","null"]},"worker_id":{"type":["string","null"]},"attempt":{"type":"integer"},
+        "submitted_at":{"type":["string","null"],"format":"date-time"},
+        "started_at":{"type":["string","null"],"format":"date-time"},
+        "completed_at":{"type":["string","null"],"format":"date-time"},"joined":{"type":["string","null"]},
+        "callback":{"type":"string","enum":["none","pending","delivered","undelivered"]},
+        "links":{"$ref":"#/components/schemas/Links"}}})";
+
+constexpr std::string_view row_schema =
+    R"({"type":"object","additionalProperties":false,
+        "required":["task_id","name","status","stopping","attempt","callback","worker","worker_id","submitted_at",
+                    "started_at","completed_at","links"],
+        "properties":{"task_id":{"$ref":"#/components/schemas/Id"},"name":{"type":["string","null"]},
+        "status":{"$ref":"#/components/schemas/State"},"stopping":{"type":"boolean"},"attempt":{"type":"integer"},
+        "callback":{"type":"string"},"worker":{"type":["string","null"]},"worker_id":{"type":"string"},
+        "submitted_at":{"type":["string","null"],"format":"date-time"},
+        "started_at":{"type":["string","null"],"format":"date-time"},
+        "completed_at":{"type":["string","null"],"format":"date-time"},
+        "links":{"$ref":"#/components/schemas/Links"}}})";
+
+constexpr std::string_view receipt_schema =
+    R"({"type":"object","required":["task_id"],"additionalProperties":false,"properties":{
+        "task_id":{"$ref":"#/components/schemas/Id"},"name":{"type":"string"},
+        "status":{"$ref":"#/components/schemas/State"},"nodes":{"type":"array","items":{"type":"string"}},
+        "links":{"$ref":"#/components/schemas/Links"}}})";
+
+constexpr std::string_view cancelled_schema =
+    R"({"type":"object","required":["task_id","status","stopping","links"],"additionalProperties":false,"properties":{
+        "task_id":{"$ref":"#/components/schemas/Id"},"status":{"$ref":"#/components/schemas/State"},
+        "stopping":{"type":"boolean"},"links":{"$ref":"#/components/schemas/Links"}}})";
+
+constexpr std::string_view worker_schema =
+    R"({"type":"object","additionalProperties":false,
+        "required":["id","name","state","slots","running","stuck","queued","scheduled","short_of_memory","host","pid",
+                    "endpoints","tasks"],
+        "properties":{"id":{"$ref":"#/components/schemas/Id"},"name":{"type":["string","null"]},
+        "state":{"type":"string","enum":["joining","alive","draining","suspect","dead","left"]},
+        "slots":{"type":"integer"},"running":{"type":"integer"},"stuck":{"type":"integer"},"queued":{"type":"integer"},
+        "scheduled":{"type":"integer"},"short_of_memory":{"type":"boolean"},"host":{"type":["string","null"]},
+        "pid":{"type":"integer"},"endpoints":{"type":"array","items":{"type":"string"}},
+        "tasks":{"type":"array","items":{"type":"string"}}}})";
+
+constexpr std::string_view problem_schema =
+    R"({"type":"object","required":["type","title","status","instance","retryable"],"additionalProperties":false,
+        "properties":{"type":{"type":"string"},"title":{"type":"string"},"status":{"type":"integer"},
+        "detail":{"type":"string"},"instance":{"type":"string"},"task_id":{"$ref":"#/components/schemas/Id"},
+        "task_status":{"$ref":"#/components/schemas/State"},"retryable":{"type":"boolean"},
+        "errors":{"type":"array","items":{"type":"object","required":["field","detail"],"additionalProperties":false,
+        "properties":{"field":{"type":"string"},"detail":{"type":"string"}}}}}})";
+
+struct Schema {
+  std::string_view name;
+  std::string_view json;
+};
+constexpr Schema schemas[] = {
+    {"Id", id_schema},
+    {"State", state_schema},
+    {"Links", links_schema},
+    {"Error", error_schema},
+    {"Task", task_schema},
+    {"TaskRow", row_schema},
+    {"Receipt", receipt_schema},
+    {"Cancelled", cancelled_schema},
+    {"Worker", worker_schema},
+    {"Problem", problem_schema},
+    {"Arguments",
+     R"({"type":"array","items":{},"description":"All arguments of the task, in their order."})"},
+    {"Result", R"({"description":"Whatever the task returns."})"},
+    {"Batch", R"({"type":"array","minItems":1,"maxItems":1000,"items":{"type":"object","required":["name"],
+        "properties":{"name":{"type":"string"},"args":{"$ref":"#/components/schemas/Arguments"},"key":{"type":"string"}}}})"},
+    {"Receipts", R"({"type":"object","required":["tasks"],"additionalProperties":false,"properties":{
+        "tasks":{"type":"array","items":{"$ref":"#/components/schemas/Receipt"}}}})"},
+    {"TaskPage",
+     R"({"type":"object","required":["tasks","next","silent"],"additionalProperties":false,"properties":{
+        "tasks":{"type":"array","items":{"$ref":"#/components/schemas/TaskRow"}},"next":{"type":["string","null"]},
+        "silent":{"type":"array","items":{"type":"string"}}}})"},
+    {"Workers", R"({"type":"array","items":{"$ref":"#/components/schemas/Worker"}})"},
+    {"Health",
+     R"({"type":"object","required":["status"],"properties":{"status":{"type":"string"},"workers":{"type":"integer"}}})"},
+    {"Document", R"({"type":"object","required":["openapi","paths"]})"},
+};
+
+/// What an operation answers where all is well, and of which type.
+struct Good {
+  std::string_view schema;
+  std::string_view media = "application/json";
+};
+
+Good good_of(Operation operation, int status) {
+  switch (operation) {
+    case Operation::submit:
+      return {status == 200 ? "Task" : "Receipt"};
+    case Operation::submit_batch:
+      return {"Receipts"};
+    case Operation::list_tasks:
+      return {"TaskPage"};
+    case Operation::task:
+      return {"Task"};
+    case Operation::result:
+      return {"Result"};
+    case Operation::cancel:
+      return {"Cancelled"};
+    case Operation::workers:
+      return {"Workers"};
+    case Operation::health:
+    case Operation::ready:
+      return {"Health"};
+    case Operation::metrics:
+      return {"", "text/plain"};
+    case Operation::problem:
+      return {"", "text/markdown"};
+    case Operation::openapi:
+      return {"Document"};
+  }
+  return {};
+}
+
+std::string_view id_of(const Route& route) {
+  switch (route.operation) {
+    case Operation::submit:
+      return "submitTask";
+    case Operation::submit_batch:
+      return "submitBatch";
+    case Operation::list_tasks:
+      return "listTasks";
+    case Operation::task:
+      return "getTask";
+    case Operation::result:
+      return "getResult";
+    case Operation::cancel:
+      return route.method == "DELETE" ? "deleteTask" : "cancelTask";
+    case Operation::workers:
+      return "listWorkers";
+    case Operation::health:
+      return "getHealth";
+    case Operation::ready:
+      return "getReadiness";
+    case Operation::metrics:
+      return "getMetrics";
+    case Operation::problem:
+      return "getProblem";
+    case Operation::openapi:
+      return "getDocument";
+  }
+  return "";
+}
+
+void text(JsonWriter& writer, std::string_view name, std::string_view value) {
+  writer.key(name);
+  writer.string(value);
+}
+
+void write_parameter(JsonWriter& writer, std::string_view in, std::string_view name, std::string_view about) {
+  writer.begin_object();
+  text(writer, "name", name);
+  text(writer, "in", in);
+  if (in == "path") {
+    writer.key("required");
+    writer.boolean(true);
+  }
+  if (!about.empty()) text(writer, "description", about);
+  writer.key("schema");
+  writer.raw(R"({"type":"string"})");
+  writer.end_object();
+}
+
+void write_parameters(JsonWriter& writer, const Route& route) {
+  writer.key("parameters");
+  writer.begin_array();
+  const std::size_t brace = route.pattern.find('{');
+  if (brace != std::string_view::npos) {
+    const std::string_view name = route.pattern.substr(brace + 1, route.pattern.find('}') - brace - 1);
+    const bool by_name = route.operation == Operation::submit || route.operation == Operation::problem;
+    write_parameter(writer, "path", name, by_name ? "a name" : "an id of 32 hexadecimal digits");
+  }
+  if (route.operation == Operation::submit) {
+    for (const std::string& option : option_names()) write_parameter(writer, "query", option, "");
+  }
+  if (route.operation == Operation::list_tasks) {
+    for (const char* name : {"state", "name", "limit", "cursor"}) write_parameter(writer, "query", name, "");
+  }
+  const bool submits = route.operation == Operation::submit || route.operation == Operation::submit_batch;
+  const bool waits = route.operation == Operation::task || route.operation == Operation::result;
+  if (submits)
+    write_parameter(writer, "header", "Idempotency-Key", "The same request again gets the same answer.");
+  if (submits || waits)
+    write_parameter(writer, "header", "Prefer", "wait=SECONDS, respond-async, return=minimal");
+  const bool tagged = std::find(route.statuses.begin(), route.statuses.end(), 304) != route.statuses.end();
+  if (tagged) write_parameter(writer, "header", "If-None-Match", "");
+  writer.end_array();
+}
+
+void write_body(JsonWriter& writer, const Route& route) {
+  const bool batch = route.operation == Operation::submit_batch;
+  if (!batch && route.operation != Operation::submit) return;
+  writer.key("requestBody");
+  writer.begin_object();
+  writer.key("required");
+  writer.boolean(batch);
+  writer.key("content");
+  writer.raw(batch ? R"({"application/json":{"schema":{"$ref":"#/components/schemas/Batch"}}})"
+                   : R"({"application/json":{"schema":{"$ref":"#/components/schemas/Arguments"}}})");
+  writer.end_object();
+}
+
+/// Names of the problems with this status.
+std::string problems_with(int status) {
+  std::string names;
+  for (const ProblemType& type : problem_types()) {
+    if (type.status == status) names += (names.empty() ? "" : ", ") + std::string(type.name);
+  }
+  return names;
+}
+
+void write_answer(JsonWriter& writer, const Route& route, int status) {
+  writer.key(std::to_string(status));
+  writer.begin_object();
+  if (status == 304) {
+    text(writer, "description", "It is as If-None-Match says.");
+  } else if (status >= 400) {
+    text(writer, "description", problems_with(status));
+    writer.key("content");
+    writer.raw(R"({"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}})");
+  } else {
+    const Good good = good_of(route.operation, status);
+    text(writer, "description", route.summary);
+    writer.key("content");
+    const std::string schema = good.schema.empty()
+                                   ? R"({"type":"string"})"
+                                   : R"({"$ref":"#/components/schemas/)" + std::string(good.schema) + "\"}";
+    writer.raw("{\"" + std::string(good.media) + "\":{\"schema\":" + schema + "}}");
+  }
+  writer.end_object();
+}
+
+void write_operation(JsonWriter& writer, const Route& route) {
+  std::string method(route.method);
+  std::transform(method.begin(), method.end(), method.begin(),
+                 [](char c) { return static_cast<char>(c | 0x20); });
+  writer.key(method);
+  writer.begin_object();
+  text(writer, "operationId", id_of(route));
+  text(writer, "summary", route.summary);
+  write_parameters(writer, route);
+  write_body(writer, route);
+  if (route.role == Role::nobody) {
+    writer.key("security");
+    writer.raw("[]");
+  }
+  writer.key("responses");
+  writer.begin_object();
+  for (const int status : statuses_of(route)) write_answer(writer, route, status);
+  writer.end_object();
+  writer.end_object();
+}
+
+std::string make_document() {
+  JsonWriter writer;
+  writer.begin_object();
+  text(writer, "openapi", "3.1.0");
+  writer.key("info");
+  writer.begin_object();
+  text(writer, "title", "taskmesh");
+  text(writer, "version", version());
+  text(writer, "description",
+       "Tasks of a mesh of workers over HTTP. API keys are needed where the gateway has some.");
+  writer.key("license");
+  writer.raw(R"({"name":"MIT","identifier":"MIT"})");
+  writer.end_object();
+  writer.key("servers");
+  writer.raw(R"([{"url":"/"}])");
+  writer.key("security");
+  writer.raw(R"([{"key":[]},{}])");
+  writer.key("paths");
+  writer.begin_object();
+  std::set<std::string_view> written;
+  for (const Route& first : routes()) {
+    if (!written.insert(first.pattern).second) continue;
+    writer.key(first.pattern);
+    writer.begin_object();
+    for (const Route& route : routes()) {
+      if (route.pattern == first.pattern) write_operation(writer, route);
+    }
+    writer.end_object();
+  }
+  writer.end_object();
+  writer.key("components");
+  writer.begin_object();
+  writer.key("securitySchemes");
+  writer.raw(R"({"key":{"type":"http","scheme":"bearer"}})");
+  writer.key("schemas");
+  writer.begin_object();
+  for (const Schema& schema : schemas) {
+    writer.key(schema.name);
+    writer.value(*parse_json(schema.json));
+  }
+  writer.end_object();
+  writer.end_object();
+  writer.end_object();
+  return writer.take();
+}
+
+}  // namespace
+
+const std::string& openapi_document() {
+  static const std::string document = make_document();
+  return document;
+}
+
+}  // namespace taskmesh::http
