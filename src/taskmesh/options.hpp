@@ -44,8 +44,8 @@ struct SubmitOptions {
   /// Idempotency key, at most limits::key_bytes: tasks of one name and key run once, the later ones end as the first. The
   /// key is known where the first task and its copies are: with `replicas` it outlives a worker.
   std::string key{};
-  /// Further workers that hold the task from its acceptance to the last acknowledgement of its end: 0 to 2; unset: 1, and
-  /// 0 with a key. When its worker dies one of them takes it over. Where fewer are there, it is accepted with fewer, and
+  /// Further workers that hold the task from its acceptance to the last acknowledgement of its end: 0 to 2; unset: 1.
+  /// When its worker dies one of them takes it over. Where fewer are there, it is accepted with fewer, and
   /// copied when others come. 0 is the cheapest: it is `lost` with its worker.
   std::optional<int> replicas{};
   /// Never run twice: it ends as `lost` where the worker that had it dies.

@@ -210,7 +210,7 @@ Result<SubmitPlan> plan_submit(CallParts call, const Callback& callback, const S
                            .time_limit = bounded(options.time_limit),
                            .result_ttl = bounded(options.result_ttl)},
                   .not_before = not_before};
-  const int replicas = options.replicas.value_or(options.key.empty() ? replicas_unless_said : 0);
+  const int replicas = options.replicas.value_or(replicas_unless_said);
   plan.id_flags = static_cast<std::uint16_t>(replicas | (options.once ? once_flag : 0));
   fill_terms(plan.task.terms, options);
   if (!plan.task.callback_address.empty()) fill_callback_terms(plan.task.terms, options);

@@ -183,7 +183,72 @@ SCENARIO("who holds the copy of the first task with a key knows the key", "[core
     bench.submit(1, 0, keyed);
     CHECK(bench.sent<proto::Notify>(client).at(0).report->state == TaskState::success);
     CHECK(bench.runs.empty());
+    bench.submit(2, 1, keyed);  // With a copy: it says as well whom it has joined.
+    bench.say(bench.links[3], proto::DoneOk{{{task(2, 1), 1}}, {}});
+    CHECK(bench.sent<proto::Notify>(client).at(0).report->joined->first == task(5, 1));
   }
+}
+
+SCENARIO(
+    "the end of the first task with a key is kept by another worker when one that kept it dies or leaves",
+    "[core][finder]") {
+  Bench bench{2};
+  bench.pass(limits::key_settles);
+  proto::Done done{
+      .id = task(5, 1), .owner = node_id(2), .epoch = 1, .result_ttl_ms = 60'000, .key = "order-7"};
+  done.holders = {node_id(1)};
+  done.report = proto::TaskReport{.id = done.id, .state = TaskState::success, .attempt = 1, .name = "add"};
+  bench.say(from(2), done);
+  bench.say(from(2), proto::Release{.claims = {}, .kept = {{done.id, 1}}});
+  CHECK(bench.node.kept()->knows(done.id));
+  bench.pass(20s);
+  if (GENERATE(false, true)) {
+    bench.turn(Gone{node_id(2), 1}, LinkDown{bench.links[2]});
+  } else {
+    bench.say(bench.links[2], proto::Bye{.node = node_id(2), .incarnation = 1});
+  }
+  bench.links[2] = {};
+  const auto told = bench.sent<proto::Done>(bench.links[3]);
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].key == "order-7");
+  CHECK(told[0].report->state == TaskState::success);
+  CHECK(told[0].result_ttl_ms <= 40'000);
+  bench.say(bench.links[3], proto::DoneOk{{{done.id, 1}}, {}});
+  REQUIRE(bench.sent<proto::Release>(bench.links[3]).size() == 1);
+  CHECK(bench.sent<proto::Release>(bench.links[3])[0].kept == std::vector<proto::Claim>{{done.id, 1}});
+  bench.say(bench.links[3], proto::ReleaseOk{{{done.id, 1}}});
+  CHECK(bench.node.owner()->open() == 0);
+  CHECK(bench.node.counters().kept_anew == 1);
+  THEN("with nobody left it is copied when somebody comes") {
+    bench.dies(3);
+    CHECK(bench.node.owner()->open() == 0);
+    bench.meet(4);
+    std::size_t copies = 0;
+    for (int i = 0; i < 5; ++i) {
+      bench.at += 1s;
+      bench.say(bench.links[4], proto::Heartbeat{.node = node_id(4), .incarnation = 1});
+      copies += bench.sent<proto::Done>(bench.links[4]).size();
+    }
+    CHECK(copies > 0);
+  }
+}
+
+SCENARIO("a task whose key is at a worker that is cut off waits, and goes there when that one is back",
+         "[core][finder]") {
+  Bench bench{2};
+  bench.pass(limits::key_settles);
+  bench.say(from(2), copy(5));
+  bench.turn(LinkDown{bench.links[2]});
+  bench.submit(1, 0, keyed);
+  CHECK(bench.runs.empty());
+  CHECK(bench.node.executor()->is_copying(task(1)));
+  bench.turn(LinkUp{bench.links[2]});
+  bench.turn(bench.welcomed_by(2));
+  bench.pass(limits::copy_repeat);
+  const auto asked = bench.sent<proto::WhoHas>(bench.links[2]);
+  REQUIRE(asked.size() == 1);
+  bench.say(bench.links[2], proto::Has{asked[0].stamp, node_id(2)});
+  CHECK(bench.offered(task(1)) == 2);
 }
 
 SCENARIO("a connection that is new since a question was meant for it hears that when it has greeted",

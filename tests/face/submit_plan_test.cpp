@@ -141,12 +141,12 @@ SCENARIO("what is asked for reaches the core, and what is not takes no room", "[
   }
 }
 
-TEST_CASE("a submit that says nothing of replicas asks for one, with a key for none", "[face]") {
+TEST_CASE("a submit that says nothing of replicas asks for one, with a key too", "[face]") {
   const auto flags = [](const SubmitOptions& options) {
     return plan_submit(parts(), {}, options, false).value().id_flags;
   };
   CHECK(flags({}) == 1);
-  CHECK(flags({.key = "k"}) == 0);
+  CHECK(flags({.key = "k"}) == 1);
   CHECK(flags({.replicas = 0}) == 0);
   CHECK(flags({.replicas = 2, .once = true}) == (2 | once_flag));
   CHECK(plan_submit(parts(), {}, {.key = "k", .replicas = 1}, false));

@@ -109,7 +109,7 @@ class JoinWorld : CopyWorld {
   std::string some_key() {
     std::vector<std::string> recent;
     for (const auto& [name, key] : keys_) {
-      if (world_.now() - key.since < 30s) recent.push_back(name);
+      if (world_.now() - key.since < plan_.remembers) recent.push_back(name);
     }
     if (!recent.empty() && world_.chance(0.6)) return recent[world_.random().below(recent.size())];
     return "key-" + std::to_string(keys_.size());
@@ -185,6 +185,7 @@ class JoinWorld : CopyWorld {
     outcome_.leaked = check_left();
     for (const auto& [id, story] : stories_) check_story(id, story);
     for (const auto& [name, key] : keys_) check_key(name, key);
+    if (plan_.replicas > 0) check_kept();
     outcome_.counters = world_.counters();
     outcome_.hash = world_.history().hash();
     outcome_.notes = world_.notes();
@@ -213,6 +214,26 @@ class JoinWorld : CopyWorld {
     std::string who;
     for (const TaskId& id : key.started) who += " " + to_string(id);
     fail("the work of " + name + " was started for" + who);
+  }
+
+  /// As many as hold a copied task, or all that are there, keep the end of each task that was the first with its key.
+  void check_kept() {
+    std::map<TaskId, std::size_t> kept;
+    std::size_t living = 0;
+    for (const auto& process : world_.processes()) {
+      if (!process->up || process->node->kept() == nullptr) continue;
+      ++living;
+      for (const auto& [name, key] : keys_) {
+        for (const TaskId& id : key.started) kept[id] += process->node->kept()->knows(id) ? 1U : 0U;
+      }
+    }
+    const std::size_t enough = std::min(living, static_cast<std::size_t>(plan_.replicas) + 1);
+    for (const auto& [id, count] : kept) {
+      const Story& story = stories_.at(id);
+      if (story.told == TaskState::lost || story.event == TaskState::lost || count >= enough) continue;
+      fail("the end of " + to_string(id) + ", first with key '" + story.key + "', is kept by " +
+           std::to_string(count) + " of " + std::to_string(living));
+    }
   }
 
   JoinPlan plan_;

@@ -25,6 +25,7 @@ struct JoinPlan {
   double keyed = 0.4;
   double once = 0;
   double cancels = 0;
+  Duration remembers = 30s;  ///< Keys are used again for so long after they were used last.
   bool lossy = false;
   bool at_once = false;    ///< ... or before anybody can notice.
   bool scattered = false;  ///< Clients send tasks of one key to any worker.

@@ -75,6 +75,15 @@ TEST_CASE("a worker that crashes while others join takes along no key and no tas
   }
 }
 
+TEST_CASE("workers that die or leave one after the other take along no key whose task had a copy", "[sim]") {
+  for (const bool die : {true, false}) {
+    JoinPlan plan = with(1);
+    plan.remembers = 90s;
+    (die ? plan.crashes : plan.leaves) = 4;
+    CHECK(check_known(plan).counters.kept_anew > 0);
+  }
+}
+
 TEST_CASE("two workers that leave while six join lose nothing and repeat nothing", "[sim]") {
   JoinPlan plan = with(1);
   plan.leaves = 2;

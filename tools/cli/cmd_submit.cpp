@@ -223,7 +223,7 @@ std::vector<Flag> submit_flags() {
        .value = "N",
        .help = "further workers that hold it: 0 to 2",
        .kind = Kind::amount,
-       .unset = "1, and 0 with --key",
+       .unset = "1",
        .most = limits::replicas_max},
       {.name = "--once", .help = "never run it twice", .kind = Kind::toggle},
       setting_flag("submit.retries"),

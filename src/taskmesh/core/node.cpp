@@ -41,6 +41,8 @@ Node::Node(NodeConfig config, Rules rules)
       executor_->set_giver(*giver_);
       finder_ = std::make_unique<FinderRole>(config_, counters_, membership_, *executor_, rules_);
       executor_->set_finder(*finder_);
+      kept_ = std::make_unique<KeptEnds>(config_, counters_, membership_, *executor_, *owner_);
+      executor_->set_kept(*kept_);
       break;
     case NodeKind::client:
       submitter_ = std::make_unique<SubmitterRole>(config_, counters_, membership_, rules_);
@@ -70,6 +72,7 @@ void Node::turn_end(Now now, Effects& out, bool drained) {
   if (finder_) finder_->tell(now, out);
   if (executor_) executor_->on_turn_end(load(now.at), now, out);
   if (giver_) giver_->on_turn_end(now, out);
+  if (kept_) kept_->on_turn_end(now, out);
   if (owner_) owner_->on_turn_end(now, out);
   if (keeper_) keeper_->on_turn_end(now, out);
   if (finder_) finder_->on_turn_end(now, out);
@@ -487,6 +490,7 @@ void Node::deliver_changes(Now now, Effects& out) {
     if (asks_) asks_->on_peer_change(change, now, out);
     if (giver_) giver_->on_peer_change(change, now, out);
     if (finder_) finder_->on_peer_change(change);
+    if (kept_) kept_->on_peer_change(change, now);
     if (owner_) owner_->on_peer_change(change, now);
     if (keeper_) keeper_->on_peer_change(change, now, out);
     if (executor_ && change.what == PeerChange::What::greeted) {

@@ -18,6 +18,7 @@
 #include "taskmesh/core/tasks/finder_role.hpp"
 #include "taskmesh/core/tasks/giver_role.hpp"
 #include "taskmesh/core/tasks/keeper_role.hpp"
+#include "taskmesh/core/tasks/kept_ends.hpp"
 #include "taskmesh/core/tasks/owner_role.hpp"
 #include "taskmesh/core/tasks/submitter_role.hpp"
 #include "taskmesh/core/tasks/worker_asks.hpp"
@@ -42,6 +43,7 @@ class Node {
   const OwnerRole* owner() const { return owner_.get(); }
   const GiverRole* giver() const { return giver_.get(); }
   const FinderRole* finder() const { return finder_.get(); }
+  const KeptEnds* kept() const { return kept_.get(); }
   const KeeperRole* keeper() const { return keeper_.get(); }
   const SubmitterRole* submitter() const { return submitter_.get(); }
   const CallbackOutbox& outbox() const { return outbox_; }
@@ -137,6 +139,7 @@ class Node {
   std::unique_ptr<OwnerRole> owner_;          // Workers only.
   std::unique_ptr<GiverRole> giver_;          // Workers only.
   std::unique_ptr<FinderRole> finder_;        // Workers only.
+  std::unique_ptr<KeptEnds> kept_;            // Workers only.
   std::unique_ptr<KeeperRole> keeper_;        // Workers only.
   std::unique_ptr<SubmitterRole> submitter_;  // Clients only.
   std::unique_ptr<WorkerAsks> asks_;          // Clients only.

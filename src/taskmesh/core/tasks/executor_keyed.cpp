@@ -7,6 +7,7 @@
 #include "taskmesh/core/tasks/finder_role.hpp"
 #include "taskmesh/core/tasks/giver_role.hpp"
 #include "taskmesh/core/tasks/keeper_role.hpp"
+#include "taskmesh/core/tasks/kept_ends.hpp"
 #include "taskmesh/core/tasks/owner_role.hpp"
 
 namespace taskmesh::core {
@@ -21,12 +22,13 @@ std::string_view key_of(const proto::Submit& submit) {
 
 // ---- Taking it -------------------------------------------------------------------------------------------
 
-/// A task with a key, or with copies and sent before. It is neither accepted nor started before that is known.
+/// A task with a key, or with copies and sent before. It is neither accepted nor started before that is known. Before
+/// `from` nothing is done, not even with what is known here: it was tried a moment ago.
 void ExecutorRole::look_around(TaskRecord& task, TimePoint from, Now now) {
   const std::string_view key = key_of(task.submit);
   task.place = Place::copying;
   ++copying_;
-  if (!key.empty() && settle_by_key(task, now)) return;
+  if (!key.empty() && from <= now.at && settle_by_key(task, now)) return;
   if (finder_ != nullptr && finder_->find(task.submit.id, config_.self.serves[task.name], key, from, now))
     return;
   take_new(task, now);
@@ -147,7 +149,7 @@ NodeId ExecutorRole::whereabouts_of(const TaskId& id, Now now) {
   if (keeper_ != nullptr && keeper_->holds(id)) return keeper_->owner_of(id);
   if (owner_ != nullptr && owner_->claimed(id)) return config_.self.node;
   if (const NodeId taker = giver_ != nullptr ? giver_->taker_of(id) : NodeId{}) return taker;
-  return cache_.has(id, now.at) ? config_.self.node : NodeId{};
+  return cache_.kept_for(id, now.at) > Duration::zero() ? config_.self.node : NodeId{};
 }
 
 NodeId ExecutorRole::whereabouts(const TaskId& id, std::string_view name, std::string_view key, Now now) {
@@ -166,6 +168,20 @@ void ExecutorRole::note_first(std::string_view name, std::string_view key, const
   const TaskId first = keys_.first(name, key);
   if (first == id || (first && whereabouts_of(first, now))) return;
   keys_.remember(name, key, id);
+}
+
+void ExecutorRole::note_kept(const Ended& ended, std::vector<NodeId> others) {
+  if (kept_ == nullptr || !ended.key.has_value() || ended.report.attempt == 0) return;
+  kept_->keep(ended.report.id, *ended.key, std::move(others));
+}
+
+std::pair<EndedPtr, Duration> ExecutorRole::kept_end(const TaskId& id, const std::string& key, Now now) {
+  const Duration ttl = cache_.kept_for(id, now.at);
+  const EndedPtr found = ttl > Duration::zero() ? cache_.find(id, now.at) : nullptr;
+  if (!found) return {};
+  auto ended = make_recycled<Ended>(*found);
+  ended->key = key;
+  return {std::move(ended), ttl};
 }
 
 void ExecutorRole::forget_key(std::string_view name, std::string_view key, const TaskId& id) {

@@ -36,6 +36,7 @@
 namespace taskmesh::core {
 
 class FinderRole;
+class KeptEnds;
 class GiverRole;
 class KeeperRole;
 class OwnerRole;
@@ -53,6 +54,8 @@ class ExecutorRole {
   void set_giver(GiverRole& giver) { giver_ = &giver; }
   /// Who asks the others whether a task is new. Without one all are.
   void set_finder(FinderRole& finder) { finder_ = &finder; }
+  /// Who sees to it that ends of tasks with a key stay kept. Without one they are where they are.
+  void set_kept(KeptEnds& kept) { kept_ = &kept; }
 
   /// `link` is greeted. Answers at the end of the turn: ACCEPTED, BUSY; REJECT
   /// at once.
@@ -127,6 +130,11 @@ class ExecutorRole {
   /// A task of another worker is the first with its key.
   void note_first(std::string_view name, std::string_view key, const TaskId& id, Now now);
   void forget_key(std::string_view name, std::string_view key, const TaskId& id);
+  /// The end of a first task with its key is kept here, and by `others`. Nothing, if that task was never started.
+  void note_kept(const Ended& ended, std::vector<NodeId> others);
+  bool keeps_end(const TaskId& id, Now now) const { return cache_.kept_for(id, now.at) > Duration::zero(); }
+  /// That end, and how long it will be kept; null: it is not.
+  std::pair<EndedPtr, Duration> kept_end(const TaskId& id, const std::string& key, Now now);
   bool is_giving(const TaskId& id) const;
   /// Of this worker's ownership of a task that it has.
   std::uint32_t epoch_of(const TaskId& id) const;
@@ -289,6 +297,7 @@ class ExecutorRole {
   KeeperRole* keeper_ = nullptr;
   GiverRole* giver_ = nullptr;
   FinderRole* finder_ = nullptr;
+  KeptEnds* kept_ = nullptr;
   tsl::robin_map<std::string_view, std::uint32_t> names_;  // Views into config_.self.serves.
   std::uint32_t last_name_ = 0;
   std::deque<TaskRecord> pool_;  // Records stay where they are; free ones are used again.

@@ -126,8 +126,9 @@ void ExecutorRole::describe(const TaskRecord& task, proto::TaskReport& report) c
   report.worker_name = config_.self.name;
   report.name = config_.self.serves[task.name];
   report.fault = task.last_fault;
-  if (task.place != Place::joined) return;
+  if (keys_.waiting() == 0) return;
   const TaskId first = keys_.joined(task.submit.id);
+  if (!first) return;
   report.joined = proto::Joined{first};
   if (const TaskRecord* other = find(first)) {
     report.state = other->state;

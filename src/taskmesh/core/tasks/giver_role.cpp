@@ -219,7 +219,8 @@ void GiverRole::on_tick(Now now) {
 }
 
 void GiverRole::on_turn_end(Now now, Effects& out) {
-  while (!waiting_.empty() && has_room()) {
+  // What comes back meanwhile is for another turn.
+  for (std::size_t left = waiting_.size(); left > 0 && has_room(); --left) {
     const TaskId id = waiting_.front();
     waiting_.pop_front();
     const auto found = giving_.find(id);
@@ -239,6 +240,7 @@ void GiverRole::on_turn_end(Now now, Effects& out) {
   }
   say_gathered(said_, membership_, out);
   if (!repeat_.empty()) out.wake_by(repeat_.front().at);
+  if (!waiting_.empty() && has_room()) out.wake_by(now.at);
 }
 
 }  // namespace taskmesh::core

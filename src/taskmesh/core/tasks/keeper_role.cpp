@@ -221,7 +221,16 @@ void KeeperRole::on_done(LinkId link, NodeId node, proto::Done&& done, Now now, 
   const bool former = held != nullptr && done.epoch < held->epoch;
   if (former && !success && !broken(15)) return reply.done_ok.taken.push_back(claim);
   reply.done_ok.claims.push_back(claim);
-  if (held == nullptr && buried(done.id)) return;
+  std::vector<NodeId> others;
+  if (!done.key.empty()) {
+    others = done.holders;
+    others.push_back(node);
+  }
+  const bool kept = !done.key.empty() && executor_.keeps_end(done.id, now);
+  if (held == nullptr && (kept || buried(done.id))) {
+    if (kept) executor_.note_kept(*end_of(std::move(done)), std::move(others));  // Others keep it too by now.
+    return;
+  }
   const Duration ttl = span_of_ms(done.result_ttl_ms);
   const bool unowed = (done.flags & proto::Done::unowed_flag) != 0;
   if (held == nullptr && !unowed) held = &make(done.id, now);
@@ -241,9 +250,17 @@ void KeeperRole::on_done(LinkId link, NodeId node, proto::Done&& done, Now now, 
     if (!cancel_asks_.empty()) answer_cancels(claim.id, ended->report);
   }
   if (!unowed) return;
-  keep_end(ended, ttl, now);
+  keep_end(ended, ttl, std::move(others), now);
   bury(claim.id, now);
   if (held != nullptr) free(*held);
+}
+
+/// Who has it besides this worker.
+std::vector<NodeId> KeeperRole::others_of(const Held& held) {
+  if (!held.ended->key.has_value()) return {};  // Nobody will ask.
+  std::vector<NodeId> others = held.holders;
+  others.push_back(held.owner);
+  return others;
 }
 
 void KeeperRole::on_release(LinkId link, const proto::Release& release, Now now) {
@@ -260,14 +277,15 @@ void KeeperRole::let_go(LinkId link, const std::vector<proto::Claim>& claims, bo
       continue;  // Of an owner of former times.
     bury(claim.id, now);
     if (held == nullptr) continue;
-    if (keep && held->ended) keep_end(held->ended, held->ttl, now);
+    if (keep && held->ended) keep_end(held->ended, held->ttl, others_of(*held), now);
     free(*held);
   }
 }
 
 /// Readable here from now on. A first task with a key that was never started has done nothing: the key is free again.
-void KeeperRole::keep_end(const EndedPtr& ended, Duration ttl, Now now) {
+void KeeperRole::keep_end(const EndedPtr& ended, Duration ttl, std::vector<NodeId> others, Now now) {
   executor_.keep(ended, ttl, now);
+  executor_.note_kept(*ended, std::move(others));
   const proto::TaskReport& report = ended->report;
   if (ended->key.has_value() && report.attempt == 0) {
     executor_.forget_key(report.name, *ended->key, report.id);
@@ -324,7 +342,7 @@ void KeeperRole::on_status_a(NodeId node, const proto::StatusA& status, Now now,
       case proto::CopyVerdict::yours:
         break;
       case proto::CopyVerdict::delivered:
-        if (held->ended) keep_end(held->ended, held->ttl, now);
+        if (held->ended) keep_end(held->ended, held->ttl, others_of(*held), now);
         bury(answer.id, now);
         free(*held);
         break;

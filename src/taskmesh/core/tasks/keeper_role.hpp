@@ -153,7 +153,8 @@ class KeeperRole {
   void ask(const Held& held, NodeId node);
   void take_over(Held& held, Now now, Effects& out);
   void count_death(const Held& held, Adoption& adoption, Now now) const;
-  void keep_end(const EndedPtr& ended, Duration ttl, Now now);
+  void keep_end(const EndedPtr& ended, Duration ttl, std::vector<NodeId> others, Now now);
+  static std::vector<NodeId> others_of(const Held& held);
   void answer_cancels(const TaskId& id, const proto::TaskReport& report);
   void ask_owner(Held& held, Now now, Effects& out);
   void confirm_gifts(Effects& out);

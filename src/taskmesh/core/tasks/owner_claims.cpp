@@ -64,6 +64,12 @@ std::vector<NodeId> OwnerRole::holders(const TaskId& id) const {
   return nodes;
 }
 
+std::vector<NodeId> OwnerRole::holder_nodes(const Owned& owned) {
+  std::vector<NodeId> nodes;
+  for (std::size_t i = 0; i < owned.count; ++i) nodes.push_back(owned.holders[i].node);
+  return nodes;
+}
+
 std::uint32_t OwnerRole::epoch_of(const TaskId& id) const {
   const Owned* owned = find(id);
   return owned == nullptr ? 1 : owned->epoch;

@@ -74,6 +74,12 @@ void OwnerRole::free(Owned& owned) {
   owned = Owned{};
 }
 
+/// All is said and answered.
+void OwnerRole::finish(Owned& owned) {
+  if (owned.ended && owned.ended->key.has_value()) executor_.note_kept(*owned.ended, holder_nodes(owned));
+  free(owned);
+}
+
 OwnerRole::Holder* OwnerRole::holder_of(Owned& owned, NodeId node) {
   for (std::size_t i = 0; i < owned.count; ++i) {
     if (owned.holders[i].node == node) return &owned.holders[i];
@@ -325,7 +331,7 @@ void OwnerRole::check_recorded(Owned& owned, Now now) {
     owned.stage = Stage::owed;
     return executor_.on_end_copied(owned.id, now);  // Says how many are owed: owe().
   }
-  if (owned.stage == Stage::releasing && !outstanding(owned)) return free(owned);
+  if (owned.stage == Stage::releasing && !outstanding(owned)) return finish(owned);
   check_settled(owned, now);
 }
 
@@ -336,7 +342,7 @@ void OwnerRole::on_release_ok(NodeId node, const proto::ReleaseOk& ok) {
     Owned& owned = *find(claim.id);
     if (owned.stage != Stage::releasing) continue;
     holder->released = true;
-    if (!outstanding(owned)) free(owned);
+    if (!outstanding(owned)) finish(owned);
   }
 }
 
@@ -388,7 +394,7 @@ void OwnerRole::check_settled(Owned& owned, Now now) {
   if (outstanding(owned)) return;  // Who lets go before it has heard of the end keeps no result.
   owned.stage = Stage::releasing;
   recount(owned);
-  if (!outstanding(owned)) return free(owned);
+  if (!outstanding(owned)) return finish(owned);
   if (owned.unowed) return;  // DONE has said so; who has not confirmed it is told again.
   for (std::size_t i = 0; i < owned.count; ++i) say_release(owned, owned.holders[i]);
   arm(owned, now);
@@ -444,7 +450,7 @@ void OwnerRole::lost_holder(Owned& owned, NodeId node, Now now) {
   forget_holder(owned, node);
   const std::uint64_t serial = owned.serial;
   if (owned.stage == Stage::releasing) {
-    if (!outstanding(owned)) free(owned);
+    if (!outstanding(owned)) finish(owned);
     return;
   }
   // First: an end that all must know is not told because nobody is left who could know it.

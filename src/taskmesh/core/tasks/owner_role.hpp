@@ -150,6 +150,8 @@ class OwnerRole {
   const Owned* find(const TaskId& id) const;
   Owned& make(const TaskId& id, std::uint32_t epoch);
   void free(Owned& owned);
+  void finish(Owned& owned);
+  static std::vector<NodeId> holder_nodes(const Owned& owned);
   static Holder* holder_of(Owned& owned, NodeId node);
   Holder* claim_of(NodeId node, const proto::Claim& claim);
   static bool counts(Holder& holder);

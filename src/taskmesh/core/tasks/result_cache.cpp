@@ -135,9 +135,10 @@ EndedPtr ResultCache::find(const TaskId& id, TimePoint now) {
   return make_ended(entry);
 }
 
-bool ResultCache::has(const TaskId& id, TimePoint now) const {
+Duration ResultCache::kept_for(const TaskId& id, TimePoint now) const {
   const auto found = by_id_.find(id);
-  return found != by_id_.end() && entries_[found->second].kept && entries_[found->second].expires > now;
+  if (found == by_id_.end() || !entries_[found->second].kept) return {};
+  return std::max(entries_[found->second].expires - now, Duration::zero());
 }
 
 std::optional<proto::TaskReport> ResultCache::remembered(const TaskId& id) const {

@@ -29,8 +29,8 @@ class ResultCache {
   EndedPtr find(const TaskId& id, TimePoint now);
   /// True if at least its state is still told.
   bool knows(const TaskId& id) const { return by_id_.contains(id); }
-  /// True if its end can be read, which this does not count as a use of.
-  bool has(const TaskId& id, TimePoint now) const;
+  /// So long its end can still be read, unless room is needed; 0: not at all. This is no use of it.
+  Duration kept_for(const TaskId& id, TimePoint now) const;
   /// What is still told after the value has gone: state, callback state, flags value_gone.
   std::optional<proto::TaskReport> remembered(const TaskId& id) const;
   void set_callback(const TaskId& id, CallbackState state);
