@@ -109,11 +109,7 @@ bool Desk::is_first(const VisitPtr& visit) {
 
 /// The trace and the request's id go with the task, for its own code.
 void Desk::carry(const VisitPtr& visit, Order& order) const {
-  if (!visit->repeat_key.empty() && order.options.key.empty()) {
-    order.options.key = visit->repeat_key;
-    // 202 means the same with a key and without one: it outlives its worker.
-    if (!order.options.replicas) order.options.replicas = 1;
-  }
+  if (!visit->repeat_key.empty() && order.options.key.empty()) order.options.key = visit->repeat_key;
   const bool asked = visit->exchange->header("X-Request-Id").has_value();
   if (asked) order.options.headers.push_back({"x-request-id", visit->request_id});
   if (visit->trace_parent.empty()) return;
