@@ -27,6 +27,14 @@ TEST_CASE("a slow slot of the ideal queue takes longer for what it gets", "[benc
   CHECK(ideal_ends(tasks, {1, 4}) == std::vector<double>{1, 4, 2, 3});
 }
 
+TEST_CASE("a slot of the ideal queue that stands still keeps what it has begun and gets nothing", "[bench]") {
+  const Pause pause{.from_s = 1, .to_s = 6};
+  // The first is caught in the middle; the others go to the second slot until the first one goes on.
+  CHECK(ideal_ends({{0, 2}, {0, 1}, {2, 1}, {2, 1}, {7, 1}}, {1, 1}, pause) ==
+        std::vector<double>{7, 1, 3, 4, 8});
+  CHECK(ideal_ends({{2, 1}, {2, 1}, {2, 5}, {2, 1}}, {1, 1}, pause) == std::vector<double>{3, 4, 9, 7});
+}
+
 TEST_CASE("the tasks to be shared out have the mean, the tail and the rate that they should", "[bench]") {
   const auto tasks = arrivals(7, 200'000, 320);
   CHECK(mean_of(tasks) == Approx(task_mean_s).epsilon(0.05));

@@ -33,6 +33,7 @@ SCENARIO("every section of the benchmark measures a mesh that it starts and ends
   REQUIRE(outcome.exit_code == 0);
   const json report = document(outcome);
   check_lines(report["payloads"], 26, "100 B: lone task p50 / raw echo p50");
+  check_lines(report["switches"], 1, "context switches, lone task / raw echo");
   check_lines(report["clients"], 4, "1 client x 1: flood / raw one way");
   check_lines(report["copies"], 5, "accepted, copies 0: p50 / raw echo p50");
   check_lines(report["callbacks"], 3, "callbacks to one listener / raw one way");
@@ -41,7 +42,7 @@ SCENARIO("every section of the benchmark measures a mesh that it starts and ends
   REQUIRE(report["memory"].size() == 1);  // Of 40 tasks there may be nothing to be seen.
   check_lines(report["makespan"], 2, "makespan / bound");
   for (const json& line : report["makespan"]) CHECK(line["ratio"]["median"].get<double>() >= 1);
-  check_lines(report["open-loop"], 8, "4 alike, 80 % load p50 / ideal");
+  check_lines(report["open-loop"], 10, "one paused, 60 % load p50 / ideal");
   CHECK(fs::is_empty(host.folder()));
 }
 

@@ -13,6 +13,7 @@ namespace taskmesh::bench {
 const std::vector<Section>& sections() {
   static const std::vector<Section> all{
       {"payloads", "100 B to 1 MiB, windows 1 to 4096, fire and forget", "raw libzmq", measure_payloads},
+      {"switches", "how often a thread goes to sleep for a lone task", "raw libzmq", measure_switches},
       {"clients", "1 and 4 clients, 1 and 3 workers", "raw libzmq", measure_clients},
       {"copies", "no, one and two copies of each task", "against", measure_copies},
       {"callbacks", "events to one listener", "raw libzmq", measure_callbacks},
@@ -20,8 +21,8 @@ const std::vector<Section>& sections() {
       {"idle", "processor time of a mesh of 3", "", measure_idle},
       {"memory", "of a waiting task", "", measure_memory},
       {"makespan", "400 unequal tasks on 4 workers", "against", measure_makespan},
-      {"open-loop", "arrivals at 80 % and 95 % load, heavy-tailed times, 4 workers", "ideal queue",
-       measure_open_loop},
+      {"open-loop", "arrivals at 80 % and 95 % load, heavy-tailed times, 4 workers; one slow, one paused",
+       "ideal queue", measure_open_loop},
   };
   return all;
 }

@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
+#include <string_view>
 #include <thread>
 
 #include "bench/slice.hpp"
@@ -117,6 +118,7 @@ void BenchMesh::wait_until_all_are_seen() const {
 ClientOptions BenchMesh::client() const {
   ClientOptions options;
   options.mesh = name_;
+  options.log = LogLevel::error;  // Workers are paused and loaded on purpose.
   return options;
 }
 
@@ -140,12 +142,31 @@ std::uint64_t BenchMesh::memory() const {
   return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
+std::uint64_t sleeps_of(pid_t pid) {
+  constexpr std::string_view wanted = "voluntary_ctxt_switches:";
+  std::uint64_t sum = 0;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
+    std::ifstream status(thread.path() / "status");
+    for (std::string line; std::getline(status, line);) {
+      if (line.starts_with(wanted)) sum += std::stoull(line.substr(wanted.size()));
+    }
+  }
+  return sum;
+}
+
+std::uint64_t BenchMesh::sleeps() const { return sleeps_of(pids_.front()); }
+
+void BenchMesh::pause() const { ::kill(pids_.front(), SIGSTOP); }
+
+void BenchMesh::go_on() const { ::kill(pids_.front(), SIGCONT); }
+
 // ---- Worker ---------------------------------------------------------------------------------------------
 
 int run_worker(const std::vector<std::string>& words) {
   if (words.size() != 4) throw std::runtime_error("usage: worker MESH SLOTS SLOWNESS QUEUE_TASKS_MAX");
   WorkerOptions options;
   options.mesh = words[0];
+  options.log = LogLevel::error;
   options.slots = static_cast<std::uint32_t>(std::stoul(words[1]));
   options.queue_tasks_max = std::stoul(words[3]);
   const double slowness = std::stod(words[2]);

@@ -56,6 +56,11 @@ class BenchMesh {
   std::chrono::nanoseconds processor_time() const;
   /// Memory of the first worker, in octets.
   std::uint64_t memory() const;
+  /// How often threads of the first worker have gone to sleep so far.
+  std::uint64_t sleeps() const;
+  /// The first worker stands still, and goes on.
+  void pause() const;
+  void go_on() const;
 
  private:
   void start(const WorkerShape& shape);
@@ -66,6 +71,9 @@ class BenchMesh {
   std::vector<pid_t> pids_;
   std::chrono::nanoseconds first_start_{};
 };
+
+/// How often threads of a process that still run have gone to sleep so far: voluntary context switches.
+std::uint64_t sleeps_of(pid_t pid);
 
 /// The other side: `PROGRAM worker MESH SLOTS SLOWNESS QUEUE_TASKS_MAX`. Returns the exit code.
 int run_worker(const std::vector<std::string>& words);

@@ -50,7 +50,7 @@ Latency CallbackLoad::delays() {
     expect(window_.wait_for_all());
   }
   if (delays_us_.size() != sent) throw std::runtime_error("an event has no result");
-  return {.p50_us = percentile(delays_us_, 0.50), .p99_us = percentile(delays_us_, 0.99)};
+  return {.p50_us = percentile(delays_us_, 0.50), .p99_us = percentile(delays_us_, 0.99), .count = sent};
 }
 
 }  // namespace taskmesh::bench

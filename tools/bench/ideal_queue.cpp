@@ -38,15 +38,26 @@ std::vector<Arrival> arrivals(std::uint64_t seed, std::size_t count, double per_
   return all;
 }
 
-std::vector<double> ideal_ends(const std::vector<Arrival>& all, const std::vector<double>& slowness) {
+std::vector<double> ideal_ends(const std::vector<Arrival>& all, const std::vector<double>& slowness,
+                               const Pause& pause) {
   using Slot = std::pair<double, std::size_t>;  // When it is free, which.
   std::priority_queue<Slot, std::vector<Slot>, std::greater<>> slots;
   for (std::size_t i = 0; i < slowness.size(); ++i) slots.emplace(0.0, i);
   std::vector<double> ends;
   for (const Arrival& arrival : all) {
+    const auto stands_still = [&](const Slot& slot) {
+      const double start_s = std::max(slot.first, arrival.at_s);
+      return slot.second == 0 && start_s >= pause.from_s && start_s < pause.to_s;
+    };
+    if (stands_still(slots.top())) {  // Then it is free when it goes on.
+      slots.pop();
+      slots.emplace(pause.to_s, 0);
+    }
     const auto [free_s, slot] = slots.top();
     slots.pop();
-    const double end_s = std::max(free_s, arrival.at_s) + arrival.takes_s * slowness[slot];
+    const double start_s = std::max(free_s, arrival.at_s);
+    double end_s = start_s + arrival.takes_s * slowness[slot];
+    if (slot == 0 && start_s < pause.from_s && end_s > pause.from_s) end_s += pause.to_s - pause.from_s;
     ends.push_back(end_s);
     slots.emplace(end_s, slot);
   }

@@ -19,8 +19,15 @@ inline constexpr double task_mean_s = 0.010;
 /// `per_s`: Poisson arrivals of that rate; 0: all at once.
 std::vector<Arrival> arrivals(std::uint64_t seed, std::size_t count, double per_s);
 
+/// The first slot stands still meanwhile, with what it has begun.
+struct Pause {
+  double from_s = 0;
+  double to_s = 0;
+};
+
 /// When each would end if whoever is free took the oldest. `slowness` has one entry for each slot: a task takes so many
 /// times as long there. Of slots that are free at the same time the first one takes it.
-std::vector<double> ideal_ends(const std::vector<Arrival>& all, const std::vector<double>& slowness);
+std::vector<double> ideal_ends(const std::vector<Arrival>& all, const std::vector<double>& slowness,
+                               const Pause& pause = {});
 
 }  // namespace taskmesh::bench

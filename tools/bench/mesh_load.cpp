@@ -76,7 +76,9 @@ Latency MeshLoad::round_trips() {
     samples_us.push_back(std::chrono::duration<double, std::micro>(Clock::now() - start).count());
     check(result, number);
   }
-  return {.p50_us = percentile(samples_us, 0.50), .p99_us = percentile(samples_us, 0.99)};
+  return {.p50_us = percentile(samples_us, 0.50),
+          .p99_us = percentile(samples_us, 0.99),
+          .count = samples_us.size()};
 }
 
 Latency MeshLoad::acceptances(int replicas) {
@@ -90,7 +92,9 @@ Latency MeshLoad::acceptances(int replicas) {
     samples_us.push_back(std::chrono::duration<double, std::micro>(Clock::now() - start).count());
     check(client_.wait_for<std::string>(id), number);
   }
-  return {.p50_us = percentile(samples_us, 0.50), .p99_us = percentile(samples_us, 0.99)};
+  return {.p50_us = percentile(samples_us, 0.50),
+          .p99_us = percentile(samples_us, 0.99),
+          .count = samples_us.size()};
 }
 
 // ---- Flood ----------------------------------------------------------------------------------------------

@@ -57,7 +57,9 @@ Latency RawLoad::round_trips() {
     receive(sockets_->echo, answer, payload.size());
     samples_us.push_back(std::chrono::duration<double, std::micro>(Clock::now() - start).count());
   }
-  return {.p50_us = percentile(samples_us, 0.50), .p99_us = percentile(samples_us, 0.99)};
+  return {.p50_us = percentile(samples_us, 0.50),
+          .p99_us = percentile(samples_us, 0.99),
+          .count = samples_us.size()};
 }
 
 double RawLoad::echo() {

@@ -18,6 +18,7 @@ class RawPeer {
   RawPeer(const RawPeer&) = delete;
   RawPeer& operator=(const RawPeer&) = delete;
 
+  pid_t pid() const { return pid_; }
   /// Every message comes back.
   const std::string& echo_endpoint() const { return echo_; }
   /// Messages are taken and dropped; an empty one comes back, when all before it have been taken.

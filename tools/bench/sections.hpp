@@ -30,6 +30,7 @@ const std::vector<Section>& sections();
 
 // Wire: sections_wire.cpp.
 void measure_payloads(const Bench& bench, Figures& figures);
+void measure_switches(const Bench& bench, Figures& figures);
 void measure_clients(const Bench& bench, Figures& figures);
 void measure_copies(const Bench& bench, Figures& figures);
 // Rest: sections_rest.cpp.

@@ -19,6 +19,11 @@ using Seconds = std::chrono::duration<double>;
 constexpr std::size_t workers_count = 4;
 constexpr std::uint64_t makespan_tasks = 400;
 constexpr double open_loop_s = 4;  // Of each load, in each round.
+constexpr double paused_loop_s = 12;
+
+Clock::duration ticks(double seconds) {
+  return std::chrono::duration_cast<Clock::duration>(Seconds(seconds));
+}
 
 /// Sends each at its time; when each has ended, as seen by the client, from the first one's time on.
 std::vector<double> mesh_ends(Client& client, const std::vector<Arrival>& all) {
@@ -27,7 +32,7 @@ std::vector<double> mesh_ends(Client& client, const std::vector<Arrival>& all) {
   Window window;
   const auto start = Clock::now();
   for (std::size_t i = 0; i < all.size(); ++i) {
-    std::this_thread::sleep_until(start + std::chrono::duration_cast<Clock::duration>(Seconds(all[i].at_s)));
+    std::this_thread::sleep_until(start + ticks(all[i].at_s));
     if (!window.enter(all.size() + 1)) throw std::runtime_error("the window is full");
     client.async(take_us(static_cast<int>(all[i].takes_s * 1e6)), {.replicas = 0})
         .then([&, i](const TaskResult<int>& result) {
@@ -71,6 +76,33 @@ void open_loop(const Bench& bench, Figures& figures, const std::string& title,
   }
 }
 
+/// One of 4 stands still for 5 of 12 seconds: what waits there waits, and what comes goes elsewhere.
+void paused_loop(const Bench& bench, Figures& figures) {
+  constexpr double load = 0.6;  // The other three have 80 % meanwhile.
+  const BenchMesh mesh(alike(workers_count, 1));
+  Client client(mesh.client());
+  mesh_ends(client, arrivals(0, 100, 0));
+  for (std::uint64_t round = 1; round <= std::max<std::uint64_t>(bench.rounds / 3, 1); ++round) {
+    const double per_s = load * workers_count / task_mean_s;
+    const auto count = static_cast<std::size_t>(per_s * paused_loop_s);
+    const auto all = arrivals(round, bench.tasks == 0 ? count : bench.tasks, per_s);
+    const Pause pause{.from_s = all.back().at_s / 6, .to_s = all.back().at_s / 6 * 3.5};
+    const auto start = Clock::now();
+    std::jthread pauser([&] {
+      std::this_thread::sleep_until(start + ticks(pause.from_s));
+      mesh.pause();
+      std::this_thread::sleep_until(start + ticks(pause.to_s));
+      mesh.go_on();
+    });
+    const auto ends = mesh_ends(client, all);
+    pauser.join();
+    const Latency ours = sojourns(all, ends);
+    const Latency ideal = sojourns(all, ideal_ends(all, std::vector<double>(workers_count, 1), pause));
+    figures.add("one paused, 60 % load p50 / ideal", "us", ours.p50_us, ideal.p50_us);
+    figures.add("one paused, 60 % load p99 / ideal", "us", ours.p99_us, ideal.p99_us);
+  }
+}
+
 }  // namespace
 
 /// No order of the tasks can end before the sum shared out evenly, nor before the longest one.
@@ -96,6 +128,7 @@ void measure_makespan(const Bench& bench, Figures& figures) {
 }
 
 void measure_open_loop(const Bench& bench, Figures& figures) {
+  paused_loop(bench, figures);
   open_loop(bench, figures, "4 alike,", {1, 1, 1, 1});
   open_loop(bench, figures, "one slow,", {1, 1, 1, 4});
 }

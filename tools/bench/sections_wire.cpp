@@ -1,5 +1,8 @@
 // Sections: tasks as messages, beside raw libzmq.
+#include <unistd.h>
+
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <numeric>
 #include <stdexcept>
@@ -88,6 +91,29 @@ void measure_payloads(const Bench& bench, Figures& figures) {
     for (std::uint64_t i = 0; i < bench.rounds; ++i) measure_payload({tasks, raw}, load, figures);
     expect_good(tasks);
   }
+}
+
+/// Of all threads on both sides: what a lone task waits for is somebody to wake up. Noise hardly changes it.
+void measure_switches(const Bench& bench, Figures& figures) {
+  const BenchMesh mesh(alike(1, 2));
+  const Load load = usual_load(bench);
+  MeshLoad tasks(mesh.client(), load);
+  RawLoad raw(bench.peer, load);
+  const auto ours = [&] { return mesh.sleeps() + sleeps_of(::getpid()); };
+  const auto theirs = [&] { return sleeps_of(bench.peer.pid()) + sleeps_of(::getpid()); };
+  const auto per_task = [](const auto& sleeps, const std::function<Latency()>& slice) {
+    const std::uint64_t before = sleeps();
+    const std::uint64_t tasks_done = slice().count;
+    return static_cast<double>(sleeps() - before) / static_cast<double>(tasks_done);
+  };
+  tasks.round_trips();
+  raw.round_trips();
+  for (std::uint64_t i = 0; i < bench.rounds; ++i) {
+    const double of_task = per_task(ours, [&] { return tasks.round_trips(); });
+    const double of_raw = per_task(theirs, [&] { return raw.round_trips(); });
+    figures.add("context switches, lone task / raw echo", "", of_task, of_raw);
+  }
+  expect_good(tasks);
 }
 
 void measure_clients(const Bench& bench, Figures& figures) {

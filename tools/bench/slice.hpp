@@ -48,6 +48,7 @@ class Slice {
 struct Latency {
   double p50_us = 0;
   double p99_us = 0;
+  std::uint64_t count = 0;
 };
 
 }  // namespace taskmesh::bench

@@ -49,7 +49,9 @@ inline Latency lone_slice(std::chrono::milliseconds length, std::uint64_t& numbe
     samples_us.push_back(std::chrono::duration<double, std::micro>(Clock::now() - start).count());
     expect(answer == payload, "an answer is not what was sent");
   }
-  return {.p50_us = percentile(samples_us, 0.50), .p99_us = percentile(samples_us, 0.99)};
+  return {.p50_us = percentile(samples_us, 0.50),
+          .p99_us = percentile(samples_us, 0.99),
+          .count = samples_us.size()};
 }
 
 /// Reads and answers commands until the input ends. Returns the exit code.
