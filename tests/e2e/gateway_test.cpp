@@ -176,3 +176,34 @@ SCENARIO("a worker that serves HTTP tells its numbers, and those of the mesh", "
   second.signal(SIGKILL);
   CHECK(e2e::Mesh::eventually([&] { return text().find("worker=\"second\"") == std::string::npos; }));
 }
+
+SCENARIO("a task can be watched: each step, its end, and nothing twice", "[gateway]") {
+  support::Host host(TASKMESH_CLI);
+  auto worker = host.worker({"--builtin"});
+  GatewayProcess gateway(host);
+  gateway.wait_until_ready();
+  const HttpAnswer accepted = gateway.ask("POST", "/v1/tasks/sleep_ms", "[1200]");
+  const std::string path = accepted.headers.at("location") + "/events";
+  const auto watch = [&](const std::string& headers) {
+    HttpPeer peer = gateway.connect();
+    REQUIRE(peer.send("GET", path, {}, headers));
+    std::string text;
+    while (!text.ends_with("\r\n0\r\n\r\n")) {  // The last piece of a body in pieces.
+      const std::string got = peer.raw().hear(1);
+      if (got.empty()) break;
+      text += got;
+    }
+    return text;
+  };
+  const std::string all = watch("");
+  CHECK(all.find("HTTP/1.1 200 OK") == 0);
+  CHECK(all.find("text/event-stream") != std::string::npos);
+  CHECK(all.find("event: taskmesh.task.running.v1\n") != std::string::npos);
+  CHECK(all.find("event: taskmesh.task.succeeded.v1\n") != std::string::npos);
+  CHECK(all.find("event: taskmesh.task.running.v1\n") < all.find("event: taskmesh.task.succeeded.v1\n"));
+  CHECK(all.find("\"result\":1200") != std::string::npos);
+  const std::string id = member(accepted, "task_id");
+  CHECK(watch("Last-Event-ID: " + id + "-running-1\r\n").find("succeeded") != std::string::npos);
+  CHECK(gateway.ask("GET", path, {}, "Last-Event-ID: " + id + "-end\r\n").status == 204);
+  CHECK(gateway.ask("GET", "/v1/tasks/0193a7c41f2e70008f0c5d1a00000001/events").status == 404);
+}

@@ -22,6 +22,17 @@ struct Request {
   std::string body{};
 };
 
+/// Keeps what is written.
+struct FakeStream : Stream {
+  void write(std::string text) override { written += text; }
+  void end() override { ended = true; }
+  bool open() const override { return !ended && !gone; }
+
+  std::string written;
+  bool ended = false;
+  bool gone = false;
+};
+
 /// Keeps its answer.
 class FakeExchange : public Exchange {
  public:
@@ -36,6 +47,13 @@ class FakeExchange : public Exchange {
   void answer(Answer answer) override {
     REQUIRE_FALSE(answered);
     answered = std::move(answer);
+  }
+
+  StreamPtr stream(Answer head) override {
+    REQUIRE_FALSE(answered);
+    answered = std::move(head);
+    flow = std::make_shared<FakeStream>();
+    return flow;
   }
 
   bool done() const { return answered.has_value(); }
@@ -64,6 +82,7 @@ class FakeExchange : public Exchange {
   }
 
   std::optional<Answer> answered;
+  std::shared_ptr<FakeStream> flow;
 
  private:
   Request request_;
@@ -152,6 +171,7 @@ struct World {
                     .in_flight_max = 10,
                     .keys = std::move(keys),
                     .now = [this] { return now; },
+                    .mesh = "m",
                     .boot_id = "boot"}) {}
   TimePoint now{};
 

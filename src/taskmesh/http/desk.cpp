@@ -31,6 +31,8 @@ Desk::Operate Desk::operate(Operation operation) {
       return &Desk::ready;
     case Operation::metrics:
       return &Desk::metrics;
+    case Operation::events:
+      return &Desk::events;
     case Operation::openapi:
       return &Desk::openapi;
     case Operation::problem:
@@ -129,14 +131,25 @@ bool Desk::is_from_here(const VisitPtr& visit) {
   return false;
 }
 
-void Desk::answer(const VisitPtr& visit, Answer answer) {
+/// With what every answer has.
+Answer Desk::head_of(const VisitPtr& visit, Answer answer) {
   answer.headers = std::move(visit->headers);
   if (!visit->repeat_scope.empty()) repeats_.settle(visit->repeat_scope, answer);
   answer.headers.emplace_back("X-Request-Id", visit->request_id);
   if (!visit->trace_parent.empty()) answer.headers.emplace_back("traceparent", visit->trace_parent);
   answer.close = answer.close || leaving_;
-  numbers_.answered(visit->route, answer.status, options_.now() - visit->began);
+  return answer;
+}
+
+void Desk::count(const VisitPtr& visit, int status) {
+  numbers_.answered(visit->route, status, options_.now() - visit->began);
   --*visit->open;
+}
+
+void Desk::answer(const VisitPtr& visit, Answer answer) {
+  const int status = answer.status;
+  answer = head_of(visit, std::move(answer));
+  count(visit, status);
   visit->exchange->answer(std::move(answer));
 }
 

@@ -28,6 +28,7 @@ struct DeskOptions {
   bool local_only = false;  ///< Serves this host without keys: no page that a browser got elsewhere may ask.
   std::shared_ptr<const ApiKeys> keys{};  ///< Null: everybody may do everything.
   std::function<TimePoint()> now;         ///< The monotonic clock.
+  std::string mesh;                       ///< Named in events.
   std::string boot_id;                    ///< Begins the request ids that we make.
 };
 
@@ -104,6 +105,17 @@ class Desk {
   void tell_task(const VisitPtr& visit, const proto::TaskReport& report);
   void tell_result(const VisitPtr& visit, const proto::TaskReport& report);
   Duration wait_of(const VisitPtr& visit);
+
+  // Live: desk_events.cpp
+  struct Watch;
+  using WatchPtr = std::shared_ptr<Watch>;
+  void events(const VisitPtr& visit);
+  void tell_events(const VisitPtr& visit, const proto::TaskReport& report);
+  void follow(const WatchPtr& watch);
+  void tell_event(const WatchPtr& watch, const proto::TaskReport& report);
+  void end_watch(const WatchPtr& watch);
+  Answer head_of(const VisitPtr& visit, Answer answer);
+  void count(const VisitPtr& visit, int status);
 
   // Of the mesh: desk_mesh.cpp
   struct Page;

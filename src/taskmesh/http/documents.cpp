@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "taskmesh/http/limits.hpp"
 #include "taskmesh/payload.hpp"
 #include "taskmesh/task_result.hpp"
 
@@ -36,6 +37,7 @@ void write_links(JsonWriter& writer, const TaskId& id) {
   write_text(writer, "self", self);
   write_text(writer, "result", self + "/result");
   write_text(writer, "cancel", self + "/cancel");
+  write_text(writer, "events", self + "/events");
   writer.end_object();
 }
 
@@ -54,6 +56,13 @@ void write_error(JsonWriter& writer, const proto::TaskReport& report) {
   writer.key("fix");
   writer.string(error.fix);
   writer.end_object();
+}
+
+std::string event_type(TaskState state) {
+  std::string_view word = to_string(state);
+  if (state == TaskState::success) word = "succeeded";
+  if (state == TaskState::failure) word = "failed";
+  return "taskmesh.task." + std::string(word) + ".v1";
 }
 
 std::string id_or_nothing(const TaskId& id) { return id ? to_string(id) : std::string{}; }
@@ -117,6 +126,42 @@ std::string task_document(const proto::TaskReport& report) {
   write_links(writer, report.id);
   writer.end_object();
   return writer.take();
+}
+
+std::string event_id(const proto::TaskReport& report) {
+  const std::string id = to_string(report.id);
+  if (is_terminal(report.state)) return id + "-end";
+  return id + "-" + std::string(to_string(report.state)) + "-" + std::to_string(report.attempt);
+}
+
+std::string server_event(const proto::TaskReport& report, std::string_view mesh) {
+  const bool large = report.result.size() > limits::http_event_bytes;
+  proto::TaskReport told = report;
+  if (large) told.flags |= proto::TaskReport::value_gone_flag;
+  const std::string type = event_type(report.state);
+  const WallTime at = report.completed_at ? report.completed_at
+                                          : (report.started_at ? report.started_at : report.submitted_at);
+  JsonWriter writer;
+  writer.begin_object();
+  write_text(writer, "specversion", "1.0");
+  write_text(writer, "id", event_id(report));
+  write_text(writer, "source", "/meshes/" + std::string(mesh));
+  write_text(writer, "type", type);
+  write_text(writer, "subject", to_string(report.id));
+  if (at) write_text(writer, "time", to_rfc3339(at));
+  write_text(writer, "datacontenttype", "application/json");
+  if (large) write_text(writer, "dataref", task_path(report.id) + "/result");
+  writer.key("data");
+  writer.raw(task_document(told));
+  writer.end_object();
+  std::string text = "id: " + event_id(report) + "\nevent: " + type + "\ndata: ";
+  for (const char c : writer.text()) {  // A result's own line ends are white space.
+    if (c == '\n')
+      text += "\ndata: ";
+    else if (c != '\r')
+      text += c;
+  }
+  return text + "\n\n";
 }
 
 std::string receipt_document(const TaskId& id, std::string_view name, TaskState state,

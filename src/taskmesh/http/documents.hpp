@@ -21,6 +21,11 @@ std::string result_json(const proto::TaskReport& report);
 /// Everything that is known of a task.
 std::string task_document(const proto::TaskReport& report);
 
+/// Of the event that tells this state: "<task id>-end", or for those on the way "<task id>-running-1".
+std::string event_id(const proto::TaskReport& report);
+/// The state as a CloudEvent, written as a server-sent event.
+std::string server_event(const proto::TaskReport& report, std::string_view mesh);
+
 /// What a submit is answered with. `minimal`: its id alone.
 std::string receipt_document(const TaskId& id, std::string_view name, TaskState state,
                              const std::vector<NodeId>& nodes, bool minimal);

@@ -89,6 +89,7 @@ Result<void> Gateway::Impl::start(const GatewayOptions& options) {
                                                    .local_only = !options.client.insecure && !*keys,
                                                    .keys = *keys,
                                                    .now = [] { return io::steady_now(); },
+                                                   .mesh = mesh->mesh(),
                                                    .boot_id = boot_id()});
   url = (options.certificate_file.empty() ? "http://" : "https://") + bound->host + ":" +
         std::to_string(server->port());

@@ -38,6 +38,8 @@ std::string_view reason_of(int status) {
       return "OK";
     case 202:
       return "Accepted";
+    case 204:
+      return "No Content";
     case 304:
       return "Not Modified";
     case 400:
@@ -71,6 +73,34 @@ std::string_view reason_of(int status) {
   }
 }
 
+using ChunkedResponse = restinio::response_builder_t<restinio::chunked_output_t>;
+
+class RestinioStream : public Stream {
+ public:
+  explicit RestinioStream(ChunkedResponse response) : response_(std::move(response)) {}
+  ~RestinioStream() override { end(); }
+
+  void write(std::string text) override {
+    if (!open()) return;
+    response_.append_chunk(std::move(text));
+    // Who is gone is noticed by what cannot be written.
+    response_.flush([gone = gone_](const asio::error_code& error) {
+      if (error) *gone = true;
+    });
+  }
+  void end() override {
+    if (ended_) return;
+    ended_ = true;
+    response_.done();
+  }
+  bool open() const override { return !ended_ && !*gone_; }
+
+ private:
+  ChunkedResponse response_;
+  std::shared_ptr<bool> gone_ = std::make_shared<bool>(false);
+  bool ended_ = false;
+};
+
 class RestinioExchange : public Exchange {
  public:
   RestinioExchange(restinio::request_handle_t request, std::shared_ptr<const Common> common)
@@ -97,10 +127,24 @@ class RestinioExchange : public Exchange {
   }
 
   void answer(Answer answer) override {
+    auto response = begin<restinio::restinio_controlled_output_t>(answer);
+    response.set_body(std::move(answer.body));
+    response.done();
+  }
+
+  StreamPtr stream(Answer head) override {
+    return std::make_shared<RestinioStream>(begin<restinio::chunked_output_t>(head));
+  }
+
+ private:
+  /// Its head, taken from `answer`.
+  template <class Output>
+  restinio::response_builder_t<Output> begin(Answer& answer) {
     TASKMESH_CHECK(request_ != nullptr);
-    auto response =
-        request_->create_response({restinio::http_status_code_t(static_cast<std::uint16_t>(answer.status)),
-                                   std::string(reason_of(answer.status))});
+    const restinio::http_status_line_t line{
+        restinio::http_status_code_t(static_cast<std::uint16_t>(answer.status)),
+        std::string(reason_of(answer.status))};
+    auto response = request_->create_response<Output>(line);
     response.append_header(restinio::http_field_t::date, common_->date);
     if (!answer.content_type.empty()) {
       response.append_header(restinio::http_field_t::content_type, std::move(answer.content_type));
@@ -111,11 +155,9 @@ class RestinioExchange : public Exchange {
       response.connection_close();
     else if (request_->header().should_keep_alive())
       response.connection_keep_alive();
-    response.set_body(std::move(answer.body));
-    response.done();
+    return response;
   }
 
- private:
   restinio::request_handle_t request_;
   std::shared_ptr<const Common> common_;
   std::string_view method_;

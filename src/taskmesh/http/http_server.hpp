@@ -27,6 +27,21 @@ struct Answer {
   bool close = false;  ///< The connection ends with it.
 };
 
+/// A body that goes out piece by piece, as its head has been sent. It ends with end(), or without it, cut, when it goes.
+class Stream {
+ public:
+  Stream() = default;
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+  virtual ~Stream() = default;
+
+  virtual void write(std::string text) = 0;
+  virtual void end() = 0;
+  /// False: the other end is gone; nothing more reaches it.
+  virtual bool open() const = 0;
+};
+using StreamPtr = std::shared_ptr<Stream>;
+
 /// One request, and the place of its one answer. Its texts live as long as it does.
 class Exchange {
  public:
@@ -42,6 +57,8 @@ class Exchange {
   virtual std::optional<std::string> header(std::string_view name) const = 0;
   /// Once.
   virtual void answer(Answer answer) = 0;
+  /// Instead of it: the head of an answer without its body. Once.
+  virtual StreamPtr stream(Answer head) = 0;
 };
 using ExchangePtr = std::shared_ptr<Exchange>;
 

@@ -23,6 +23,9 @@ inline constexpr Duration http_write_timeout = 30s;          ///< For an answer 
 inline constexpr Duration http_wait_max = 60s;               ///< The longest wait that a request may ask for.
 inline constexpr Duration http_accept_wait = 10s;            ///< A submit waits so long for a worker.
 inline constexpr Duration http_question_wait = 5s;           ///< A question to the mesh.
+inline constexpr Duration http_heartbeat_every = 15s;  ///< A comment in a stream of events without news.
+inline constexpr std::size_t http_event_bytes =
+    48 * 1024;                                        ///< A larger result is named in its event, not told.
 inline constexpr Duration http_stop_wait = 5s;        ///< Open requests, once the gateway is told to stop.
 inline constexpr std::size_t http_batch_max = 1'000;  ///< Tasks of one batch.
 inline constexpr std::size_t http_page_max = 1'000;   ///< Tasks on one page of a list...

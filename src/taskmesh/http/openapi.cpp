@@ -21,8 +21,8 @@ constexpr std::string_view state_schema =
         "expired","lost","unknown"]})";
 
 constexpr std::string_view links_schema =
-    R"({"type":"object","required":["self","result","cancel"],"additionalProperties":false,"properties":{
-        "self":{"type":"string"},"result":{"type":"string"},"cancel":{"type":"string"}}})";
+    R"({"type":"object","required":["self","result","cancel","events"],"additionalProperties":false,"properties":{
+        "self":{"type":"string"},"result":{"type":"string"},"cancel":{"type":"string"},"events":{"type":"string"}}})";
 
 constexpr std::string_view error_schema =
     R"({"type":"object","required":["kind","what","why","fix"],"additionalProperties":false,"properties":{
@@ -147,6 +147,8 @@ Good good_of(Operation operation, int status) {
       return {"", "text/markdown"};
     case Operation::openapi:
       return {"Document"};
+    case Operation::events:
+      return {"", "text/event-stream"};
   }
   return {};
 }
@@ -177,6 +179,8 @@ std::string_view id_of(const Route& route) {
       return "getProblem";
     case Operation::openapi:
       return "getDocument";
+    case Operation::events:
+      return "streamEvents";
   }
   return "";
 }
@@ -221,6 +225,9 @@ void write_parameters(JsonWriter& writer, const Route& route) {
     write_parameter(writer, "header", "Idempotency-Key", "The same request again gets the same answer.");
   if (submits || waits)
     write_parameter(writer, "header", "Prefer", "wait=SECONDS, respond-async, return=minimal");
+  if (route.operation == Operation::events) {
+    write_parameter(writer, "header", "Last-Event-ID", "The last event that was received.");
+  }
   const bool tagged = std::find(route.statuses.begin(), route.statuses.end(), 304) != route.statuses.end();
   if (tagged) write_parameter(writer, "header", "If-None-Match", "");
   writer.end_array();
@@ -253,6 +260,8 @@ void write_answer(JsonWriter& writer, const Route& route, int status) {
   writer.begin_object();
   if (status == 304) {
     text(writer, "description", "It is as If-None-Match says.");
+  } else if (status == 204) {
+    text(writer, "description", "All events were received: Last-Event-ID names the last one.");
   } else if (status >= 400) {
     text(writer, "description", problems_with(status));
     writer.key("content");

@@ -26,6 +26,7 @@ enum class Operation : std::uint8_t {
   problem,
   metrics,
   openapi,
+  events,
 };
 
 /// What a key is good for; each includes those before it.
