@@ -1,6 +1,7 @@
 // Messages between the worker that owns a task and those that keep copies of it. Spec: proto/05-keepers.md.
 #pragma once
 
+#include "taskmesh/base/recycler.hpp"
 #include "taskmesh/proto/tasks.hpp"
 
 namespace taskmesh::proto {
@@ -15,6 +16,9 @@ struct Claim {
     ar(id, epoch);
   }
 };
+
+/// A few nodes. Recycled: there is one in each REPL and DONE.
+using NodeList = std::vector<NodeId, RecyclingAllocator<NodeId>>;
 
 /// One worker that died while it had the task.
 struct Death {
@@ -46,9 +50,9 @@ struct Repl {
   std::uint32_t epoch = 0;  ///< Of its ownership.
   std::uint8_t flags = 0;   ///< first_flag | again_flag | started_flag | stored_flag | given_flag | ...
   std::uint32_t attempt = 0;
-  std::vector<NodeId> holders;  ///< All that were asked to hold it, in the order in which they take over.
-  Submit submit;                ///< As accepted; its times are what is left of them.
-  Boxed<Past> past;             ///< Nearly always empty.
+  NodeList holders;  ///< All that were asked to hold it, in the order in which they take over.
+  Submit submit;     ///< As accepted; its times are what is left of them.
+  Boxed<Past> past;  ///< Nearly always empty.
 
   static constexpr std::uint8_t first_flag = 1;  ///< To those who are asked first.
   static constexpr std::uint8_t again_flag =
@@ -106,7 +110,7 @@ struct Done {
   std::uint64_t result_ttl_ms = 0;
   std::uint64_t callback_ttl_ms = 0;  ///< 0: as whoever tells it does it.
   std::uint32_t callback_attempts = 0;
-  std::vector<NodeId> holders;
+  NodeList holders;
   std::string callback_address;
   std::string callback_data;
   std::string json;  ///< The result as JSON, where it is there beside the report's.

@@ -158,8 +158,8 @@ class Sizer {
   }
   static std::size_t of(const std::string& text) { return sizeof(std::uint32_t) + text.size(); }
   static std::size_t of(const Bytes& bytes) { return sizeof(std::uint32_t) + bytes.size(); }
-  template <class T>
-  static std::size_t of(const std::vector<T>& elements) {
+  template <class T, class A>
+  static std::size_t of(const std::vector<T, A>& elements) {
     if constexpr (Fixed<T>) {
       return sizeof(std::uint32_t) + elements.size() * fixed_bytes<T>;
     } else {
@@ -232,8 +232,8 @@ class Putter {
     if (!attached_) return put(bytes.view());
     put(static_cast<std::uint32_t>(bytes.size()));
   }
-  template <class T>
-  void put(const std::vector<T>& elements) {
+  template <class T, class A>
+  void put(const std::vector<T, A>& elements) {
     put(static_cast<std::uint32_t>(elements.size()));
     for (const T& element : elements) put(element);
   }
@@ -332,8 +332,8 @@ class Getter {
     }
   }
   void get(Bytes& bytes);
-  template <class T>
-  void get(std::vector<T>& elements) {
+  template <class T, class A>
+  void get(std::vector<T, A>& elements) {
     const std::size_t count = in_.count(element_bytes<T>);
     if (count > elements_max<T>) refuse_elements(count, elements_max<T>);
     elements.resize(count);

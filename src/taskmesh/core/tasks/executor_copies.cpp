@@ -42,7 +42,7 @@ void ExecutorRole::answer_accepted(TaskRecord& task, Now now) {
     return answers_.accepted_soon(task.asked_on, task.submit.seq, now.at + limits::accepted_within);
   }
   answers_.accepted(task.asked_on, task.submit.seq,
-                    is_copied(task) ? owner_->holders(task.submit.id) : std::vector<NodeId>{});
+                    is_copied(task) ? owner_->holders(task.submit.id) : proto::NodeList{});
 }
 
 void ExecutorRole::on_copied(const TaskId& id, Now now) {

@@ -53,7 +53,7 @@ void ExecutorRole::give_up(TaskRecord& task, Now now, Effects& out) {
   const std::uint32_t attempt = attempt_at_executor(task);
   const TimePoint limit = task.in_slot_since + span_of_ms(task.submit.time_limit_ms);
   TaskRecord& stray = spare_record();
-  stray.submit.id = task.submit.id;
+  stray.submit = {.id = task.submit.id};
   stray.name = task.name;
   stray.attempt = attempt;
   stray.state = TaskState::lost;
@@ -162,7 +162,7 @@ void ExecutorRole::lose_rest(Now now, Effects& out) {
   if (live_ == 0) return;
   std::vector<TaskId> rest;
   rest.reserve(records_.size());
-  for (const auto& [id, task] : records_) rest.push_back(id);
+  records_.for_each([&](std::uint32_t number) { rest.push_back(pool_[number].submit.id); });
   for (const TaskId& id : rest) {
     if (TaskRecord* task = find(id)) lose(*task, now, out);  // Else it ended with another one, by its key.
   }

@@ -38,9 +38,10 @@ void ExecutorRole::offer_rest(Now now, Effects& out) {
       rest.emplace_back(find(timer.id)->submit.priority, timer.id, timer.at);
     }
   }
-  for (const auto& [id, task] : records_) {
-    if (task->place == Place::waiting) rest.emplace_back(task->submit.priority, id, TimePoint{});
-  }
+  records_.for_each([&](std::uint32_t number) {
+    const TaskRecord& task = pool_[number];
+    if (task.place == Place::waiting) rest.emplace_back(task.submit.priority, task.submit.id, TimePoint{});
+  });
   std::sort(rest.begin(), rest.end());
   for (const auto& [priority, id, due] : rest) {
     if (TaskRecord* task = find(id)) offer(*task, due);

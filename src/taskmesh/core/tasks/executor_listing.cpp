@@ -56,7 +56,7 @@ bool ExecutorRole::list_open(std::uint64_t from, TaskPage& page) const {
     page.list.next = place;
     if (page.budget == 0 || page.full()) return false;
     --page.budget;
-    const TaskRecord& task = pool_[static_cast<std::size_t>(place)];
+    const TaskRecord& task = pool_[static_cast<std::uint32_t>(place)];
     if (!task.submit.id || find(task.submit.id) != &task) continue;  // Free, or a given-up attempt.
     const TaskRecord* shown = &task;
     if (task.place == Place::joined) {

@@ -244,10 +244,11 @@ void ExecutorRole::hand_over(Now now, Effects& out) {
 }
 
 void ExecutorRole::begin_run(TaskRecord& task, Slots::Room room, Now now, Effects& out) {
-  out.run.push_back(make_run(task));
-  out.run.back().ahead = room == Slots::Room::ahead;
+  Run& run = out.run.emplace_back();
+  fill_run(task, run);
+  run.ahead = room == Slots::Room::ahead;
   slots_.hand_over(task, room, now);
-  if (task.submit.time_limit_ms == 0) out.run.back().expected = task.expected;
+  if (task.submit.time_limit_ms == 0) run.expected = task.expected;
   if (const std::uint64_t limit = task.submit.time_limit_ms; limit != 0) {
     timers_.add({now.at + span_of_ms(limit), task.submit.id, Timers::What::limit});
   }
@@ -259,9 +260,11 @@ TimePoint ExecutorRole::may_start_at(const TaskRecord& task) const {
   return slots_.has_ended(task.name) ? TimePoint::min() : task.accepted_at + config_.first_start_after;
 }
 
-Run ExecutorRole::make_run(const TaskRecord& task) const {
+void ExecutorRole::fill_run(const TaskRecord& task, Run& run) const {
   const proto::Submit& submit = task.submit;
-  Run run{.id = submit.id, .attempt = attempt_at_executor(task), .name = config_.self.serves[task.name]};
+  run.id = submit.id;
+  run.attempt = attempt_at_executor(task);
+  run.name = config_.self.serves[task.name];
   run.args = {submit.codec, submit.args};
   run.reply_codec = submit.reply_codec;
   run.want_json = !submit.callback_address.empty() && submit.reply_codec != Codec::json &&
@@ -269,7 +272,6 @@ Run ExecutorRole::make_run(const TaskRecord& task) const {
   run.deadline = task.deadline;
   run.epoch = is_copied(task) ? owner_->epoch_of(submit.id) : task.epoch;
   if (submit.terms.has_value() && !submit.terms->headers.empty()) run.headers = submit.terms->headers;
-  return run;
 }
 
 void ExecutorRole::on_finished(Finished&& finished, Now now, Effects& out) {
@@ -401,41 +403,48 @@ std::uint32_t ExecutorRole::oldest_ms(TimePoint now) const {
 // ------------------------------------------------------------------------------------------
 
 TaskRecord* ExecutorRole::find(const TaskId& id) {
-  const auto found = records_.find(id);
-  return found == records_.end() ? nullptr : found->second;
+  return const_cast<TaskRecord*>(std::as_const(*this).find(id));
 }
 
 const TaskRecord* ExecutorRole::find(const TaskId& id) const {
-  const auto found = records_.find(id);
-  return found == records_.end() ? nullptr : found->second;
+  const auto id_at = [this](std::uint32_t number) -> const TaskId& { return pool_[number].submit.id; };
+  const std::uint32_t number = records_.find(id, id_at);
+  return number == TaskIndex::none ? nullptr : &pool_[number];
 }
 
 TaskRecord& ExecutorRole::new_record(const TaskId& id) {
   TaskRecord& task = spare_record();
-  const bool inserted = records_.emplace(id, &task).second;
-  TASKMESH_CHECK(inserted);
+  records_.insert(id, task.number);
   return task;
 }
 
 TaskRecord& ExecutorRole::spare_record() {
-  if (free_.empty()) free_.push_back(&pool_.emplace_back());
-  TaskRecord& task = *free_.back();
-  free_.pop_back();
+  const std::uint32_t number = pool_.take();
+  TaskRecord& task = pool_[number];
+  task.number = number;
   return task;
 }
 
 void ExecutorRole::erase(TaskRecord& task) {
-  records_.erase(task.submit.id);
+  records_.erase(task.submit.id, task.number);
   recycle(task);
 }
 
 void ExecutorRole::recycle(TaskRecord& task) {
+  task.clear();
+  pool_.give_back(task.number);
+}
+
+void TaskRecord::clear() {
+  static_cast<TaskProgress&>(*this) = {};
+  submit.id = {};
+  release(submit);
   // The list of waiters keeps its small storage: most tasks have one.
-  std::vector<Waiter> waiters = std::move(task.waiters);
+  if (waiters.capacity() > 2) waiters = {};
   waiters.clear();
-  task = TaskRecord{};
-  if (waiters.capacity() <= 2) task.waiters = std::move(waiters);
-  free_.push_back(&task);
+  past.reset();
+  last_fault.reset();
+  ended.reset();
 }
 
 }  // namespace taskmesh::core

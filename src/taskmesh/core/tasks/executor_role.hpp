@@ -14,7 +14,6 @@
 #include <tsl/robin_map.h>
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -26,9 +25,11 @@
 #include "taskmesh/core/tasks/result_cache.hpp"
 #include "taskmesh/core/tasks/run_queue.hpp"
 #include "taskmesh/core/tasks/seen_ids.hpp"
+#include "taskmesh/core/tasks/slab.hpp"
 #include "taskmesh/core/tasks/slots.hpp"
 #include "taskmesh/core/tasks/submit_answers.hpp"
 #include "taskmesh/core/tasks/submit_check.hpp"
+#include "taskmesh/core/tasks/task_index.hpp"
 #include "taskmesh/core/tasks/task_record.hpp"
 #include "taskmesh/core/tasks/timers.hpp"
 #include "taskmesh/core/types.hpp"
@@ -141,7 +142,7 @@ class ExecutorRole {
   NodeId given_to(const TaskId& id, std::uint32_t epoch) const;
   // What the keeper asks about a task that it is handed.
   bool may_take(const proto::Submit& submit);
-  bool has(const TaskId& id) const { return records_.contains(id); }
+  bool has(const TaskId& id) const { return find(id) != nullptr; }
   bool is_copying(const TaskId& id) const;
   /// Accepted and not due yet: scheduled, retrying, or waiting for the end of
   /// another one with the same key.
@@ -248,7 +249,7 @@ class ExecutorRole {
   void hand_over(Now now, Effects& out);
   void begin_run(TaskRecord& task, Slots::Room room, Now now, Effects& out);
   TimePoint may_start_at(const TaskRecord& task) const;
-  Run make_run(const TaskRecord& task) const;
+  void fill_run(const TaskRecord& task, Run& run) const;
   void recall(Now now, Effects& out);
   void never_started(TaskRecord& task);
   void release_stray(const TaskId& id, std::uint32_t attempt, Now now);
@@ -300,9 +301,8 @@ class ExecutorRole {
   KeptEnds* kept_ = nullptr;
   tsl::robin_map<std::string_view, std::uint32_t> names_;  // Views into config_.self.serves.
   std::uint32_t last_name_ = 0;
-  std::deque<TaskRecord> pool_;  // Records stay where they are; free ones are used again.
-  std::vector<TaskRecord*> free_;
-  tsl::robin_map<TaskId, TaskRecord*, TaskIdHash> records_;
+  Slab<TaskRecord> pool_;
+  TaskIndex records_;  // Places in pool_.
   RunQueue queue_;
   Slots slots_;
   Timers timers_;

@@ -44,7 +44,7 @@ void FlyingTask::renew(std::uint64_t number, Now now) {
 
 /// The next task will take this one: it was last touched long ago.
 void InFlight::fetch_next() {
-  if (!free_.empty()) prefetch(&at(free_.back()), sizeof(FlyingTask));
+  if (const FlyingTask* next = tasks_.next()) prefetch(next, sizeof(FlyingTask));
 }
 
 /// Null: not of this client.
@@ -53,14 +53,7 @@ std::uint32_t* InFlight::ring_place(const TaskId& id) {
 }
 
 std::uint32_t InFlight::allocate(const TaskId& id, Now now) {
-  std::uint32_t slot = 0;
-  if (free_.empty()) {
-    slot = made_++;
-    if (slot / page_tasks == pages_.size()) pages_.push_back(std::make_unique<Page>());
-  } else {
-    slot = free_.back();
-    free_.pop_back();
-  }
+  const std::uint32_t slot = tasks_.take();
   std::uint32_t* const place = ring_place(id);
   if (place != nullptr && *place == no_slot) {
     *place = slot;
@@ -121,7 +114,7 @@ void InFlight::erase(std::uint32_t slot) {
   }
   --size_;
   task.release();
-  free_.push_back(slot);
+  tasks_.give_back(slot);
 }
 
 void InFlight::append(SlotList& list, std::uint32_t slot) {

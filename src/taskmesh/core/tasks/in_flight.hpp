@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "taskmesh/base/limits.hpp"
+#include "taskmesh/core/tasks/slab.hpp"
 #include "taskmesh/core/tasks/task_record.hpp"
 #include "taskmesh/core/types.hpp"
 
@@ -91,8 +92,8 @@ class InFlight {
   std::uint32_t insert(SubmitTask&& submit, Now now);
   /// A task that another call (or client) submitted and that is only waited for.
   std::uint32_t adopt(const TaskId& id, Codec reply_codec, Now now);
-  FlyingTask& at(std::uint32_t slot) { return (*pages_[slot / page_tasks])[slot % page_tasks]; }
-  const FlyingTask& at(std::uint32_t slot) const { return (*pages_[slot / page_tasks])[slot % page_tasks]; }
+  FlyingTask& at(std::uint32_t slot) { return tasks_[slot]; }
+  const FlyingTask& at(std::uint32_t slot) const { return tasks_[slot]; }
   std::uint32_t find(const TaskId& id) const;
   /// Leaves its list and is forgotten.
   void erase(std::uint32_t slot);
@@ -126,8 +127,6 @@ class InFlight {
     }
   };
 
-  static constexpr std::size_t page_tasks = 64;
-  using Page = std::array<FlyingTask, page_tasks>;
   static constexpr std::size_t ring_size = 65'536;
   static_assert((ring_size & (ring_size - 1)) == 0);
 
@@ -139,10 +138,8 @@ class InFlight {
   bool current(const Deadline& entry) const;
 
   std::uint32_t instance_;
-  std::vector<std::unique_ptr<Page>> pages_;
-  std::uint32_t made_ = 0;
+  Slab<FlyingTask> tasks_;
   std::size_t size_ = 0;
-  std::vector<std::uint32_t> free_;
   std::vector<std::uint32_t> ring_;                          // By counter.
   tsl::robin_map<TaskId, std::uint32_t, TaskIdHash> index_;  // Those that the ring has no place for.
   std::uint64_t next_serial_ = 1;

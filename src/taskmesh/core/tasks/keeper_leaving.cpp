@@ -78,7 +78,7 @@ void KeeperRole::on_drain(Now now) {
 void KeeperRole::ask_all(Now now, Effects& out) {
   if (!leaving_ || now.at < ask_all_at_) return;
   ask_all_at_ = now.at + limits::leave_ask_every;
-  for (std::size_t slot = 0; slot < pool_.size(); ++slot) {
+  for (std::uint32_t slot = 0; slot < pool_.size(); ++slot) {
     if (pool_[slot].serial != 0) ask_owner(pool_[slot], now, out);
   }
 }

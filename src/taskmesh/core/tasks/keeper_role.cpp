@@ -50,19 +50,20 @@ KeeperRole::KeeperRole(const NodeConfig& config, NodeCounters& counters, const M
 // ---- Records ---------------------------------------------------------------------------------------------
 
 KeeperRole::Held* KeeperRole::find(const TaskId& id) {
-  const auto found = index_.find(id);
-  return found == index_.end() ? nullptr : &pool_[found->second];
+  return const_cast<Held*>(std::as_const(*this).find(id));
+}
+
+const KeeperRole::Held* KeeperRole::find(const TaskId& id) const {
+  const auto id_at = [this](std::uint32_t slot) -> const TaskId& { return pool_[slot].id; };
+  const std::uint32_t slot = index_.find(id, id_at);
+  return slot == TaskIndex::none ? nullptr : &pool_[slot];
 }
 
 KeeperRole::Held& KeeperRole::make(const TaskId& id, Now now) {
-  if (free_.empty()) {
-    free_.push_back(static_cast<std::uint32_t>(pool_.size()));
-    pool_.emplace_back();
-  }
-  const std::uint32_t slot = free_.back();
-  free_.pop_back();
-  TASKMESH_CHECK(index_.emplace(id, slot).second);
+  const std::uint32_t slot = pool_.take();
+  index_.insert(id, slot);
   Held& held = pool_[slot];
+  held.slot = slot;
   held.id = id;
   held.serial = next_serial_++;
   asks_.push_back({now.at + limits::copy_ask_every, slot, held.serial});
@@ -74,10 +75,18 @@ void KeeperRole::free(Held& held) {
   if (held.cancelled) {
     std::erase_if(cancel_asks_, [&](const CancelAsk& ask) { return ask.id == held.id; });  // They ask again.
   }
-  const auto found = index_.find(held.id);
-  free_.push_back(found->second);
-  index_.erase(found);
-  held = Held{};
+  index_.erase(held.id, held.slot);
+  pool_.give_back(held.slot);
+  held.clear();
+}
+
+void KeeperRole::Held::clear() {
+  static_cast<HeldState&>(*this) = {};
+  past.reset();
+  holders.clear();
+  release(submit);
+  ended.reset();
+  waiters = {};
 }
 
 void KeeperRole::weigh(Held& held) {
@@ -223,7 +232,7 @@ void KeeperRole::on_done(LinkId link, NodeId node, proto::Done&& done, Now now, 
   reply.done_ok.claims.push_back(claim);
   std::vector<NodeId> others;
   if (!done.key.empty()) {
-    others = done.holders;
+    others.assign(done.holders.begin(), done.holders.end());
     others.push_back(node);
   }
   const bool kept = !done.key.empty() && executor_.keeps_end(done.id, now);
@@ -244,7 +253,7 @@ void KeeperRole::on_done(LinkId link, NodeId node, proto::Done&& done, Now now, 
   if (held != nullptr && !held->ended) {  // The first end stands.
     held->ended = ended;
     held->ttl = ttl;
-    held->submit = {};
+    release(held->submit);
     weigh(*held);
     executor_.tell_links(std::exchange(held->waiters, {}), ended, now);
     if (!cancel_asks_.empty()) answer_cancels(claim.id, ended->report);
@@ -258,7 +267,7 @@ void KeeperRole::on_done(LinkId link, NodeId node, proto::Done&& done, Now now, 
 /// Who has it besides this worker.
 std::vector<NodeId> KeeperRole::others_of(const Held& held) {
   if (!held.ended->key.has_value()) return {};  // Nobody will ask.
-  std::vector<NodeId> others = held.holders;
+  std::vector<NodeId> others(held.holders.begin(), held.holders.end());
   others.push_back(held.owner);
   return others;
 }
@@ -392,10 +401,9 @@ void KeeperRole::count_death(const Held& held, Adoption& adoption, Now now) cons
 }
 
 NodeId KeeperRole::owner_of(const TaskId& id) const {
-  const auto found = index_.find(id);
-  if (found == index_.end()) return {};
-  const Held& held = pool_[found->second];
-  return lives(held.owner) ? held.owner : heir_of(held);
+  const Held* held = find(id);
+  if (held == nullptr) return {};
+  return lives(held->owner) ? held->owner : heir_of(*held);
 }
 
 void KeeperRole::take_over(Held& held, Now now, Effects& out) {
@@ -437,7 +445,7 @@ void KeeperRole::on_peer_change(const PeerChange& change, Now now, Effects& out)
   dead_.insert(change.node);
   const std::uint64_t before = counters_.taken_over;
   for (const bool joins : {false, true}) {  // The first with a key before those that have joined it.
-    for (std::size_t slot = 0; slot < pool_.size(); ++slot) {
+    for (std::uint32_t slot = 0; slot < pool_.size(); ++slot) {
       Held& held = pool_[slot];
       if (held.serial != 0 && held.joins == joins && !lives(held.owner)) ask_owner(held, now, out);
     }
@@ -506,14 +514,14 @@ void KeeperRole::add_waiter(const TaskId& id, Waiter waiter) {
 }
 
 std::optional<std::uint32_t> KeeperRole::epoch_of(const TaskId& id) const {
-  const auto found = index_.find(id);
-  return found == index_.end() ? std::nullopt : std::optional(pool_[found->second].epoch);
+  const Held* held = find(id);
+  return held == nullptr ? std::nullopt : std::optional(held->epoch);
 }
 
 std::optional<proto::TaskReport> KeeperRole::about(const TaskId& id, Codec codec) const {
-  const auto found = index_.find(id);
-  if (found == index_.end()) return std::nullopt;
-  const Held& held = pool_[found->second];
+  const Held* copy = find(id);
+  if (copy == nullptr) return std::nullopt;
+  const Held& held = *copy;
   if (held.ended) return report_for(*held.ended, codec);
   proto::TaskReport report{.id = id};
   report.state = held.started ? TaskState::running : TaskState::queued;
@@ -568,7 +576,7 @@ void KeeperRole::on_turn_end(Now now, Effects& out) {
   confirm_gifts(out);
   say_gathered(said_, membership_, out);
   if (!asks_.empty()) out.wake_by(asks_.front().at);
-  if (leaving_ && !index_.empty()) out.wake_by(ask_all_at_);
+  if (leaving_ && index_.size() > 0) out.wake_by(ask_all_at_);
 }
 
 }  // namespace taskmesh::core

@@ -7,8 +7,6 @@
 // Pure; one thread; `now.at` never decreases.
 #pragma once
 
-#include <tsl/robin_map.h>
-
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -20,6 +18,8 @@
 #include "taskmesh/core/mesh/membership.hpp"
 #include "taskmesh/core/rules.hpp"
 #include "taskmesh/core/tasks/seen_ids.hpp"
+#include "taskmesh/core/tasks/slab.hpp"
+#include "taskmesh/core/tasks/task_index.hpp"
 #include "taskmesh/core/tasks/task_record.hpp"
 #include "taskmesh/core/types.hpp"
 
@@ -71,7 +71,7 @@ class KeeperRole {
   void on_status(NodeId node, const proto::Status& status);
 
   // From the executor, about a task that it does not have.
-  bool holds(const TaskId& id) const { return index_.contains(id); }
+  bool holds(const TaskId& id) const { return find(id) != nullptr; }
   bool buried(const TaskId& id) const { return tombs_.contains(id); }
   /// Of what is held: who has it, or will take it over.
   NodeId owner_of(const TaskId& id) const;
@@ -99,7 +99,8 @@ class KeeperRole {
   std::size_t held() const { return index_.size(); }
 
  private:
-  struct Held {
+  /// What is as at first in every copy: plain values, taken anew at once.
+  struct HeldState {
     TaskId id;
     std::uint64_t serial = 0;  // 0: free.
     NodeId owner;
@@ -107,17 +108,22 @@ class KeeperRole {
     std::uint32_t attempt = 0;
     bool started = false;
     bool begun = false;
-    Boxed<proto::Past> past;
-    bool cancelled = false;  // Somebody has cancelled it.
-    bool joins = false;      // Not the first with its key.
-    std::vector<NodeId> holders;
-    proto::Submit submit;
+    bool cancelled = false;     // Somebody has cancelled it.
+    bool joins = false;         // Not the first with its key.
     TimePoint at{};             // When the times in `submit` were what is left.
     TimePoint unknown_since{};  // The owner is no living member since then.
-    EndedPtr ended;
     Duration ttl{};
     std::uint64_t bytes = 0;  // As counted in bytes_.
+  };
+  struct Held : HeldState {
+    std::uint32_t slot = 0;  // In pool_.
+    Boxed<proto::Past> past;
+    proto::NodeList holders;
+    proto::Submit submit;
+    EndedPtr ended;
     std::vector<Waiter> waiters;
+    /// What holds memory goes, and all that was known; `submit` is for the next one to overwrite.
+    void clear();
   };
   struct Reply {
     LinkId link;
@@ -138,6 +144,7 @@ class KeeperRole {
   };
 
   Held* find(const TaskId& id);
+  const Held* find(const TaskId& id) const;
   Held& make(const TaskId& id, Now now);
   void free(Held& held);
   void weigh(Held& held);
@@ -167,9 +174,8 @@ class KeeperRole {
   ExecutorRole& executor_;
   OwnerRole& owner_;
   const Rules rules_;
-  std::deque<Held> pool_;
-  std::vector<std::uint32_t> free_;
-  tsl::robin_map<TaskId, std::uint32_t, TaskIdHash> index_;
+  Slab<Held> pool_;
+  TaskIndex index_;  // Places in pool_.
   std::uint64_t bytes_ = 0;
   std::uint64_t next_serial_ = 1;
   std::unordered_set<NodeId> dead_;

@@ -55,8 +55,8 @@ bool OwnerRole::is_safe(const TaskId& id) const {
                                          [](const Holder& holder) { return holder.stored; });
 }
 
-std::vector<NodeId> OwnerRole::holders(const TaskId& id) const {
-  std::vector<NodeId> nodes;
+proto::NodeList OwnerRole::holders(const TaskId& id) const {
+  proto::NodeList nodes;
   const Owned* owned = find(id);
   for (std::size_t i = 0; owned != nullptr && i < owned->count; ++i) {
     if (owned->holders[i].stored) nodes.push_back(owned->holders[i].node);

@@ -39,26 +39,22 @@ OwnerRole::OwnerRole(const NodeConfig& config, NodeCounters& counters, const Mem
 // ---- Records ---------------------------------------------------------------------------------------------
 
 OwnerRole::Owned* OwnerRole::find(const TaskId& id) {
-  const auto found = index_.find(id);
-  return found == index_.end() ? nullptr : &pool_[found->second];
+  return const_cast<Owned*>(std::as_const(*this).find(id));
 }
 
 const OwnerRole::Owned* OwnerRole::find(const TaskId& id) const {
-  const auto found = index_.find(id);
-  return found == index_.end() ? nullptr : &pool_[found->second];
+  const auto id_at = [this](std::uint32_t slot) -> const TaskId& { return pool_[slot].id; };
+  const std::uint32_t slot = index_.find(id, id_at);
+  return slot == TaskIndex::none ? nullptr : &pool_[slot];
 }
 
 OwnerRole::Owned& OwnerRole::make(const TaskId& id, std::uint32_t epoch) {
   if (Owned* former = find(id)) free(*former);  // Told and not confirmed by all; and forgotten otherwise.
-  if (free_.empty()) {
-    free_.push_back(static_cast<std::uint32_t>(pool_.size()));
-    pool_.emplace_back();
-  }
-  const std::uint32_t slot = free_.back();
-  free_.pop_back();
-  TASKMESH_CHECK(index_.emplace(id, slot).second);
+  const std::uint32_t slot = pool_.take();
+  index_.insert(id, slot);
   Owned& owned = pool_[slot];
   owned.id = id;
+  owned.slot = slot;
   owned.serial = next_serial_++;
   owned.epoch = epoch;
   owned.wanted = static_cast<std::uint8_t>(replicas_of(id));
@@ -68,9 +64,8 @@ OwnerRole::Owned& OwnerRole::make(const TaskId& id, std::uint32_t epoch) {
 void OwnerRole::free(Owned& owned) {
   if (owned.under) --under_;
   if (owned.mending) --mending_;
-  const auto found = index_.find(owned.id);
-  free_.push_back(found->second);
-  index_.erase(found);
+  index_.erase(owned.id, owned.slot);
+  pool_.give_back(owned.slot);
   owned = Owned{};
 }
 
@@ -87,10 +82,10 @@ OwnerRole::Holder* OwnerRole::holder_of(Owned& owned, NodeId node) {
   return nullptr;
 }
 
-OwnerRole::Holder* OwnerRole::claim_of(NodeId node, const proto::Claim& claim) {
+OwnerRole::Match OwnerRole::claim_of(NodeId node, const proto::Claim& claim) {
   Owned* owned = find(claim.id);
-  if (owned == nullptr || owned->epoch != claim.epoch) return nullptr;
-  return holder_of(*owned, node);
+  if (owned == nullptr || owned->epoch != claim.epoch) return {};
+  return {owned, holder_of(*owned, node)};
 }
 
 /// An answer to a REPL, and not to one from before this process stood still: since then somebody may have taken over.
@@ -167,9 +162,8 @@ bool OwnerRole::ask_next(Owned& owned, std::string_view name, Now now, bool firs
   } else {
     say_repl(owned, holder, first, now);
   }
-  const auto slot = index_.at(owned.id);
   if (!owned.again && owned.stage == Stage::copying) {
-    slow_.push_back({now.at + limits::copy_elsewhere_after, slot, owned.serial});
+    slow_.push_back({now.at + limits::copy_elsewhere_after, owned.slot, owned.serial});
   }
   arm(owned, now);
   return true;
@@ -177,7 +171,7 @@ bool OwnerRole::ask_next(Owned& owned, std::string_view name, Now now, bool firs
 
 /// What is being said is said again unless it is answered. A timer of an earlier phase means nothing any more.
 void OwnerRole::arm(const Owned& owned, Now now) {
-  repeat_.push_back({now.at + limits::copy_repeat, index_.at(owned.id), owned.serial, phase_of(owned)});
+  repeat_.push_back({now.at + limits::copy_repeat, owned.slot, owned.serial, phase_of(owned)});
 }
 
 OwnerRole::Phase OwnerRole::phase_of(const Owned& owned) {
@@ -202,7 +196,7 @@ void OwnerRole::repair(Owned& owned, Now now) {
 void OwnerRole::repair_all(Now now) {
   if (under_ == 0 || membership_.alive() == 0 || now.at < repair_at_) return;
   repair_at_ = now.at + limits::copy_repeat;
-  for (std::size_t slot = 0; slot < pool_.size(); ++slot) {
+  for (std::uint32_t slot = 0; slot < pool_.size(); ++slot) {
     Owned& owned = pool_[slot];
     const bool short_of = owned.serial != 0 && owned.count < owned.wanted && owned.full < full_max;
     if (short_of && owned.stage != Stage::copying) repair(owned, now);
@@ -222,6 +216,7 @@ void OwnerRole::say_repl(Owned& owned, Holder& holder, bool first, Now now) {
   repl.flags = static_cast<std::uint8_t>((first ? proto::Repl::first_flag : 0) |
                                          (owned.again ? proto::Repl::again_flag : 0) |
                                          (owned.stored ? proto::Repl::stored_flag : 0));
+  repl.holders.reserve(owned.count);
   for (std::size_t i = 0; i < owned.count; ++i) repl.holders.push_back(owned.holders[i].node);
   executor_.fill_copy(repl, now);
 }
@@ -239,6 +234,7 @@ void OwnerRole::say_done(const Owned& owned, const Holder& holder) {
   done.result_ttl_ms = ms_of_span(owned.ttl);
   done.callback_ttl_ms = owned.ended->callback_ttl_ms;
   done.callback_attempts = owned.ended->callback_attempts;
+  done.holders.reserve(owned.count);
   for (std::size_t i = 0; i < owned.count; ++i) done.holders.push_back(owned.holders[i].node);
   done.callback_address = owned.ended->callback_address;
   done.callback_data = owned.ended->callback_data;
@@ -258,9 +254,9 @@ void OwnerRole::say_release(const Owned& owned, const Holder& holder) {
 
 void OwnerRole::on_repl_ok(NodeId node, const proto::ReplOk& ok, Now now) {
   for (const proto::Claim& claim : ok.claims) {
-    Holder* holder = claim_of(node, claim);
+    const auto [found, holder] = claim_of(node, claim);
     if (holder == nullptr || !counts(*holder)) continue;
-    Owned& owned = *find(claim.id);
+    Owned& owned = *found;
     holder->stored = owned.stored = true;
     recount(owned);
     check_copied(owned, now);
@@ -281,8 +277,9 @@ void OwnerRole::check_copied(Owned& owned, Now now) {
 }
 
 void OwnerRole::on_repl_dup(NodeId node, const proto::ReplDup& dup, Now now, Effects& out) {
-  if (claim_of(node, {dup.id, dup.epoch}) == nullptr) return;
-  Owned& owned = *find(dup.id);
+  const auto [found, holder] = claim_of(node, {dup.id, dup.epoch});
+  if (holder == nullptr) return;
+  Owned& owned = *found;
   if (owned.ended) return;  // DONE is under way to it, and decides.
   forget_holder(owned, node);
   if (dup.why == proto::Refused::full) {
@@ -308,16 +305,16 @@ void OwnerRole::yield(const TaskId& id, NodeId winner, Now now, Effects& out) {
 
 void OwnerRole::on_done_ok(NodeId node, const proto::DoneOk& ok, Now now, Effects& out) {
   for (const proto::Claim& claim : ok.claims) {
-    Holder* holder = claim_of(node, claim);
+    const auto [found, holder] = claim_of(node, claim);
     if (holder == nullptr) continue;
-    Owned& owned = *find(claim.id);
+    Owned& owned = *found;
     holder->stored = holder->ended = true;
     holder->released = holder->released || owned.unowed;
     recount(owned);
     check_recorded(owned, now);
   }
   for (const proto::Claim& claim : ok.taken) {
-    if (claim_of(node, claim) != nullptr) yield(claim.id, node, now, out);
+    if (claim_of(node, claim).holder != nullptr) yield(claim.id, node, now, out);
   }
 }
 
@@ -337,9 +334,9 @@ void OwnerRole::check_recorded(Owned& owned, Now now) {
 
 void OwnerRole::on_release_ok(NodeId node, const proto::ReleaseOk& ok) {
   for (const proto::Claim& claim : ok.claims) {
-    Holder* holder = claim_of(node, claim);
+    const auto [found, holder] = claim_of(node, claim);
     if (holder == nullptr) continue;
-    Owned& owned = *find(claim.id);
+    Owned& owned = *found;
     if (owned.stage != Stage::releasing) continue;
     holder->released = true;
     if (!outstanding(owned)) finish(owned);
@@ -429,7 +426,7 @@ bool OwnerRole::outstanding(const Owned& owned) const {
 void OwnerRole::on_peer_change(const PeerChange& change, Now now) {
   // It may come back; what is not answered is said again then.
   if (change.what == PeerChange::What::cut) return;
-  for (std::size_t slot = 0; slot < pool_.size(); ++slot) {
+  for (std::uint32_t slot = 0; slot < pool_.size(); ++slot) {
     Owned& owned = pool_[slot];
     if (owned.serial == 0) continue;
     if (change.what != PeerChange::What::greeted) {
@@ -489,7 +486,7 @@ bool OwnerRole::restate(const TaskId& id, bool wait, Now now) {
 }
 
 void OwnerRole::on_stall(Now now) {
-  for (std::size_t slot = 0; slot < pool_.size(); ++slot) {
+  for (std::uint32_t slot = 0; slot < pool_.size(); ++slot) {
     Owned& owned = pool_[slot];
     if (owned.serial == 0 || owned.stage > Stage::open || owned.count == 0) continue;
     if (owned.stage == Stage::open && !executor_.hold_back(owned.id)) continue;

@@ -8,8 +8,6 @@
 // Pure; one thread; `now.at` never decreases.
 #pragma once
 
-#include <tsl/robin_map.h>
-
 #include <array>
 #include <cstdint>
 #include <deque>
@@ -22,6 +20,8 @@
 #include "taskmesh/core/mesh/membership.hpp"
 #include "taskmesh/core/rules.hpp"
 #include "taskmesh/core/tasks/copy_order.hpp"
+#include "taskmesh/core/tasks/slab.hpp"
+#include "taskmesh/core/tasks/task_index.hpp"
 #include "taskmesh/core/tasks/task_record.hpp"
 #include "taskmesh/core/types.hpp"
 
@@ -59,7 +59,7 @@ class OwnerRole {
   /// True if somebody else is known to hold it.
   bool is_safe(const TaskId& id) const;
   /// Who is known to hold it.
-  std::vector<NodeId> holders(const TaskId& id) const;
+  proto::NodeList holders(const TaskId& id) const;
   std::uint32_t epoch_of(const TaskId& id) const;
 
   // From this node's keeper, which takes a task over with what it knows of the other holders.
@@ -120,6 +120,7 @@ class OwnerRole {
   static constexpr std::size_t holders_max = 4;
   struct Owned {
     TaskId id;
+    std::uint32_t slot = 0;    // In pool_.
     std::uint64_t serial = 0;  // 0: free.
     std::uint32_t epoch = 1;
     std::uint32_t debts = 0;
@@ -153,7 +154,11 @@ class OwnerRole {
   void finish(Owned& owned);
   static std::vector<NodeId> holder_nodes(const Owned& owned);
   static Holder* holder_of(Owned& owned, NodeId node);
-  Holder* claim_of(NodeId node, const proto::Claim& claim);
+  struct Match {
+    Owned* owned = nullptr;
+    Holder* holder = nullptr;
+  };
+  Match claim_of(NodeId node, const proto::Claim& claim);
   static bool counts(Holder& holder);
   bool ask_next(Owned& owned, std::string_view name, Now now, bool first, NodeId refused = {});
   void arm(const Owned& owned, Now now);
@@ -183,9 +188,8 @@ class OwnerRole {
   ExecutorRole& executor_;
   const Rules rules_;
   CopyOrder order_;
-  std::deque<Owned> pool_;
-  std::vector<std::uint32_t> free_;
-  tsl::robin_map<TaskId, std::uint32_t, TaskIdHash> index_;
+  Slab<Owned> pool_;
+  TaskIndex index_;  // Places in pool_.
   std::uint64_t next_serial_ = 1;
   std::size_t under_ = 0;
   std::size_t mending_ = 0;   // Somebody was asked to hold what is short of copies, and has not answered.

@@ -48,8 +48,8 @@ const Shared<ResultCache::Origin>& ResultCache::origin_of(const proto::TaskRepor
 void ResultCache::put(const Ended& ended, Duration ttl, TimePoint now) {
   const proto::TaskReport& report = ended.report;
   TASKMESH_CHECK(is_terminal(report.state));
-  if (const auto known = by_id_.find(report.id); known != by_id_.end()) erase(known->second);
-  const Index index = new_entry();
+  if (const Index known = place_of(report.id); known != none) erase(known);
+  const Index index = entries_.take();
   Entry& entry = entries_[index];
   entry.id = report.id;
   entry.expires = now + ttl;
@@ -69,7 +69,7 @@ void ResultCache::put(const Ended& ended, Duration ttl, TimePoint now) {
   if (report.fault.has_value() || report.joined.has_value() || !ended.json.empty()) [[unlikely]] {
     entry.rest = Rest{report.fault, report.joined, ended.json};
   }
-  by_id_.emplace(report.id, index);
+  by_id_.insert(report.id, index);
   append(used_, &Entry::use, index);
   append(by_ttl_[entry.ttl_class], &Entry::age, index);
   ++size_;
@@ -121,9 +121,8 @@ EndedPtr ResultCache::make_ended(const Entry& entry) {
 }
 
 EndedPtr ResultCache::find(const TaskId& id, TimePoint now) {
-  const auto found = by_id_.find(id);
-  if (found == by_id_.end()) return nullptr;
-  const Index index = found->second;
+  const Index index = place_of(id);
+  if (index == none) return nullptr;
   Entry& entry = entries_[index];
   if (!entry.kept) return nullptr;
   if (entry.expires <= now) {
@@ -136,15 +135,16 @@ EndedPtr ResultCache::find(const TaskId& id, TimePoint now) {
 }
 
 Duration ResultCache::kept_for(const TaskId& id, TimePoint now) const {
-  const auto found = by_id_.find(id);
-  if (found == by_id_.end() || !entries_[found->second].kept) return {};
-  return std::max(entries_[found->second].expires - now, Duration::zero());
+  const Index index = place_of(id);
+  if (index == none) return Duration::zero();
+  const Entry& entry = entries_[index];
+  return entry.kept ? std::max(entry.expires - now, Duration::zero()) : Duration::zero();
 }
 
 std::optional<proto::TaskReport> ResultCache::remembered(const TaskId& id) const {
-  const auto found = by_id_.find(id);
-  if (found == by_id_.end()) return std::nullopt;
-  const Entry& entry = entries_[found->second];
+  const Index index = place_of(id);
+  if (index == none) return std::nullopt;
+  const Entry& entry = entries_[index];
   if (entry.kept) return std::nullopt;
   proto::TaskReport report{.id = entry.id, .state = entry.state, .callback = entry.callback};
   report.flags = proto::TaskReport::value_gone_flag;
@@ -160,13 +160,13 @@ std::optional<proto::TaskReport> ResultCache::remembered(const TaskId& id) const
 }
 
 void ResultCache::set_callback(const TaskId& id, CallbackState state) {
-  if (const auto found = by_id_.find(id); found != by_id_.end()) entries_[found->second].callback = state;
+  if (const Index index = place_of(id); index != none) entries_[index].callback = state;
 }
 
 std::optional<CallbackState> ResultCache::callback(const TaskId& id) const {
-  const auto found = by_id_.find(id);
-  if (found == by_id_.end()) return std::nullopt;
-  return entries_[found->second].callback;
+  const Index index = place_of(id);
+  if (index == none) return std::nullopt;
+  return entries_[index].callback;
 }
 
 std::optional<TimePoint> ResultCache::expire(TimePoint now) {
@@ -209,19 +209,13 @@ void ResultCache::erase(Index index) {
     --remembered_size_;
     remove(remembered_, &Entry::use, index);
   }
-  by_id_.erase(entry.id);
+  by_id_.erase(entry.id, index);
   entry = Entry{};
-  free_.push_back(index);
+  entries_.give_back(index);
 }
 
-ResultCache::Index ResultCache::new_entry() {
-  if (!free_.empty()) {
-    const Index index = free_.back();
-    free_.pop_back();
-    return index;
-  }
-  entries_.emplace_back();
-  return static_cast<Index>(entries_.size() - 1);
+ResultCache::Index ResultCache::place_of(const TaskId& id) const {
+  return by_id_.find(id, [this](Index index) -> const TaskId& { return entries_[index].id; });
 }
 
 void ResultCache::append(List& list, Links Entry::*links, Index index) {

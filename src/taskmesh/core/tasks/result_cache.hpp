@@ -7,8 +7,6 @@
 // Pure; one thread; `now` never decreases. Every call but expire() takes constant time on average.
 #pragma once
 
-#include <tsl/robin_map.h>
-
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -16,6 +14,8 @@
 #include <vector>
 
 #include "taskmesh/core/config.hpp"
+#include "taskmesh/core/tasks/slab.hpp"
+#include "taskmesh/core/tasks/task_index.hpp"
 #include "taskmesh/core/tasks/task_record.hpp"
 
 namespace taskmesh::core {
@@ -28,7 +28,7 @@ class ResultCache {
   /// The ended task, touched as used; null if its value is gone or was never here. Its callback is not kept.
   EndedPtr find(const TaskId& id, TimePoint now);
   /// True if at least its state is still told.
-  bool knows(const TaskId& id) const { return by_id_.contains(id); }
+  bool knows(const TaskId& id) const { return place_of(id) != none; }
   /// So long its end can still be read, unless room is needed; 0: not at all. This is no use of it.
   Duration kept_for(const TaskId& id, TimePoint now) const;
   /// What is still told after the value has gone: state, callback state, flags value_gone.
@@ -54,7 +54,7 @@ class ResultCache {
     for (std::uint64_t place = from; place < entries_.size(); ++place) {
       if (budget == 0) return place;
       --budget;
-      const Entry& entry = entries_[static_cast<std::size_t>(place)];
+      const Entry& entry = entries_[static_cast<Index>(place)];
       if (!entry.id) continue;
       if (!look(View{entry.id, entry.kept, entry.state, entry.callback, entry.attempt, entry.started_at,
                      entry.completed_at, entry.origin->name, entry.origin->worker})) {
@@ -74,8 +74,8 @@ class ResultCache {
   std::size_t remembered_size() const { return remembered_size_; }
 
  private:
-  using Index = std::uint32_t;
-  static constexpr Index none = UINT32_MAX;
+  using Index = TaskIndex::Number;
+  static constexpr Index none = TaskIndex::none;
   struct Links {
     Index older = none;
     Index newer = none;
@@ -126,7 +126,7 @@ class ResultCache {
   void remove(List& list, Links Entry::*links, Index index);
   static EndedPtr make_ended(const Entry& entry);
   const Shared<Origin>& origin_of(const proto::TaskReport& report);
-  Index new_entry();
+  Index place_of(const TaskId& id) const;
   void make_room();
   void fetch_ahead() const;
   void drop_value(Index index);
@@ -136,10 +136,9 @@ class ResultCache {
   std::size_t batch_;
   std::uint64_t bytes_max_;
   std::size_t remembered_max_;
-  std::vector<Entry> entries_;
+  Slab<Entry> entries_;
   Shared<Origin> last_origin_;  // One is made per name and worker, not per task, while they come in a row.
-  std::vector<Index> free_;
-  tsl::robin_map<TaskId, Index, TaskIdHash> by_id_;
+  TaskIndex by_id_;             // Places in entries_.
   List used_;
   List remembered_;
   std::array<List, ttl_classes> by_ttl_;

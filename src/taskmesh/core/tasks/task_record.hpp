@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -84,12 +85,20 @@ enum class Place : std::uint8_t {
   slot,     ///< Handed over, and occupies a slot until the executor has answered.
 };
 
-/// An accepted task that has not ended. Its arguments stay until then: what is handed over may come back.
-/// Also what is left of an attempt that was given up while the executor has it: id, attempt and name alone.
-struct TaskRecord {
-  proto::Submit submit;  ///< As accepted; `seq` is that of the last SUBMIT for it.
+struct TaskRecord;
+
+/// How far a task has come. Plain values: a record that is used again takes all of them anew at once.
+struct TaskProgress {
   TaskState state = TaskState::queued;
   Place place = Place::nowhere;
+  bool may_wait = false;  ///< In a slot by our reckoning, perhaps behind another short one: not started yet.
+  bool unanswered = false;     ///< Its SUBMIT is to be answered when it is copied.
+  bool kept = false;           ///< Nobody took it when this worker left: it is run here.
+  bool claimed_anew = false;   ///< copying: it was in the run queue before.
+  bool joins = false;          ///< Another task is, or may be, the first with its key.
+  bool key_settled = false;    ///< ... or it is known that this one is.
+  bool cancel_wanted = false;  ///< Its attempt was asked to stop; it ends as cancelled when that returns.
+  bool begun = false;  ///< Of a task with a past: those that hold it know, or are told, that it starts.
   std::uint32_t attempt = 0;
   std::uint32_t attempts_before = 0;  ///< Of them, those that another worker started.
   std::uint32_t epoch = 1;            ///< Of this ownership, where nobody holds a copy.
@@ -99,22 +108,25 @@ struct TaskRecord {
   Duration expected{};  ///< While handed over: its expected time; zero: long or unknown.
   TimePoint handed_over{};
   TimePoint in_slot_since{};
-  bool may_wait = false;  ///< In a slot by our reckoning, perhaps behind another short one: not started yet.
-  bool unanswered = false;     ///< Its SUBMIT is to be answered when it is copied.
-  bool kept = false;           ///< Nobody took it when this worker left: it is run here.
-  bool claimed_anew = false;   ///< copying: it was in the run queue before.
-  bool joins = false;          ///< Another task is, or may be, the first with its key.
-  bool key_settled = false;    ///< ... or it is known that this one is.
-  bool cancel_wanted = false;  ///< Its attempt was asked to stop; it ends as cancelled when that returns.
   WallTime started_at;
-  LinkId asked_on;  ///< Link of the last SUBMIT for it.
+  LinkId asked_on;              ///< Link of the last SUBMIT for it.
+  TaskRecord* older = nullptr;  ///< Neighbours in the order of hand-over (core/tasks/slots.hpp).
+  TaskRecord* newer = nullptr;
+};
+static_assert(std::is_trivially_copyable_v<TaskProgress>);
+
+/// An accepted task that has not ended. Its arguments stay until then: what is handed over may come back.
+/// Also what is left of an attempt that was given up while the executor has it: id, attempt and name alone.
+struct TaskRecord : TaskProgress {
+  proto::Submit submit;  ///< As accepted; `seq` is that of the last SUBMIT for it.
   std::vector<Waiter> waiters;
   Boxed<proto::Past> past;         ///< Workers that died while they had it.
-  bool begun = false;              ///< ... and those that hold it know, or are told, that it starts.
   Boxed<proto::Fault> last_fault;  ///< Of the attempt before, while retrying.
   EndedPtr ended;                  ///< telling: how.
-  TaskRecord* older = nullptr;     ///< Neighbours in the order of hand-over (core/tasks/slots.hpp).
-  TaskRecord* newer = nullptr;
+  std::uint32_t number = 0;        ///< Its place in the table of records.
+
+  /// Its task is gone: what holds memory goes, and all progress. `submit` is for the next task to overwrite.
+  void clear();
 };
 
 /// The number of the attempt that the executor has, or would get next.
@@ -129,6 +141,15 @@ inline std::uint64_t held_bytes(const proto::Submit& submit) {
   bytes += submit.terms->key.size();
   for (const Header& header : submit.terms->headers) bytes += header.name.size() + header.value.size();
   return bytes;
+}
+
+/// What holds memory goes; the rest is for whoever uses it again to overwrite.
+inline void release(proto::Submit& submit) {
+  submit.args = {};
+  submit.terms.reset();
+  if (submit.callback_address.empty()) return;
+  submit.callback_address = {};
+  submit.callback_data = {};
 }
 
 /// For tables of tasks: four consecutive ids of a client are neighbours, so that a batch touches few cache
