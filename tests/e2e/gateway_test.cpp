@@ -207,3 +207,39 @@ SCENARIO("a task can be watched: each step, its end, and nothing twice", "[gatew
   CHECK(gateway.ask("GET", path, {}, "Last-Event-ID: " + id + "-end\r\n").status == 204);
   CHECK(gateway.ask("GET", "/v1/tasks/0193a7c41f2e70008f0c5d1a00000001/events").status == 404);
 }
+
+SCENARIO("S40 polls, long polls and streams tell the same end of each of many tasks", "[gateway]") {
+  support::Host host(TASKMESH_CLI);
+  auto worker = host.worker({"--builtin", "--slots", "4"});
+  auto second = host.worker({"--builtin", "--slots", "4"});
+  GatewayProcess gateway(host);
+  gateway.wait_until_ready();
+  constexpr int count = 200;
+  std::string specs;
+  for (int i = 0; i < count; ++i) {
+    const bool fails = i % 5 == 4;
+    specs += (i == 0 ? "[" : ",") + std::string(R"({"name":")") + (fails ? "fail" : "echo") +
+             R"(","args":[")" + std::to_string(i) + R"("]})";
+  }
+  const HttpAnswer batch = gateway.ask("POST", "/v1/batches", specs + "]");
+  REQUIRE(batch.status == 202);
+  const auto receipts = taskmesh::parse_json(batch.body);
+  HttpPeer peer = gateway.connect();
+  int i = 0;
+  for (const taskmesh::Json& receipt : *receipts->at("tasks")->array()) {
+    const std::string self = "/v1/tasks/" + *receipt.at("task_id")->string();
+    const HttpAnswer waited = peer.ask("GET", self, {}, "Prefer: wait=20\r\n");
+    const HttpAnswer polled = peer.ask("GET", self);
+    CHECK(waited.body == polled.body);
+    CHECK(member(polled, "status") == (i % 5 == 4 ? "failure" : "success"));
+    if (i % 5 != 4) CHECK(member(polled, "result") == std::to_string(i));
+    if (i % 10 == 0) {
+      HttpPeer stream = gateway.connect();
+      REQUIRE(stream.send("GET", self + "/events"));
+      std::string text;
+      while (!text.ends_with("\r\n0\r\n\r\n")) text += stream.raw().hear(1);
+      CHECK(text.find("\"data\":" + polled.body + "}") != std::string::npos);
+    }
+    ++i;
+  }
+}
