@@ -145,6 +145,17 @@ SCENARIO("a worker that hangs holds up no task with copies for longer than it is
   CHECK(goes_on == (replicas == 1));
 }
 
+SCENARIO("who holds a copy for a worker that asks is no less in its way than anybody else",
+         "[core][finder]") {
+  Asking bench;
+  proto::Repl held = copy(9);
+  held.flags = proto::Repl::joins_flag;  // Its owner looks for the first with the key.
+  bench.say(from(2), held);
+  auto ask = question(bench.stamp + 1, 9);
+  ask.id = held.id;
+  CHECK(bench.told(ask) == node_id(1));
+}
+
 SCENARIO("who holds the copy of the first task with a key knows the key", "[core][finder]") {
   Bench bench{2};
   bench.pass(limits::key_settles);

@@ -218,11 +218,11 @@ TEST_CASE("two workers that crash within a second lose nothing that has two copi
   CHECK(one.leaked == 0);
 }
 
-/// 875: told cancelled by its client, as the worker that had not answered was dead, and run by the one that held it.
+/// 831: a task by chance ran at three workers in a row when they crashed, at the last one alone: it is condemned. 875: told cancelled by its client, as the worker that had not answered was dead, and run by the one that held it.
 TEST_CASE("a seed of two crashed workers that has failed once passes for ever", "[sim]") {
   KeeperPlan plan = with(Faults::two_crashes);
   plan.replicas = 2;
-  for (const std::uint64_t seed : {875U}) {
+  for (const std::uint64_t seed : {831U, 875U}) {
     const KeeperOutcome outcome = run_keepers(seed, plan);
     for (const std::string& failure : outcome.failures) UNSCOPED_INFO(failure);
     CHECK(outcome.failures.empty());

@@ -118,6 +118,7 @@ void FinderRole::on_who_has(LinkId link, NodeId node, const proto::WhoHas& ask, 
   clock_ = std::max(clock_, ask.stamp);
   const std::string_view key = broken(20) ? std::string_view{} : std::string_view{ask.key};
   NodeId owner = executor_.whereabouts(ask.id, ask.name, key, now);
+  if (owner == node) owner = {};  // Who asks has it, and asks whether it is the first.
   const auto mine = by_subject_.find(subject_of(ask.id, ask.name, ask.key));
   if (!owner && mine != by_subject_.end() && !broken(19)) {
     Search& search = searches_.at(mine->second);
