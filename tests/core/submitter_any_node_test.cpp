@@ -172,4 +172,26 @@ SCENARIO("a wait for a copied task ends as lost only when nobody is missing", "[
   }
 }
 
+SCENARIO("a copied task of a worker that was alone is lost with it, at once", "[core][submitter]") {
+  ClientBench client;
+  const auto worker = client.join(1);
+  auto wish = client.task(1, 5);
+  wish.id = copied(1);
+  client.submit(wish);
+  client.accept(worker, 1);
+  WHEN("nobody else is known") {
+    client.kill(worker);
+    REQUIRE(client.told<Completed>().size() == 1);
+    CHECK(client.told<Completed>()[0].report->state == TaskState::lost);
+  }
+  WHEN("another worker has come that may have been given a copy") {
+    SECTION("and is greeted") { client.join(2); }
+    SECTION("and is not greeted yet") {
+      client.turn([&] { client.find(2); });
+    }
+    client.kill(worker);
+    CHECK(client.told<Completed>().empty());
+  }
+}
+
 }  // namespace taskmesh::core

@@ -49,6 +49,16 @@ void SubmitterRole::rehome(std::uint32_t slot, WorkerLink& to, Now now) {
   to.ask.push_back(slot);
 }
 
+/// Its receipt named its worker alone, and no other worker is known that could have been given a copy since.
+bool SubmitterRole::was_alone(const FlyingTask& task) const {
+  if (task.copies.has_value() || task.moved.has_value()) return false;
+  bool alone = true;
+  membership_.for_each([&](const Peer& peer) {
+    alone = alone && (peer.liveness == Liveness::dead || peer.liveness == Liveness::left);
+  });
+  return alone;
+}
+
 /// All were asked, or there is nobody to ask.
 void SubmitterRole::found_nowhere(std::uint32_t slot, Now now, Effects& out) {
   FlyingTask& task = tasks_.at(slot);
@@ -57,15 +67,19 @@ void SubmitterRole::found_nowhere(std::uint32_t slot, Now now, Effects& out) {
   const bool missing = (unsure || membership_.someone_missing()) && !rules_.is_broken(12);
   const bool asked = !missing;  // Who has certainly ended has no word.
   if (!asked) task.unknown_at.reset();
-  if (asked && task.unknown_at && now.at >= *task.unknown_at + nowhere_for) {
+  const bool alone = asked && was_alone(task);
+  if (alone || (asked && task.unknown_at && now.at >= *task.unknown_at + nowhere_for)) {
     ++counters_.lost;
     const NodeId last = task.moved.has_value() ? *task.moved : NodeId{};
     proto::TaskReport report = lost_report(task.submit.id, task.submit.name, last, "", false, now);
     report.submitted_at = task.submitted_wall;
-    report.fault = proto::Fault::from({.kind = ErrorKind::lost,
-                                       .what = "task " + to_string(task.submit.id) + " is lost",
-                                       .why = "the worker that had it is gone, and no other one knows it",
-                                       .fix = "submit it again if running it twice does no harm"});
+    report.fault =
+        proto::Fault::from({.kind = ErrorKind::lost,
+                            .what = "task " + to_string(task.submit.id) + " is lost",
+                            .why = alone ? "the worker that had it is gone, and there was no other one "
+                                           "to hold a copy"
+                                         : "the worker that had it is gone, and no other one knows it",
+                            .fix = "submit it again if running it twice does no harm"});
     return finish_here(slot, std::move(report), out);
   }
   if (asked && !task.unknown_at) task.unknown_at = now.at;

@@ -139,6 +139,7 @@ class SubmitterRole {
   };
   WorkerLink* next_holder(const FlyingTask& task, NodeId after);
   void follow(std::uint32_t slot, NodeId after, Now now, Effects& out);
+  bool was_alone(const FlyingTask& task) const;
   void found_nowhere(std::uint32_t slot, Now now, Effects& out);
   void rehome(std::uint32_t slot, WorkerLink& to, Now now);
   void follow_again(Now now, Effects& out);
