@@ -22,7 +22,10 @@ CallbackLoad::CallbackLoad(ClientOptions options, const Load& load)
   listener_.on_any([this](const CompletionEvent& event) {
     const std::int64_t now_ns = steady_ns();
     const auto ended_ns = event.result_as<std::int64_t>();
-    if (ended_ns) delays_us_.push_back(static_cast<double>(now_ns - *ended_ns) / 1000);
+    if (ended_ns) {
+      const std::lock_guard lock(mutex_);
+      delays_us_.push_back(static_cast<double>(now_ns - *ended_ns) / 1000);
+    }
     window_.leave();
   });
 }
@@ -42,13 +45,17 @@ double CallbackLoad::events() {
 }
 
 Latency CallbackLoad::delays() {
-  delays_us_.clear();
+  {
+    const std::lock_guard lock(mutex_);
+    delays_us_.clear();
+  }
   std::uint64_t sent = 0;
   for (Slice slice(load_.latency_slice, load_.tasks_max); slice.more(); ++sent) {
     expect(window_.enter(1));
     submit_one();
     expect(window_.wait_for_all());
   }
+  const std::lock_guard lock(mutex_);
   if (delays_us_.size() != sent) throw std::runtime_error("an event has no result");
   return {.p50_us = percentile(delays_us_, 0.50), .p99_us = percentile(delays_us_, 0.99), .count = sent};
 }

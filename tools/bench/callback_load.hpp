@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <mutex>
 #include <vector>
 
 #include "bench/bench_mesh.hpp"
@@ -28,7 +29,8 @@ class CallbackLoad {
 
   const Load load_;
   Window window_;
-  std::vector<double> delays_us_;  // Of the handler's thread while tasks are under way.
+  std::mutex mutex_;               // What orders the two threads otherwise goes through another process.
+  std::vector<double> delays_us_;  // Under mutex_.
   CallbackListener listener_;
   Client client_;
 };

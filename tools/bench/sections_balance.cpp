@@ -1,6 +1,7 @@
 // Sections: does work reach whoever is free? Beside the ideal: one queue before all slots, and nobody on the way.
 #include <algorithm>
 #include <atomic>
+#include <memory>
 #include <stdexcept>
 #include <thread>
 
@@ -29,19 +30,20 @@ Clock::duration ticks(double seconds) {
 std::vector<double> mesh_ends(Client& client, const std::vector<Arrival>& all) {
   std::vector<double> ends(all.size());
   std::atomic<std::uint64_t> failed{0};
-  Window window;
+  const auto window =
+      std::make_shared<Window>();  // The last one to leave may still be in it when we are gone.
   const auto start = Clock::now();
   for (std::size_t i = 0; i < all.size(); ++i) {
     std::this_thread::sleep_until(start + ticks(all[i].at_s));
-    if (!window.enter(all.size() + 1)) throw std::runtime_error("the window is full");
+    if (!window->enter(all.size() + 1)) throw std::runtime_error("the window is full");
     client.async(take_us(static_cast<int>(all[i].takes_s * 1e6)), {.replicas = 0})
-        .then([&, i](const TaskResult<int>& result) {
+        .then([&, i, window](const TaskResult<int>& result) {
           if (!result.outcome) ++failed;
           ends[i] = Seconds(Clock::now() - start).count();
-          window.leave();
+          window->leave();
         });
   }
-  if (!window.wait_for_all() || failed > 0) throw std::runtime_error("a task failed, or did not end");
+  if (!window->wait_for_all() || failed > 0) throw std::runtime_error("a task failed, or did not end");
   return ends;
 }
 

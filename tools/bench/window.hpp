@@ -2,6 +2,7 @@
 //
 // A full window is waited for until half of it is free, so that the feeder is woken once per half window and not once
 // per answer. Time: gives up when nothing comes back for limits::wait_budget.
+// Ownership: `leave` may still be at work when `wait_for_all` has returned, so the window lives as long as who calls it.
 #pragma once
 
 #include <atomic>
