@@ -15,6 +15,7 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/cmake/taskmeshConfigVers
 install(FILES
   "${PROJECT_BINARY_DIR}/cmake/taskmeshConfig.cmake"
   "${PROJECT_BINARY_DIR}/cmake/taskmeshConfigVersion.cmake"
+  "${PROJECT_SOURCE_DIR}/cmake/FindSodium.cmake"
   "${PROJECT_SOURCE_DIR}/cmake/FindZeroMQ.cmake"
   "${PROJECT_SOURCE_DIR}/cmake/taskmesh_modules.cmake"
   DESTINATION "${TASKMESH_CONFIG_DIR}")
@@ -25,7 +26,7 @@ if(BUILD_SHARED_LIBS)
   set(TASKMESH_PC_REQUIRES "")
 else()
   # In plain Requires: who links a static taskmesh needs these, and rarely says --static.
-  set(TASKMESH_PC_REQUIRES "Requires: libzmq spdlog")
+  set(TASKMESH_PC_REQUIRES "Requires: libzmq libsodium libcurl spdlog")
 endif()
 configure_file("${PROJECT_SOURCE_DIR}/cmake/taskmesh.pc.in" "${PROJECT_BINARY_DIR}/cmake/taskmesh.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/cmake/taskmesh.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")

@@ -11,6 +11,7 @@
 
 #include "taskmesh/io/clock.hpp"
 #include "taskmesh/node_host.hpp"
+#include "taskmesh/wire/completion_json.hpp"
 
 namespace taskmesh {
 
@@ -20,7 +21,8 @@ constexpr Duration again_after = 1s;  // A handler that threw gets its event aga
 
 CompletionEvent to_event(core::EventArrived&& arrived) {
   proto::TaskReport& report = arrived.notify.report.edit();
-  CompletionEvent event{.event_id = to_string(report.id) + "-end",
+  CompletionEvent event{.event_id = wire::event_id_of(report.id),
+                        .type = std::string(wire::event_type_of(report.state)),
                         .task_id = report.id,
                         .name = std::move(report.name),
                         .state = report.state,
@@ -39,56 +41,23 @@ CompletionEvent to_event(core::EventArrived&& arrived) {
   return event;
 }
 
-void write_error(JsonWriter& out, const Error& error) {
-  out.begin_object();
-  out.key("kind");
-  out.string(to_string(error.kind));
-  out.key("what");
-  out.string(error.what);
-  out.key("why");
-  out.string(error.why);
-  out.key("fix");
-  out.string(error.fix);
-  out.end_object();
-}
-
-void write_time(JsonWriter& out, std::string_view name, WallTime time) {
-  out.key(name);
-  time ? out.string(to_rfc3339(time)) : out.null();
-}
-
 }  // namespace
 
 std::string CompletionEvent::result_json() const { return detail::payload_to_json(result); }
 
 std::string CompletionEvent::to_json() const {
-  JsonWriter out;
-  out.begin_object();
-  out.key("event_id");
-  out.string(event_id);
-  out.key("task_id");
-  out.string(to_string(task_id));
-  out.key("name");
-  out.string(name);
-  out.key("status");
-  out.string(to_string(state));
-  out.key("result");
-  out.raw(result_json());
-  out.key("error");
-  error ? write_error(out, *error) : out.null();
-  write_time(out, "submitted_at", submitted_at);
-  write_time(out, "started_at", started_at);
-  write_time(out, "completed_at", completed_at);
-  out.key("callback_data");
-  out.raw(is_json(callback_data) ? callback_data : "null");
-  out.key("attempt");
-  out.number(static_cast<std::uint64_t>(attempt));
-  out.key("worker");
-  out.string(worker);
-  out.key("delivery");
-  out.number(static_cast<std::uint64_t>(delivery));
-  out.end_object();
-  return out.take();
+  return wire::completion_json({.task_id = task_id,
+                                .name = name,
+                                .state = state,
+                                .result_json = result_json(),
+                                .error = error ? &*error : nullptr,
+                                .callback_data = callback_data,
+                                .attempt = attempt,
+                                .worker = worker,
+                                .delivery = delivery,
+                                .submitted_at = submitted_at,
+                                .started_at = started_at,
+                                .completed_at = completed_at});
 }
 
 class CallbackListener::Impl {

@@ -24,6 +24,7 @@ namespace taskmesh {
 /// One completion notification.
 struct CompletionEvent {
   std::string event_id;  ///< Stable: the same on every delivery of this event.
+  std::string type;      ///< "taskmesh.task.succeeded.v1" and so on, by the state: as a webhook has it.
   TaskId task_id;
   std::string name;  ///< The task's.
   TaskState state = TaskState::unknown;

@@ -99,6 +99,27 @@ Result<void> join(const HostOptions& options, const Log& log, core::NodeConfig& 
   return {};
 }
 
+/// What posts the ends that this node has to tell over HTTP; listeners tell nobody.
+Result<void> prepare_webhooks(const HostOptions& options, const Log& log, io::Mailbox& mailbox,
+                              io::ReactorParts& parts) {
+  if (parts.config.kind == core::NodeKind::listener) return {};
+  auto policy = core::WebhookPolicy::make(list_or_env(options.webhooks.allow, "TASKMESH_WEBHOOK_ALLOW"),
+                                          options.insecure);
+  if (!policy) return fail(std::move(policy.error()));
+  parts.config.webhooks = *policy;
+  parts.config.webhook_ttl = options.webhooks.ttl;
+  io::WebhookSetup setup{
+      .mesh = options.mesh,
+      .policy = std::move(*policy),
+      .secrets_file = option_or_env(options.webhooks.secrets_file, "TASKMESH_WEBHOOK_SECRETS", ""),
+      .ca_file = option_or_env(options.webhooks.ca_file, "TASKMESH_WEBHOOK_CA", ""),
+      .timeout = options.webhooks.timeout};
+  auto sender = io::WebhookSender::make(std::move(setup), mailbox, log);
+  if (!sender) return fail(std::move(sender.error()));
+  parts.webhooks = std::move(*sender);
+  return {};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<NodeHost>> NodeHost::start(HostOptions options, HostHooks hooks) {
@@ -115,6 +136,8 @@ Result<std::unique_ptr<NodeHost>> NodeHost::start(HostOptions options, HostHooks
   introduce(parts.config);
   parts.config.loopback_only = !options.insecure;
   parts.config.self.endpoints = parts.transport->endpoints();
+  auto prepared = prepare_webhooks(options, impl->log, impl->reactor.mailbox(), parts);
+  if (!prepared) return fail(std::move(prepared.error()));
   auto joined = join(options, impl->log, parts.config, parts.discovery);
   if (!joined) return fail(std::move(joined.error()));
   if (parts.config.memory_max != 0) {

@@ -16,6 +16,7 @@
 #include "taskmesh/io/executor.hpp"
 #include "taskmesh/io/mailbox.hpp"
 #include "taskmesh/io/reactor.hpp"
+#include "taskmesh/options.hpp"
 
 namespace taskmesh::detail {
 
@@ -34,6 +35,7 @@ struct HostOptions {
   std::vector<std::string> seeds;
   std::string token_file;
   bool insecure = false;
+  WebhookOptions webhooks = {};
   /// Given: the runtime directory is left alone, this is the mesh token, and the seeds are all there is.
   std::optional<std::string> token = {};
   std::optional<LogLevel> log = {};  ///< Unset: $TASKMESH_LOG, else warning.

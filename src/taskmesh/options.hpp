@@ -66,7 +66,7 @@ struct SubmitOptions {
 /// Where to push the end of a task, and what to give back with it.
 struct Callback {
   std::string
-      address;  ///< "tcp://host:port" or "ipc://@name" where a CallbackListener is (or will be) bound.
+      address;  ///< "tcp://host:port" or "ipc://@name" where a CallbackListener is (or will be) bound, or an http(s) URL.
   std::string data = {};  ///< Any JSON; comes back as callback_data. Empty: null.
 };
 
@@ -81,6 +81,18 @@ struct ClientOptions {
   std::size_t in_flight_max = limits::in_flight_max;
   Duration flush_timeout = limits::flush_timeout;  ///< What the destructor waits for pending tasks.
   std::optional<LogLevel> log{};                   ///< Unset: $TASKMESH_LOG, else warning.
+};
+
+/// How a worker calls back over HTTP: docs/guide/webhooks.md.
+struct WebhookOptions {
+  /// Where it may call besides this host: "public", networks ("10.1.0.0/16"), host names. Unset: $TASKMESH_WEBHOOK_ALLOW,
+  /// comma separated; with `insecure` what is public is allowed, and this host is not.
+  std::vector<std::string> allow{};
+  std::string
+      secrets_file{};  ///< What signs, by address. Unset: $TASKMESH_WEBHOOK_SECRETS, else nothing is signed.
+  std::string ca_file{};  ///< Whom to believe certificates. Unset: $TASKMESH_WEBHOOK_CA, else the system's.
+  Duration timeout = limits::webhook_timeout;  ///< Of one post.
+  Duration ttl = limits::webhook_ttl;          ///< What nobody answers with 2xx is given up then.
 };
 
 /// Of a worker.
@@ -101,6 +113,7 @@ struct WorkerOptions {
   Duration result_ttl = limits::result_ttl;
   Duration callback_ttl = limits::callback_ttl;  ///< An event that nobody acknowledges is given up then...
   std::uint32_t callback_attempts = 0;           ///< ...or after so many deliveries. 0: as many as it takes.
+  WebhookOptions webhooks{};
   Duration drain_timeout = limits::drain_timeout;
   bool handle_signals = true;     ///< run() drains on SIGTERM and SIGINT; a second one ends at once.
   std::optional<LogLevel> log{};  ///< Unset: $TASKMESH_LOG, else warning.

@@ -2,27 +2,11 @@
 
 #include <utility>
 
+#include "taskmesh/wire/completion_json.hpp"
+
 namespace taskmesh::detail {
 
 namespace {
-
-std::string base64(std::string_view bytes) {
-  constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const std::size_t left = bytes.size() - i;
-    const auto octet = [&](std::size_t k) -> unsigned {
-      return k < left ? static_cast<unsigned char>(bytes[i + k]) : 0U;
-    };
-    const unsigned word = octet(0) << 16 | octet(1) << 8 | octet(2);
-    out += letters[word >> 18];
-    out += letters[word >> 12 & 63];
-    out += left > 1 ? letters[word >> 6 & 63] : '=';
-    out += left > 2 ? letters[word & 63] : '=';
-  }
-  return out;
-}
 
 Payload finish(Codec codec, Bytes bytes) {
   if (bytes.size() > limits::payload_bytes) {
@@ -91,17 +75,6 @@ Result<Json::Array> json_arguments(std::string_view task, const Payload& args, s
   return *json->array();
 }
 
-std::string payload_to_json(const Payload& payload) {
-  if (payload.codec == Codec::json) return std::string(payload.bytes.view());
-  if (payload.codec == Codec::none) return "null";
-  JsonWriter writer;
-  writer.begin_object();
-  writer.key("codec");
-  writer.string(payload.codec == Codec::cereal ? "cereal" : "opaque");
-  writer.key("base64");
-  writer.string(base64(payload.bytes.view()));
-  writer.end_object();
-  return writer.take();
-}
+std::string payload_to_json(const Payload& payload) { return wire::payload_json(payload); }
 
 }  // namespace taskmesh::detail

@@ -18,4 +18,5 @@
 #include "taskmesh/task_module.hpp"
 #include "taskmesh/task_result.hpp"
 #include "taskmesh/version.hpp"
+#include "taskmesh/webhook.hpp"
 #include "taskmesh/worker.hpp"

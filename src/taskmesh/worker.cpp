@@ -78,6 +78,8 @@ void check_options(const WorkerOptions& options) {
   };
   check("result_ttl", options.result_ttl, Duration{1});
   check("callback_ttl", options.callback_ttl, Duration{1});
+  check("webhooks.timeout", options.webhooks.timeout, 1ms);
+  check("webhooks.ttl", options.webhooks.ttl, Duration{1});
   check("drain_timeout", options.drain_timeout, Duration::zero());
 }
 
@@ -190,6 +192,7 @@ detail::HostOptions Worker::Impl::host_options() {
   host.seeds = detail::list_or_env(options_.seeds, "TASKMESH_SEEDS");
   host.token_file = detail::option_or_env(options_.token_file, "TASKMESH_TOKEN_FILE", "");
   host.insecure = options_.insecure;
+  host.webhooks = options_.webhooks;
   host.log = options_.log;
   host.make_executor = [this](io::Mailbox& mailbox) {
     try {

@@ -45,3 +45,6 @@ TEST_CASE("06_task_module prints what it says, with a worker that loads it", "[e
   runs_as_expected("06_task_module", {}, host);
   CHECK(host.run({"submit", "factorise", "1001"}).out == "[7,11,13]\n");  // As its page says.
 }
+TEST_CASE("14_webhook_receiver prints what it says", "[examples]") {
+  runs_as_expected("14_webhook_receiver");
+}

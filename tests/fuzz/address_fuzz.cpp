@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "taskmesh/base/check.hpp"
+#include "taskmesh/base/http_url.hpp"
 #include "taskmesh/base/limits.hpp"
 #include "taskmesh/core/tasks/submit_check.hpp"
 #include "taskmesh/io/address.hpp"
@@ -38,6 +39,7 @@ void check_dial(std::string_view text) {
         if (loopback_only) TASKMESH_CHECK(io::is_loopback(endpoint));
       }
     }
+    if (is_http_address(text)) continue;  // Of those the target `webhook` knows more.
     if (const auto endpoint = io::callback_address(text, loopback_only)) {
       TASKMESH_CHECK(io::is_numeric_endpoint(*endpoint));
       // The worker looks again, by rules of its own, at what the client has resolved. It knows no zones.

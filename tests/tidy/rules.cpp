@@ -67,6 +67,8 @@ const std::vector<Outside>& outside() {
        {},
        {"src/taskmesh/io/zmq_transport.cpp", "src/taskmesh/io/curve_keys.cpp"}},
       {"cereal", std::regex{"[<\"]cereal/"}, {"wire"}, {"src/taskmesh/payload.hpp"}},
+      {"libsodium", std::regex{"[<\"]sodium"}, {}, {"src/taskmesh/wire/webhook_signature.cpp"}},
+      {"libcurl", std::regex{"[<\"]curl/"}, {}, {"src/taskmesh/io/webhook_sender.cpp"}},
       {"spdlog", std::regex{"[<\"](spdlog|fmt)/"}, {"base", "io", "face", "http"}, {}},
       {"JSON", std::regex{"[<\"]nlohmann/"}, {"base", "wire", "io", "face", "http"}, {}},
       {"RESTinio",
@@ -158,7 +160,7 @@ Violations check_outside_world(const File& file) {
 }
 
 Violations check_installed(const std::vector<File>& files, std::string_view cmake) {
-  static const std::regex banned{"[<\"](zmq|spdlog/|fmt/|sqlite3|restinio/|asio|nlohmann/)"};
+  static const std::regex banned{"[<\"](zmq|sodium|curl/|spdlog/|fmt/|sqlite3|restinio/|asio|nlohmann/)"};
   const Names installed = installed_headers(cmake);
   if (installed.empty()) return {"src/CMakeLists.txt lists no FILE_SET HEADERS (rule 2 cannot be checked)"};
   Violations found;

@@ -1,8 +1,7 @@
 // taskmesh callbacks: events that no listener has acknowledged; sees them, and has them tried again.
+#include "cli/callback_rows.hpp"
 #include "cli/mesh.hpp"
 #include "cli/output.hpp"
-#include "cli/table.hpp"
-#include "cli/task_document.hpp"
 #include "cli/verbs.hpp"
 
 namespace taskmesh::cli {
@@ -11,51 +10,6 @@ namespace {
 
 constexpr std::size_t limit_default = 1'000;
 constexpr std::uint64_t limit_most = 1'000'000;
-
-std::string table(const std::vector<UndeliveredCallback>& callbacks) {
-  std::vector<Row> rows{
-      {"TASK", "STAGE", "SENT", "AGE", "LEFT", "WORKER", "ADDRESS", "LISTENER", "WINDOW", "TROUBLE"}};
-  for (const UndeliveredCallback& one : callbacks) {
-    rows.push_back({to_string(one.task_id), std::string(to_string(one.stage)), std::to_string(one.deliveries),
-                    rough(one.age), rough(one.left), harmless(one.worker), harmless(one.address),
-                    std::string(to_string(one.listener)),
-                    std::to_string(one.in_flight) + "/" + std::to_string(one.window),
-                    one.trouble.empty() ? "-" : harmless(one.trouble)});
-  }
-  return table_of(rows);
-}
-
-void write_number(JsonWriter& writer, std::string_view name, std::uint64_t number) {
-  writer.key(name);
-  writer.number(number);
-}
-
-void write_span(JsonWriter& writer, std::string_view name, Duration span) {
-  writer.key(name);
-  writer.number(static_cast<std::int64_t>(span / 1ms));
-}
-
-void write_callback(JsonWriter& writer, const UndeliveredCallback& one) {
-  writer.begin_object();
-  write_text(writer, "task_id", to_string(one.task_id));
-  write_text(writer, "name", one.name);
-  write_text(writer, "status", to_string(one.state));
-  write_text(writer, "stage", to_string(one.stage));
-  write_number(writer, "deliveries", one.deliveries);
-  write_span(writer, "age_ms", one.age);
-  write_span(writer, "left_ms", one.left);
-  write_text(writer, "trouble", one.trouble);
-  write_text(writer, "worker", one.worker);
-  write_text(writer, "worker_id", to_string(one.worker_id));
-  write_text(writer, "address", one.address);
-  write_text(writer, "listener", to_string(one.listener));
-  write_span(writer, "retry_in_ms", one.retry_in);
-  write_number(writer, "in_flight", one.in_flight);
-  write_number(writer, "window", one.window);
-  write_number(writer, "in_flight_bytes", one.in_flight_bytes);
-  write_number(writer, "window_bytes", one.window_bytes);
-  writer.end_object();
-}
 
 Exit wrong(std::string why) {
   return print_failure({.kind = ErrorKind::invalid,
@@ -71,14 +25,8 @@ Exit run_list(const Arguments& arguments, const CallbackChoice& which) {
   if (!listing) return print_failure(listing.error());
   print_silent(listing->silent);
   if (listing->more) print_note("there are more: raise --limit, or ask for one --address");
-  if (arguments.given("--json")) {
-    JsonWriter writer;
-    writer.begin_array();
-    for (const UndeliveredCallback& one : listing->callbacks) write_callback(writer, one);
-    writer.end_array();
-    return print_line(writer.text(), Exit::done);
-  }
-  if (!listing->callbacks.empty()) return print_line(table(listing->callbacks), Exit::done);
+  if (arguments.given("--json")) return print_line(callback_array(listing->callbacks), Exit::done);
+  if (!listing->callbacks.empty()) return print_line(callback_table(listing->callbacks), Exit::done);
   print_note("no callback is undelivered in mesh '" + client.mesh() + "'");
   return Exit::done;
 }
@@ -88,21 +36,7 @@ Exit run_retry(const Arguments& arguments, const CallbackChoice& which) {
   const auto answer = client.try_retry_callbacks(which, arguments.duration("--wait"));
   if (!answer) return print_failure(answer.error());
   print_silent(answer->silent);
-  if (arguments.given("--json")) {
-    JsonWriter writer;
-    writer.begin_object();
-    write_number(writer, "tried", answer->tried);
-    write_number(writer, "revived", answer->revived);
-    writer.key("silent");
-    writer.begin_array();
-    for (const std::string& name : answer->silent) writer.string(name);
-    writer.end_array();
-    writer.end_object();
-    return print_line(writer.text(), Exit::done);
-  }
-  return print_line(std::to_string(answer->tried) + " tried now, " + std::to_string(answer->revived) +
-                        " of them given up before",
-                    Exit::done);
+  return print_line(retried_text(*answer, arguments.given("--json")), Exit::done);
 }
 
 Exit run_callbacks(const Arguments& arguments) {

@@ -67,6 +67,11 @@ WorkerOptions worker_options(const Arguments& arguments) {
   options.result_ttl = arguments.duration("--result-ttl");
   options.callback_ttl = arguments.duration("--callback-ttl");
   options.callback_attempts = static_cast<std::uint32_t>(arguments.count("--callback-attempts"));
+  options.webhooks = {.allow = arguments.list("--webhook-allow"),
+                      .secrets_file = arguments.text("--webhook-secrets"),
+                      .ca_file = arguments.text("--webhook-ca"),
+                      .timeout = arguments.duration("--webhook-timeout"),
+                      .ttl = arguments.duration("--webhook-ttl")};
   options.drain_timeout = arguments.duration("--drain-timeout");
   options.log = log_level(arguments).value_or(LogLevel::info);
   return options;
@@ -166,6 +171,11 @@ std::vector<Flag> limit_flags() {
           setting_flag("worker.result_ttl"),
           setting_flag("worker.callback_ttl"),
           setting_flag("worker.callback_attempts"),
+          setting_flag("worker.webhook_allow"),
+          setting_flag("worker.webhook_secrets"),
+          setting_flag("worker.webhook_ca"),
+          setting_flag("worker.webhook_timeout"),
+          setting_flag("worker.webhook_ttl"),
           setting_flag("worker.drain_timeout"),
           {.name = "--json",
            .value = {},

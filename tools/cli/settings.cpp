@@ -240,6 +240,57 @@ std::vector<Setting> worker_times() {
        .note = {}}};
 }
 
+std::vector<Setting> webhook_settings() {
+  return {
+      {.flag = {.name = "--webhook-allow",
+                .value = "WHERE",
+                .help = "public, a network or a host; repeats",
+                .unset = "this host",
+                .variable = "TASKMESH_WEBHOOK_ALLOW",
+                .repeats = true,
+                .setting = "worker.webhook_allow"},
+       .example = "[\"public\", \"10.1.0.0/16\", \"hooks.example.org\"]",
+       .note =
+           "Where callbacks over HTTP may go besides. With insecure what is public may be called, and this "
+           "host may not. The variable separates them by commas."},
+      {.flag = {.name = "--webhook-secrets",
+                .value = "FILE",
+                .help = "what signs webhooks, by address",
+                .kind = Kind::file,
+                .unset = "none",
+                .variable = "TASKMESH_WEBHOOK_SECRETS",
+                .setting = "worker.webhook_secrets"},
+       .example = "\"/etc/taskmesh/webhooks\"",
+       .note = "A line for each: an address or *, then its secrets. Mode 0600. Read anew when it changes."},
+      {.flag = {.name = "--webhook-ca",
+                .value = "FILE",
+                .help = "authorities whose certificates count",
+                .kind = Kind::file,
+                .unset = "the system's",
+                .variable = "TASKMESH_WEBHOOK_CA",
+                .setting = "worker.webhook_ca"},
+       .example = "\"/etc/taskmesh/ca.pem\"",
+       .note = {}},
+      {.flag = {.name = "--webhook-timeout",
+                .value = "DURATION",
+                .help = "what an endpoint gets to answer",
+                .kind = Kind::period,
+                .fallback = to_string(limits::webhook_timeout),
+                .variable = "TASKMESH_WEBHOOK_TIMEOUT",
+                .setting = "worker.webhook_timeout"},
+       .example = {},
+       .note = {}},
+      {.flag = {.name = "--webhook-ttl",
+                .value = "DURATION",
+                .help = "how long a webhook is tried again",
+                .kind = Kind::period,
+                .fallback = to_string(limits::webhook_ttl),
+                .variable = "TASKMESH_WEBHOOK_TTL",
+                .setting = "worker.webhook_ttl"},
+       .example = {},
+       .note = {}}};
+}
+
 std::vector<Setting> client_settings() {
   return {{.flag = {.name = "--wait",
                     .value = "DURATION",
@@ -360,9 +411,9 @@ std::vector<Setting> retry_settings() {
 
 std::vector<Setting> settings() {
   std::vector<Setting> all;
-  for (const auto& part :
-       {common_settings(), worker_settings(), worker_limits(), worker_times(), gateway_settings(),
-        client_settings(), submit_settings(), submit_callback_settings(), retry_settings()}) {
+  for (const auto& part : {common_settings(), worker_settings(), worker_limits(), worker_times(),
+                           webhook_settings(), gateway_settings(), client_settings(), submit_settings(),
+                           submit_callback_settings(), retry_settings()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;

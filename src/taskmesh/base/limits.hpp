@@ -160,6 +160,21 @@ inline constexpr Duration heard_events_for = 15min;  ///< ...at least this long,
 inline constexpr std::size_t listener_queue_max =
     10'000;  ///< Events waiting for the handler; then NACK(busy).
 
+// Webhooks (proto/06-webhooks.md).
+inline constexpr Duration webhook_ttl = 76h;              ///< Nine pauses of its schedule fit in.
+inline constexpr std::uint32_t webhook_window = 4;        ///< Unanswered posts per endpoint...
+inline constexpr std::size_t webhook_posts_max = 256;     ///< ...and per node.
+inline constexpr Duration webhook_connect_timeout = 3s;   ///< Of one post: to be connected...
+inline constexpr Duration webhook_timeout = 10s;          ///< ...and in all.
+inline constexpr Duration webhook_retry_after_min = 1s;   ///< A Retry-After is taken for this at least...
+inline constexpr Duration webhook_retry_after_max = 24h;  ///< ...and for this at most.
+inline constexpr Duration webhook_gone_for = 24h;         ///< An endpoint that said 410 is remembered.
+inline constexpr std::size_t webhook_answer_bytes = 4 * 1024;           ///< Read of an answer's body...
+inline constexpr std::size_t webhook_answer_headers_bytes = 16 * 1024;  ///< ...and of its headers.
+inline constexpr std::size_t webhook_result_bytes = 32 * 1024;          ///< A larger result is not posted.
+inline constexpr std::size_t webhook_secrets_bytes = 64 * 1024;         ///< The file of secrets.
+inline constexpr std::size_t webhook_signatures_max = 16;  ///< Looked at in one webhook-signature.
+
 // The process.
 inline constexpr Duration drain_timeout = 30s;               ///< SIGTERM to the end of running work.
 inline constexpr Duration flush_timeout = 5s;                ///< What a closing client waits for acceptance.

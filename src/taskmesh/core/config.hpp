@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "taskmesh/base/limits.hpp"
+#include "taskmesh/core/callbacks/webhook_policy.hpp"
 #include "taskmesh/core/types.hpp"
 
 namespace taskmesh::core {
@@ -42,6 +43,8 @@ struct NodeConfig {
   std::uint64_t memory_max = 0;  ///< Of the process, as MemoryUsed tells it. 0: no limit.
   Duration result_ttl = limits::result_ttl;
   Duration callback_ttl = limits::callback_ttl;
+  Duration webhook_ttl = limits::webhook_ttl;  ///< The same of callbacks over HTTP.
+  WebhookPolicy webhooks;                      ///< Where those may go.
   Duration first_start_after{};  ///< Of a name that never ended here: not before so long after ACCEPTED.
   std::uint32_t callback_attempts =
       0;  ///< Deliveries of one event before it is given up; 0: until callback_ttl.

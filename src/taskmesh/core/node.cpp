@@ -209,6 +209,10 @@ void Node::on_event(NobodyThere&& there, Now now, Effects& out) {
   if (!outbox_.owns(there.link)) membership_.on_nobody_there(there.link, now, out);
 }
 
+void Node::on_event(PostAnswered&& answer, Now now, Effects& out) {
+  outbox_.on_post_answered(answer, now, out);
+}
+
 void Node::on_event(Found&& found, Now now, Effects& out) {
   if (config_.kind == NodeKind::listener) return;  // Listeners are called; they call nobody.
   membership_.on_found(found, now, out);

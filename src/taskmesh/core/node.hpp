@@ -70,6 +70,7 @@ class Node {
   void on_event(AskWorker&& ask, Now now, Effects& out);
   void on_event(MemoryUsed&& used, Now now, Effects& out);
   void on_event(NobodyThere&& there, Now now, Effects& out);
+  void on_event(PostAnswered&& answer, Now now, Effects& out);
 
   void on_message(LinkId link, proto::Hello&& hello, Now now, Effects& out);
   void on_message(LinkId link, proto::Welcome&& welcome, Now now, Effects& out);

@@ -26,6 +26,7 @@ void Effects::clear() {
   close.clear();
   run.clear();
   stop.clear();
+  post.clear();
   recall = false;
   notify.clear();
   wake_at.reset();

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -18,6 +19,8 @@
 #include "taskmesh/proto/message.hpp"
 
 namespace taskmesh::core {
+
+struct Ended;
 
 /// One live connection. Valid for that connection only: never stored beyond link_down, never sent.
 /// Links that this node dialled are numbered by the core; links that others dialled get their number from
@@ -148,6 +151,13 @@ struct Finished {
 struct Returned {
   std::vector<TaskId> ids;
 };
+/// How a Post went; each gets one.
+struct PostAnswered {
+  std::uint64_t number = 0;
+  int status = 0;       ///< Of HTTP; 0: nobody answered, or was not asked.
+  std::string trouble;  ///< Why, for people, where the status is 0.
+  std::optional<Duration> retry_after = {};
+};
 /// What memory this process has in use, in octets. Told again and again.
 struct MemoryUsed {
   std::uint64_t bytes = 0;
@@ -159,7 +169,7 @@ struct Drain {
 
 using Event = std::variant<Received, BadInput, LinkUp, LinkDown, Found, Gone, Tick, SubmitTask, QueryTasks,
                            AwaitAccepted, Abandon, ListMembers, EventHandled, Finished, Returned, Drain,
-                           CancelTask, AskWorker, MemoryUsed, NobodyThere>;
+                           CancelTask, AskWorker, MemoryUsed, NobodyThere, PostAnswered>;
 
 // ---- Effects ------------------------------------------------------------------------------------------
 
@@ -197,6 +207,14 @@ struct Stop {
   TaskId id;
   std::uint32_t attempt = 1;
   bool operator==(const Stop&) const = default;
+};
+
+/// Tell this end to its http or https address, once. Answered by one PostAnswered.
+struct Post {
+  std::uint64_t number = 0;
+  std::uint32_t delivery = 1;
+  std::shared_ptr<const Ended> ended;
+  bool operator==(const Post&) const = default;
 };
 
 /// A task that the face waits for has ended.
@@ -275,6 +293,7 @@ struct Effects {
   std::vector<LinkId> close;  ///< After send; queued records of a closed link are dropped.
   std::vector<Run> run;
   std::vector<Stop> stop;
+  std::vector<Post> post;
   bool recall = false;  ///< Take back what was handed over and not started: Returned.
   std::vector<Notice> notify;
   std::optional<TimePoint> wake_at;  ///< Step with Tick at or after this; none: sleep until an event.

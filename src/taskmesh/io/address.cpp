@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 
+#include "taskmesh/base/http_url.hpp"
 #include "taskmesh/base/limits.hpp"
 
 namespace taskmesh::io {
@@ -90,8 +91,7 @@ Result<Parts> parse(std::string_view text) {
   if (text.starts_with("tcp://")) return parse_tcp(text, text.substr(6));
   if (text.starts_with("ipc://")) return parse_ipc(text, text.substr(6));
   if (text.starts_with("http://") || text.starts_with("https://")) {
-    return invalid(text, "this version calls back over tcp:// and ipc:// only, not over HTTP",
-                   "bind a callback listener and give its address");
+    return invalid(text, "nothing is bound or dialled there: HTTP is for callbacks alone");
   }
   return invalid(text, "it starts with neither tcp:// nor ipc://");
 }
@@ -267,6 +267,11 @@ Result<std::vector<std::string>> dial_addresses(std::string_view text, bool loop
 }
 
 Result<std::string> callback_address(std::string_view text, bool loopback_only) {
+  if (is_http_address(text)) {  // Resolved, and judged, by whoever posts, each time anew.
+    const auto url = parse_http_url(text);
+    if (!url) return fail(url.error());
+    return url->text();
+  }
   auto endpoints = dial_addresses(text, loopback_only);
   if (!endpoints) return fail(std::move(endpoints.error()));
   return std::move(endpoints->front());

@@ -48,7 +48,7 @@ Result<void> check_dial_syntax(std::string_view text);
 /// True if the host of `text` is a name that only a resolver knows: dial_addresses may block.
 bool needs_resolver(std::string_view text);
 
-/// Reads a callback address as its numeric endpoint.
+/// Reads a callback address as its numeric endpoint; one of HTTP as its URL, written in one way.
 Result<std::string> callback_address(std::string_view text, bool loopback_only);
 
 /// True if `endpoint` is numeric tcp with a port, or ipc: what other nodes may publish. Never asks a

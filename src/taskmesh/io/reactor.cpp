@@ -105,6 +105,10 @@ void Reactor::carry_out() {
     TASKMESH_CHECK(parts_.executor != nullptr);
     parts_.executor->ask_to_stop(effects_.stop);
   }
+  if (!effects_.post.empty()) {
+    TASKMESH_CHECK(parts_.webhooks != nullptr);
+    parts_.webhooks->post(effects_.post);
+  }
   if (effects_.recall && parts_.executor != nullptr) {
     mailbox_.push(core::Returned{parts_.executor->recall()});
   }

@@ -26,6 +26,7 @@
 #include "taskmesh/io/executor.hpp"
 #include "taskmesh/io/mailbox.hpp"
 #include "taskmesh/io/poller.hpp"
+#include "taskmesh/io/webhook_sender.hpp"
 #include "taskmesh/io/zmq_transport.hpp"
 
 namespace taskmesh::io {
@@ -40,7 +41,8 @@ struct ReactorParts {
   core::NodeConfig config;
   std::unique_ptr<ZmqTransport> transport;  ///< Opened on the reactor's poller(), see Reactor::prepare.
   std::vector<std::unique_ptr<Discovery>> discovery;
-  Executor* executor = nullptr;  ///< Workers only.
+  Executor* executor = nullptr;                  ///< Workers only.
+  std::unique_ptr<WebhookSender> webhooks = {};  ///< Of nodes that tell ends: answers go into mailbox().
   NoticeSink notify;
   TurnHook turned = {};
   std::function<void(const core::Noted&)> noted = {};  ///< Beside the log. Same rules as NoticeSink.

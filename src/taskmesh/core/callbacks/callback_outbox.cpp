@@ -51,7 +51,11 @@ proto::Notify& add_notify(LinkId link, std::uint64_t seq, std::uint32_t delivery
 }  // namespace
 
 CallbackOutbox::CallbackOutbox(const NodeConfig& config, NodeCounters& counters, std::uint64_t& next_link)
-    : config_(config), counters_(counters), next_link_(next_link), random_(config.seed ^ seed_mark) {}
+    : config_(config),
+      counters_(counters),
+      next_link_(next_link),
+      random_(config.seed ^ seed_mark),
+      webhooks_(config_, counters) {}
 
 // ---- What is to be told ---------------------------------------------------------------------------------
 
@@ -77,6 +81,13 @@ bool CallbackOutbox::to_link(LinkId link, EndedPtr ended, Now) {
 }
 
 void CallbackOutbox::to_address(EndedPtr ended, Now now) {
+  if (is_http_address(ended->callback_address)) {
+    const TaskId id = ended->report.id;
+    if (webhooks_.tell(std::move(ended), 0, now)) return;
+    ++counters_.events_undelivered;
+    settled_.push_back({id, CallbackState::undelivered});
+    return;
+  }
   if (!addresses_.contains(ended->callback_address) && !make_room()) {
     ++counters_.events_undelivered;
     settled_.push_back({ended->report.id, CallbackState::undelivered});
@@ -109,6 +120,7 @@ void CallbackOutbox::queue(Listener& listener, EndedPtr ended, std::uint32_t del
 }
 
 bool CallbackOutbox::reserve(const std::string& address) {
+  if (is_http_address(address)) return webhooks_.reserve(address);
   if (!addresses_.contains(address) && !make_room()) return false;
   Listener& listener = listener_at(address);
   if (listener.reserved + listener.flow.size() >= limits::callbacks_per_listener_max) return false;
@@ -121,6 +133,7 @@ bool CallbackOutbox::reserve(const std::string& address) {
 }
 
 void CallbackOutbox::unreserve(const std::string& address, Now now) {
+  if (is_http_address(address)) return webhooks_.unreserve(address, now);
   const auto found = addresses_.find(address);
   if (found == addresses_.end()) return;
   Listener& listener = listeners_.at(found->second);
@@ -263,6 +276,8 @@ void CallbackOutbox::on_turn_end(const proto::Load& load, Now now, Effects& out)
     }
   }
   dirty_.clear();
+  webhooks_.on_turn_end(now, out);
+  absorb(now);
   out.close.insert(out.close.end(), to_close_.begin(), to_close_.end());
   to_close_.clear();
   if (!timers_.empty()) out.wake_by(timers_.begin()->first);
@@ -329,9 +344,9 @@ void CallbackOutbox::flush(Listener& listener, const proto::Load& load, Now now,
 
 std::vector<CallbackOutbox::Settled> CallbackOutbox::take_settled() { return std::exchange(settled_, {}); }
 
-std::size_t CallbackOutbox::parked() const { return parked_; }
+std::size_t CallbackOutbox::parked() const { return parked_ + webhooks_.size(); }
 std::size_t CallbackOutbox::waiting_on_links() const { return waiting_on_links_; }
-std::size_t CallbackOutbox::listeners() const { return listeners_.size(); }
+std::size_t CallbackOutbox::listeners() const { return listeners_.size() + webhooks_.endpoints(); }
 
 void CallbackOutbox::mark(Destination& destination, Key key) {
   if (destination.dirty) return;

@@ -4,7 +4,8 @@
 // Per destination a queue, a window of unacknowledged events, repetition until acknowledged, back-off, and a
 // breaker for listeners that answer badly. A listener that is away parks its events; its CB_WELCOME starts
 // them again, oldest first. A destination never holds back another one. TTL, and attempts where they are
-// limited, end a delivery as undelivered; what was given up is kept for a while and can be tried again.
+// limited, end a delivery as undelivered; what was given up is kept for a while and can be tried again. Addresses of HTTP are
+// the WebhookOutbox's, which this one owns: to everybody else they are addresses like the others.
 // Pure; one thread; `now.at` never decreases.
 #pragma once
 
@@ -20,6 +21,7 @@
 #include "taskmesh/base/random.hpp"
 #include "taskmesh/core/callbacks/dead_callbacks.hpp"
 #include "taskmesh/core/callbacks/event_flow.hpp"
+#include "taskmesh/core/callbacks/webhook_outbox.hpp"
 #include "taskmesh/core/config.hpp"
 #include "taskmesh/core/tasks/task_record.hpp"
 #include "taskmesh/core/types.hpp"
@@ -49,6 +51,8 @@ class CallbackOutbox {
   void on_cb_welcome(LinkId link, const proto::CbWelcome& welcome, Now now, Effects& out);
   void on_ack(LinkId link, const proto::NotifyAck& ack, Now now, Effects& out);
   void on_nack(LinkId link, const proto::NotifyNack& nack, Now now, Effects& out);
+  /// Of a Post to an http or https address; what is told there is decided by the WebhookOutbox.
+  void on_post_answered(const PostAnswered& answer, Now now, Effects& out);
   /// ERROR or rubbish on a callback link counts as a bad answer.
   void on_bad_answer(LinkId link, Now now, Effects& out);
   /// True if the link is one that the outbox dialled.
@@ -163,7 +167,10 @@ class CallbackOutbox {
   struct Page;
   std::uint64_t list_waiting(const Listener& listener, std::uint64_t from, Page& page) const;
   std::uint64_t list_dead(std::uint64_t from, Page& page) const;
+  void list_webhooks(Page& page) const;
+  void absorb(Now now);
   bool revive(DeadCallbacks::Dead dead, Now now);
+  bool revive_webhook(DeadCallbacks::Dead dead, Now now);
   std::uint32_t hurry(Listener& listener, Now now, Effects& out);
   void wake(Listener& listener, Now now);
   void note_use(Listener& listener, Now now);
@@ -175,6 +182,7 @@ class CallbackOutbox {
   std::uint64_t& next_link_;
   Random random_;
 
+  WebhookOutbox webhooks_;
   std::unordered_map<LinkId, Destination> clients_;
   std::map<std::uint64_t, Listener> listeners_;               // By serial.
   std::unordered_map<std::string, std::uint64_t> addresses_;  // -> serial

@@ -12,6 +12,8 @@ namespace {
 
 /// In the cursor of a list: the events that were given up, behind all listeners.
 constexpr std::uint64_t dead_section = std::numeric_limits<std::uint64_t>::max();
+/// ...and in front of them those for addresses of HTTP, behind all listeners.
+constexpr std::uint64_t webhook_section = 1ULL << 62;
 constexpr std::size_t row_bytes = 64;       // Of an event, without its texts: a little more than it takes.
 constexpr std::size_t listener_bytes = 96;  // Of a listener likewise.
 
@@ -61,6 +63,27 @@ void CallbackOutbox::expire(Listener& listener, Now now, Effects& out) {
     bury(listener, std::move(ended), deliveries, "callback_ttl (" + ttl + ") has passed", now);
   });
   note_undelivered(listener, before - listener.flow.size(), ttl, now, out);
+}
+
+/// What the webhooks' own outbox is done with.
+void CallbackOutbox::absorb(Now now) {
+  for (WebhookOutbox::Over& over : webhooks_.take_over()) {
+    const bool delivered = over.why.empty();
+    settled_.push_back(
+        {over.ended->report.id, delivered ? CallbackState::delivered : CallbackState::undelivered});
+    if (delivered) continue;
+    ++counters_.events_undelivered;
+    dead_.add({.ended = std::move(over.ended),
+               .deliveries = over.deliveries,
+               .why = std::move(over.why),
+               .since = now.at,
+               .until = now.at + config_.result_ttl});
+  }
+}
+
+void CallbackOutbox::on_post_answered(const PostAnswered& answer, Now now, Effects& out) {
+  webhooks_.on_answer(answer, now, out);
+  absorb(now);
 }
 
 // ---- Seen -----------------------------------------------------------------------------------------------
@@ -143,6 +166,8 @@ proto::CallbackList CallbackOutbox::list(const proto::ListCallbacks& ask, Now no
     }
     if (!ask.address.empty()) break;
   }
+  if (ask.from_listener != dead_section) list_webhooks(page);
+  if (page.list.next_listener != 0) return std::move(page.list);
   const std::uint64_t from = ask.from_listener == dead_section ? ask.from_event : 0;
   if (const std::uint64_t next = list_dead(from, page); next != 0) page.stop(dead_section, next);
   return std::move(page.list);
@@ -160,6 +185,26 @@ std::uint64_t CallbackOutbox::list_waiting(const Listener& listener, std::uint64
     page.add(std::move(row));
     return true;
   });
+}
+
+void CallbackOutbox::list_webhooks(Page& page) const {
+  WebhookOutbox::Cursor from;
+  if (page.ask.from_listener >= webhook_section) {
+    from = {page.ask.from_listener - webhook_section, page.ask.from_event};
+  }
+  std::uint64_t begun = 0;
+  const auto look = [&](std::uint64_t endpoint, const WebhookOutbox::View& view) {
+    if (page.full()) return false;
+    if (!page.wants(view.ended)) return true;
+    if (std::exchange(begun, endpoint) != endpoint) page.begin(webhooks_.row_of(endpoint, page.now));
+    proto::CallbackRow row = core::row_of(view.ended, view.stage, view.deliveries);
+    row.age_ms = ms_between(view.since, page.now);
+    row.left_ms = ms_between(page.now, view.expires);
+    page.add(std::move(row));
+    return true;
+  };
+  const WebhookOutbox::Cursor next = webhooks_.visit(from, page.ask.address, page.budget, look);
+  if (next.endpoint != 0) page.stop(webhook_section + next.endpoint, next.event);
 }
 
 std::uint64_t CallbackOutbox::list_dead(std::uint64_t from, Page& page) const {
@@ -202,11 +247,14 @@ proto::CallbacksRetried CallbackOutbox::retry(const proto::RetryCallbacks& ask, 
     if (ask.id) address = taken->ended->callback_address;
     if (revive(std::move(*taken), now)) ++done.revived;
   }
-  if (!address.empty()) {
+  if (is_http_address(address)) {
+    done.hurried += webhooks_.hurry(address, now);
+  } else if (!address.empty()) {
     const auto found = addresses_.find(address);
     if (found != addresses_.end()) done.hurried += hurry(listeners_.at(found->second), now, out);
   } else if (!ask.id) {
     for (auto& [serial, listener] : listeners_) done.hurried += hurry(listener, now, out);
+    done.hurried += webhooks_.hurry_all(now);
   }
   return done;
 }
@@ -214,6 +262,7 @@ proto::CallbacksRetried CallbackOutbox::retry(const proto::RetryCallbacks& ask, 
 /// False: there is no room for it; it stays as it was.
 bool CallbackOutbox::revive(DeadCallbacks::Dead dead, Now now) {
   const std::string& address = dead.ended->callback_address;
+  if (is_http_address(address)) return revive_webhook(std::move(dead), now);
   const bool known = addresses_.contains(address);
   const auto room_at = [&](const Listener& listener) {
     return listener.reserved + listener.flow.size() < limits::callbacks_per_listener_max;
@@ -229,6 +278,20 @@ bool CallbackOutbox::revive(DeadCallbacks::Dead dead, Now now) {
   queue(listener, std::move(dead.ended), dead.deliveries, now);
   listener.noted_undelivered = false;
   wake(listener, now);
+  return true;
+}
+
+bool CallbackOutbox::revive_webhook(DeadCallbacks::Dead dead, Now now) {
+  const TaskId id = dead.ended->report.id;
+  const std::string address = dead.ended->callback_address;
+  if (!webhooks_.tell(dead.ended, dead.deliveries, now)) {
+    dead.until = now.at + config_.result_ttl;
+    dead_.add(std::move(dead));
+    return false;
+  }
+  settled_.push_back({id, CallbackState::pending});
+  ++counters_.events_revived;
+  webhooks_.hurry(address, now);
   return true;
 }
 

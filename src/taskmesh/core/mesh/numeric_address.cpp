@@ -121,6 +121,15 @@ bool is_ipc_name(std::string_view name) {
 
 }  // namespace
 
+std::optional<IpOctets> parse_ip(std::string_view text) {
+  if (text.find(':') != std::string_view::npos) return parse_v6(text);
+  const auto v4 = parse_v4(text);
+  if (!v4) return std::nullopt;
+  IpOctets address{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+  std::copy(v4->begin(), v4->end(), address.begin() + 12);
+  return address;
+}
+
 std::optional<Reach> reach_of_address(std::string_view address) {
   constexpr std::string_view tcp = "tcp://";
   constexpr std::string_view ipc = "ipc://@";

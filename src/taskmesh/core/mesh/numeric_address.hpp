@@ -4,6 +4,7 @@
 // tcp://<IPv4>:<port>, tcp://[<IPv6>]:<port> and ipc://@<name>. Threads: any, no state.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -18,5 +19,11 @@ enum class Reach : std::uint8_t {
 
 /// nullopt: not an address of one of those forms.
 std::optional<Reach> reach_of_address(std::string_view address);
+
+/// 16 octets in network order; IPv4 as ::ffff:a.b.c.d.
+using IpOctets = std::array<std::uint8_t, 16>;
+
+/// A numeric IPv4 or IPv6 address, without brackets and zone. nullopt: it is none.
+std::optional<IpOctets> parse_ip(std::string_view text);
 
 }  // namespace taskmesh::core

@@ -34,7 +34,8 @@ Refusal too_large(std::string_view what, std::size_t bytes, std::size_t max) {
 std::optional<Error> check_callback_address(std::string_view address, bool loopback_only) {
   const std::optional<Reach> reach = reach_of_address(address);
   if (!reach) {
-    return refused(address, "it is neither tcp://<numeric address>:<port> nor ipc://@<name>",
+    return refused(address,
+                   "it is neither tcp://<numeric address>:<port> nor ipc://@<name> nor a URL of HTTP",
                    "give it like tcp://127.0.0.1:6000 or tcp://[::1]:6000");
   }
   if (*reach == Reach::never) {
@@ -94,6 +95,11 @@ std::optional<Refusal> check_submit(const proto::Submit& submit, const NodeConfi
   if (submit.callback_address.size() > limits::address_bytes) {
     return too_large("the octets of the callback address", submit.callback_address.size(),
                      limits::address_bytes);
+  }
+  if (is_http_address(submit.callback_address)) {
+    auto checked = check_webhook_address(submit.callback_address, config.webhooks);
+    if (!checked) return Refusal{proto::Code::callback_refused, std::move(checked.error())};
+    return std::nullopt;
   }
   if (auto error = check_callback_address(submit.callback_address, config.loopback_only)) {
     return Refusal{proto::Code::callback_refused, std::move(*error)};

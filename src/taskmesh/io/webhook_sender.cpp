@@ -1,0 +1,391 @@
+#include "taskmesh/io/webhook_sender.hpp"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <csignal>
+#include <cstring>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+
+#include "taskmesh/base/check.hpp"
+#include "taskmesh/base/http_url.hpp"
+#include "taskmesh/core/tasks/task_record.hpp"
+#include "taskmesh/io/clock.hpp"
+#include "taskmesh/io/webhook_secrets.hpp"
+#include "taskmesh/wire/completion_json.hpp"
+
+namespace taskmesh::io {
+
+namespace {
+
+constexpr int look_again_ms = 1'000;  // Who pushes wakes it; this is for what nobody wakes it for.
+constexpr long connections_kept = 64;
+
+struct EasyDeleter {
+  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
+};
+struct MultiDeleter {
+  void operator()(CURLM* handle) const { curl_multi_cleanup(handle); }
+};
+struct ListDeleter {
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+using Easy = std::unique_ptr<CURL, EasyDeleter>;
+using Multi = std::unique_ptr<CURLM, MultiDeleter>;
+using HeaderList = std::unique_ptr<curl_slist, ListDeleter>;
+
+/// One post under way. Its address is what libcurl's callbacks are given.
+struct Transfer {
+  std::uint64_t number = 0;
+  std::uint32_t delivery = 1;
+  std::string event;
+  HttpUrl url;
+  const core::WebhookPolicy* policy = nullptr;
+  std::string body;
+  std::string trouble;  // What a callback of ours refused.
+  std::size_t body_bytes = 0;
+  std::size_t header_bytes = 0;
+  TimePoint since{};
+  std::array<char, CURL_ERROR_SIZE> error{};
+  HeaderList headers;
+  Easy easy;
+};
+
+std::optional<core::IpOctets> octets_of(const sockaddr& address) {
+  core::IpOctets octets{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+  if (address.sa_family == AF_INET) {
+    sockaddr_in v4{};
+    std::memcpy(&v4, &address, sizeof v4);
+    std::memcpy(octets.data() + 12, &v4.sin_addr, 4);
+    return octets;
+  }
+  if (address.sa_family != AF_INET6) return std::nullopt;
+  sockaddr_in6 v6{};
+  std::memcpy(&v6, &address, sizeof v6);
+  std::memcpy(octets.data(), &v6.sin6_addr, octets.size());
+  return octets;
+}
+
+std::string text_of(const core::IpOctets& octets) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  const bool v4 = octets[10] == 0xFF && octets[11] == 0xFF && octets[0] == 0;
+  ::inet_ntop(v4 ? AF_INET : AF_INET6, octets.data() + (v4 ? 12 : 0), text.data(), text.size());
+  return text.data();
+}
+
+/// The one place where a connection begins: what may not be called gets no socket.
+curl_socket_t open_socket(void* data, curlsocktype, curl_sockaddr* address) {
+  auto& transfer = *static_cast<Transfer*>(data);
+  const auto octets = octets_of(address->addr);
+  if (!octets || !transfer.policy->allows(*octets, transfer.url.host)) {
+    transfer.trouble = "its host leads to " + (octets ? text_of(*octets) : "no IP address") +
+                       ", which this node may not call (webhook_allow)";
+    return CURL_SOCKET_BAD;
+  }
+  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+/// The status counts and not what is said; a long answer is cut off.
+std::size_t take_body(char*, std::size_t, std::size_t size, void* data) {
+  auto& transfer = *static_cast<Transfer*>(data);
+  transfer.body_bytes += size;
+  return transfer.body_bytes <= limits::webhook_answer_bytes ? size : 0;
+}
+
+std::size_t take_header(char*, std::size_t, std::size_t size, void* data) {
+  auto& transfer = *static_cast<Transfer*>(data);
+  transfer.header_bytes += size;
+  if (transfer.header_bytes <= limits::webhook_answer_headers_bytes) return size;
+  transfer.trouble = "its answer's headers are too long";
+  return 0;
+}
+
+std::string body_of(const core::Post& post, const std::string& mesh) {
+  const core::EndedPtr ended = core::in_codec(post.ended, Codec::json);
+  const proto::TaskReport& report = ended->report;
+  const std::string result = wire::payload_json({report.codec, report.result});
+  const bool good = report.state == TaskState::success;
+  const Error error = good ? Error{} : wire::error_of(report);
+  const bool omitted = result.size() > limits::webhook_result_bytes;
+  return wire::cloud_event({.task_id = report.id,
+                            .name = report.name,
+                            .state = report.state,
+                            .result_json = omitted ? std::string_view() : std::string_view(result),
+                            .result_bytes = omitted ? result.size() : 0,
+                            .error = good ? nullptr : &error,
+                            .callback_data = ended->callback_data,
+                            .attempt = report.attempt,
+                            .worker = report.worker_name,
+                            .delivery = post.delivery,
+                            .submitted_at = report.submitted_at,
+                            .started_at = report.started_at,
+                            .completed_at = report.completed_at},
+                           mesh);
+}
+
+/// What tells one version of a file from another.
+struct Version {
+  ino_t node = 0;
+  timespec changed{};
+  off_t size = 0;
+  static Version of(const std::string& path) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) return {};
+    return {status.st_ino, status.st_mtim, status.st_size};
+  }
+  bool operator==(const Version& other) const {
+    return node == other.node && size == other.size && changed.tv_sec == other.changed.tv_sec &&
+           changed.tv_nsec == other.changed.tv_nsec;
+  }
+};
+
+}  // namespace
+
+class WebhookSender::Impl {
+ public:
+  Impl(WebhookSetup setup, Mailbox& answers, Log log)
+      : setup_(std::move(setup)), answers_(answers), log_(std::move(log)) {}
+  ~Impl();
+
+  Result<void> read_secrets();
+  void post(std::vector<core::Post>& posts);
+
+ private:
+  void run();
+  void take_new();
+  void begin(const core::Post& post);
+  bool configure(Transfer& transfer);
+  void add_headers(Transfer& transfer);
+  void finish_done();
+  void finish(Transfer& transfer, CURLcode code);
+  void answer(core::PostAnswered answered, const Transfer& transfer);
+  void look_at_secrets();
+
+  WebhookSetup setup_;
+  Mailbox& answers_;
+  Log log_;
+  WebhookSecrets secrets_;  // Of the thread alone, once that runs.
+  Version secrets_version_;
+  Multi multi_;
+  std::unordered_map<CURL*, std::unique_ptr<Transfer>> transfers_;
+  std::mutex mutex_;
+  std::vector<core::Post> waiting_;  // Bounded by webhook_posts_max, in the core.
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+WebhookSender::Impl::~Impl() {
+  if (!thread_.joinable()) return;
+  stopping_ = true;
+  curl_multi_wakeup(multi_.get());
+  thread_.join();
+  for (auto& [easy, transfer] : transfers_) curl_multi_remove_handle(multi_.get(), easy);
+}
+
+Result<void> WebhookSender::Impl::read_secrets() {
+  if (setup_.secrets_file.empty()) return {};
+  secrets_version_ = Version::of(setup_.secrets_file);
+  auto secrets = WebhookSecrets::read(setup_.secrets_file);
+  if (!secrets) return fail(std::move(secrets.error()));
+  secrets_ = std::move(*secrets);
+  return {};
+}
+
+/// A rotation needs no restart. A file that cannot be used leaves the secrets as they were.
+void WebhookSender::Impl::look_at_secrets() {
+  if (setup_.secrets_file.empty() || Version::of(setup_.secrets_file) == secrets_version_) return;
+  const auto read = read_secrets();
+  if (read) return log_.info("the secrets of webhooks were read anew");
+  log_.warning("the secrets of webhooks stay as they were: " + to_string(read.error()));
+}
+
+void WebhookSender::Impl::post(std::vector<core::Post>& posts) {
+  {
+    const std::lock_guard lock(mutex_);
+    for (core::Post& one : posts) waiting_.push_back(std::move(one));
+  }
+  posts.clear();
+  if (!thread_.joinable()) {
+    curl_global_init(CURL_GLOBAL_DEFAULT);  // Counts, and may be called from several threads.
+    multi_.reset(curl_multi_init());
+    TASKMESH_CHECK(multi_ != nullptr);
+    curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, connections_kept);
+    curl_multi_setopt(multi_.get(), CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+    thread_ = std::thread([this] {
+      sigset_t all;
+      sigfillset(&all);
+      ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+      ::pthread_setname_np(::pthread_self(), "taskmesh-hooks");
+      run();
+    });
+  }
+  curl_multi_wakeup(multi_.get());
+}
+
+void WebhookSender::Impl::run() {
+  while (!stopping_) {
+    take_new();
+    int running = 0;
+    curl_multi_perform(multi_.get(), &running);
+    finish_done();
+    curl_multi_poll(multi_.get(), nullptr, 0, look_again_ms, nullptr);
+  }
+}
+
+void WebhookSender::Impl::take_new() {
+  std::vector<core::Post> posts;
+  {
+    const std::lock_guard lock(mutex_);
+    posts.swap(waiting_);
+  }
+  if (!posts.empty()) look_at_secrets();
+  for (const core::Post& post : posts) begin(post);
+}
+
+void WebhookSender::Impl::begin(const core::Post& post) {
+  auto transfer = std::make_unique<Transfer>();
+  transfer->number = post.number;
+  transfer->delivery = post.delivery;
+  transfer->event = wire::event_id_of(post.ended->report.id);
+  transfer->policy = &setup_.policy;
+  transfer->since = steady_now();
+  auto url = parse_http_url(post.ended->callback_address);
+  if (!url) return answer({.number = post.number, .trouble = url.error().why}, *transfer);
+  transfer->url = std::move(*url);
+  transfer->body = body_of(post, setup_.mesh);
+  transfer->easy.reset(curl_easy_init());
+  TASKMESH_CHECK(transfer->easy != nullptr);
+  add_headers(*transfer);
+  if (!configure(*transfer)) {
+    return answer({.number = post.number, .trouble = "this node's libcurl cannot post there"}, *transfer);
+  }
+  CURL* easy = transfer->easy.get();
+  curl_multi_add_handle(multi_.get(), easy);
+  transfers_.emplace(easy, std::move(transfer));
+}
+
+void WebhookSender::Impl::add_headers(Transfer& transfer) {
+  const std::string timestamp = std::to_string(wall_now().unix_us / 1'000'000);
+  std::vector<std::string> lines{"Content-Type: application/cloudevents+json",
+                                 "webhook-id: " + transfer.event, "webhook-timestamp: " + timestamp,
+                                 "Expect:"};
+  const auto& keys = secrets_.keys_for(transfer.url);
+  if (!keys.empty()) {
+    lines.push_back(
+        "webhook-signature: " +
+        wire::webhook_signature({.id = transfer.event, .timestamp = timestamp, .body = transfer.body}, keys));
+  }
+  for (const std::string& line : lines) {
+    curl_slist* longer = curl_slist_append(transfer.headers.get(), line.c_str());
+    TASKMESH_CHECK(longer != nullptr);
+    static_cast<void>(transfer.headers.release());
+    transfer.headers.reset(longer);
+  }
+}
+
+/// False: this libcurl lacks something that must not be left out.
+bool WebhookSender::Impl::configure(Transfer& transfer) {
+  CURL* easy = transfer.easy.get();
+  bool good = true;
+  const auto set = [&](CURLoption option, auto value) {
+    good = curl_easy_setopt(easy, option, value) == CURLE_OK && good;
+  };
+  const std::string url = transfer.url.text();
+  set(CURLOPT_URL, url.c_str());
+  set(CURLOPT_PROTOCOLS_STR, "http,https");
+  set(CURLOPT_FOLLOWLOCATION, 0L);
+  set(CURLOPT_PROXY, "");  // Whatever the environment says.
+  set(CURLOPT_NOSIGNAL, 1L);
+  set(CURLOPT_QUICK_EXIT, 1L);  // A name server that hangs must not hold up this thread, and so the others.
+  set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  set(CURLOPT_POST, 1L);
+  set(CURLOPT_POSTFIELDS, transfer.body.c_str());
+  set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(transfer.body.size()));
+  set(CURLOPT_HTTPHEADER, transfer.headers.get());
+  set(CURLOPT_USERAGENT, "taskmesh/" TASKMESH_VERSION);
+  const auto ms = [](Duration span) { return static_cast<long>(span / 1ms); };
+  set(CURLOPT_CONNECTTIMEOUT_MS, ms(std::min(limits::webhook_connect_timeout, setup_.timeout)));
+  set(CURLOPT_TIMEOUT_MS, std::max(ms(setup_.timeout), 1L));
+  set(CURLOPT_SSL_VERIFYPEER, 1L);
+  set(CURLOPT_SSL_VERIFYHOST, 2L);
+  set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  if (!setup_.ca_file.empty()) set(CURLOPT_CAINFO, setup_.ca_file.c_str());
+  set(CURLOPT_OPENSOCKETFUNCTION, &open_socket);
+  set(CURLOPT_OPENSOCKETDATA, &transfer);
+  set(CURLOPT_WRITEFUNCTION, &take_body);
+  set(CURLOPT_WRITEDATA, &transfer);
+  set(CURLOPT_HEADERFUNCTION, &take_header);
+  set(CURLOPT_HEADERDATA, &transfer);
+  set(CURLOPT_ERRORBUFFER, transfer.error.data());
+  return good;
+}
+
+void WebhookSender::Impl::finish_done() {
+  int left = 0;
+  while (const CURLMsg* message = curl_multi_info_read(multi_.get(), &left)) {
+    if (message->msg != CURLMSG_DONE) continue;
+    CURL* easy = message->easy_handle;
+    const CURLcode code = message->data.result;
+    curl_multi_remove_handle(multi_.get(), easy);
+    const auto found = transfers_.find(easy);
+    TASKMESH_CHECK(found != transfers_.end());
+    finish(*found->second, code);
+    transfers_.erase(found);
+  }
+}
+
+void WebhookSender::Impl::finish(Transfer& transfer, CURLcode code) {
+  core::PostAnswered answered{.number = transfer.number};
+  // Cut off by us: what it wanted to say is known.
+  const bool cut = code == CURLE_WRITE_ERROR && transfer.trouble.empty();
+  if (code == CURLE_OK || cut) {
+    long status = 0;
+    curl_off_t seconds = 0;
+    curl_easy_getinfo(transfer.easy.get(), CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(transfer.easy.get(), CURLINFO_RETRY_AFTER, &seconds);
+    answered.status = static_cast<int>(status);
+    constexpr curl_off_t longest = limits::webhook_retry_after_max / 1s;
+    if (seconds > 0) answered.retry_after = std::chrono::seconds(std::min(seconds, longest));
+    return answer(std::move(answered), transfer);
+  }
+  answered.trouble = transfer.trouble;
+  if (answered.trouble.empty()) answered.trouble = transfer.error.data();
+  if (answered.trouble.empty()) answered.trouble = curl_easy_strerror(code);
+  answer(std::move(answered), transfer);
+}
+
+void WebhookSender::Impl::answer(core::PostAnswered answered, const Transfer& transfer) {
+  if (log_.enabled(LogLevel::debug)) {
+    const auto ms = (steady_now() - transfer.since) / 1ms;
+    log_.debug("webhook " + transfer.event + ", delivery " + std::to_string(transfer.delivery) + " to " +
+               transfer.url.origin() + ": " +
+               (answered.status != 0 ? std::to_string(answered.status) : answered.trouble) + ", " +
+               std::to_string(ms) + " ms");
+  }
+  answers_.push(std::move(answered));
+}
+
+Result<std::unique_ptr<WebhookSender>> WebhookSender::make(WebhookSetup setup, Mailbox& answers, Log log) {
+  auto impl = std::make_unique<Impl>(std::move(setup), answers, std::move(log));
+  auto read = impl->read_secrets();
+  if (!read) return fail(std::move(read.error()));
+  return std::unique_ptr<WebhookSender>(new WebhookSender(std::move(impl)));
+}
+
+WebhookSender::WebhookSender(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+WebhookSender::~WebhookSender() = default;
+void WebhookSender::post(std::vector<core::Post>& posts) { impl_->post(posts); }
+
+}  // namespace taskmesh::io

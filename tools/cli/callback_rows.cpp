@@ -1,0 +1,83 @@
+#include "cli/callback_rows.hpp"
+
+#include "cli/output.hpp"
+#include "cli/table.hpp"
+#include "cli/task_document.hpp"
+
+namespace taskmesh::cli {
+
+namespace {
+
+void write_number(JsonWriter& writer, std::string_view name, std::uint64_t number) {
+  writer.key(name);
+  writer.number(number);
+}
+
+void write_span(JsonWriter& writer, std::string_view name, Duration span) {
+  writer.key(name);
+  writer.number(static_cast<std::int64_t>(span / 1ms));
+}
+
+void write_callback(JsonWriter& writer, const UndeliveredCallback& one) {
+  writer.begin_object();
+  write_text(writer, "task_id", to_string(one.task_id));
+  write_text(writer, "name", one.name);
+  write_text(writer, "status", to_string(one.state));
+  write_text(writer, "stage", to_string(one.stage));
+  write_number(writer, "deliveries", one.deliveries);
+  write_span(writer, "age_ms", one.age);
+  write_span(writer, "left_ms", one.left);
+  write_text(writer, "trouble", one.trouble);
+  write_text(writer, "worker", one.worker);
+  write_text(writer, "worker_id", to_string(one.worker_id));
+  write_text(writer, "address", one.address);
+  write_text(writer, "listener", to_string(one.listener));
+  write_span(writer, "retry_in_ms", one.retry_in);
+  write_number(writer, "in_flight", one.in_flight);
+  write_number(writer, "window", one.window);
+  write_number(writer, "in_flight_bytes", one.in_flight_bytes);
+  write_number(writer, "window_bytes", one.window_bytes);
+  writer.end_object();
+}
+
+}  // namespace
+
+std::string callback_table(const std::vector<UndeliveredCallback>& callbacks) {
+  std::vector<Row> rows{
+      {"TASK", "STAGE", "SENT", "AGE", "LEFT", "WORKER", "ADDRESS", "LISTENER", "WINDOW", "TROUBLE"}};
+  for (const UndeliveredCallback& one : callbacks) {
+    rows.push_back({to_string(one.task_id), std::string(to_string(one.stage)), std::to_string(one.deliveries),
+                    rough(one.age), rough(one.left), harmless(one.worker), harmless(one.address),
+                    std::string(to_string(one.listener)),
+                    std::to_string(one.in_flight) + "/" + std::to_string(one.window),
+                    one.trouble.empty() ? "-" : harmless(one.trouble)});
+  }
+  return table_of(rows);
+}
+
+std::string callback_array(const std::vector<UndeliveredCallback>& callbacks) {
+  JsonWriter writer;
+  writer.begin_array();
+  for (const UndeliveredCallback& one : callbacks) write_callback(writer, one);
+  writer.end_array();
+  return writer.take();
+}
+
+std::string retried_text(const RetryAnswer& retried, bool as_document) {
+  if (!as_document) {
+    return std::to_string(retried.tried) + " tried now, " + std::to_string(retried.revived) +
+           " of them given up before";
+  }
+  JsonWriter writer;
+  writer.begin_object();
+  write_number(writer, "tried", retried.tried);
+  write_number(writer, "revived", retried.revived);
+  writer.key("silent");
+  writer.begin_array();
+  for (const std::string& name : retried.silent) writer.string(name);
+  writer.end_array();
+  writer.end_object();
+  return writer.take();
+}
+
+}  // namespace taskmesh::cli
