@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <deque>
 #include <fstream>
+#include <thread>
 
 #include "e2e/gateway.hpp"
 #include "e2e/mesh.hpp"
@@ -148,7 +149,11 @@ SCENARIO("clients that are slow or silent are cut off, and the others served mea
   // One that drips: each octet comes in time, the request never.
   HttpPeer drip = world.gateway.connect();
   drip.say("GET /healthz HTTP/1.1\r\nX-Slow: ");
-  CHECK(e2e::Mesh::eventually([&] { return !drip.say("x") || drip.raw().closed(); }, 40s));
+  const auto cut = [&] {
+    std::this_thread::sleep_for(100ms);
+    return !drip.say("x") || drip.raw().closed();
+  };
+  CHECK(e2e::Mesh::eventually(cut, 40s));
   CHECK(e2e::Mesh::eventually(
       [&] {
         return std::all_of(slow.begin(), slow.end(), [](HttpPeer& peer) { return peer.raw().closed(); });

@@ -305,3 +305,13 @@ TEST_CASE("without keys no page from elsewhere may ask, by script or by name", "
   CHECK(ask("GET", {{"Host", "evil.example:8080"}}) == 403);
   CHECK(ask("GET", {}) == 403);
 }
+
+TEST_CASE("a mistake while one request is served is that request's alone", "[desk]") {
+  World world;
+  world.desk.watch([]() -> WorkerCounters { throw std::bad_alloc(); });
+  const auto exchange = world.get("/metrics");
+  CHECK(exchange->status() == 500);
+  CHECK(exchange->problem() == "internal");
+  CHECK(world.desk.open() == 0);
+  CHECK(world.get("/healthz")->status() == 200);
+}

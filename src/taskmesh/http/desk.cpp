@@ -62,8 +62,11 @@ Desk::VisitPtr Desk::admit(const ExchangePtr& exchange) {
 
 void Desk::take(const ExchangePtr& exchange) {
   const VisitPtr visit = admit(exchange);
-  if (!find_route(visit) || !is_welcome(visit)) return;
-  (this->*operate(visit->route->operation))(visit);
+  try {
+    if (find_route(visit) && is_welcome(visit)) (this->*operate(visit->route->operation))(visit);
+  } catch (const std::exception& error) {  // No memory, for one: that is this request's end, and no other's.
+    if (!visit->answered) refuse(visit, Problem::internal, error.what());
+  }
 }
 
 bool Desk::find_route(const VisitPtr& visit) {
@@ -143,6 +146,7 @@ Answer Desk::head_of(const VisitPtr& visit, Answer answer) {
 
 void Desk::count(const VisitPtr& visit, int status) {
   numbers_.answered(visit->route, status, options_.now() - visit->began);
+  visit->answered = true;
   --*visit->open;
 }
 

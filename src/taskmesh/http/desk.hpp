@@ -62,6 +62,7 @@ class Desk {
     std::string repeat_key;    // The Idempotency-Key itself, as the mesh is told it.
     std::vector<std::pair<std::string, std::string>> headers;  // Of the answer, beside the usual ones.
     std::shared_ptr<std::size_t> open;
+    bool answered = false;
   };
   using VisitPtr = std::shared_ptr<Visit>;
   using Operate = void (Desk::*)(const VisitPtr&);

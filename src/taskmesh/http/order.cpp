@@ -97,17 +97,23 @@ const std::array<std::pair<std::string_view, Setter>, 14> setters{{
     {"callback_attempts", set_callback_attempts},
 }};
 
-/// The arguments as they came, checked: one JSON array.
+/// The arguments as they came, checked: one JSON array. A tree of them is made only to say what is wrong.
 void set_arguments(Order& order, std::string_view body, const std::string& field,
                    std::vector<FieldError>& errors) {
-  const auto json = parse_json(body.empty() ? "[]" : body);
-  if (!json)
-    return errors.push_back({field, json.error().why.empty() ? json.error().what : json.error().why});
-  if (json->array() == nullptr) {
+  if (body.empty()) body = "[]";
+  if (body.size() > limits::payload_bytes) {
+    return errors.push_back({field, "it is longer than " + std::to_string(limits::payload_bytes) + " bytes"});
+  }
+  const std::size_t first = body.find_first_not_of(" \t\r\n");
+  if (first != std::string_view::npos && body[first] == '[' && is_json(body)) {
+    order.call.args = detail::finish_json(std::string(body));
+    return;
+  }
+  const auto json = parse_json(body);
+  if (json)
     return errors.push_back(
         {field, "it is " + std::string(json->kind()) + ", not an array with all arguments"});
-  }
-  order.call.args = detail::finish_json(std::string(body.empty() ? "[]" : body));
+  errors.push_back({field, json.error().why.empty() ? json.error().what : json.error().why});
 }
 
 /// As set_option takes it.
