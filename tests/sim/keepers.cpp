@@ -7,6 +7,7 @@
 
 #include "sim/copy_world.hpp"
 #include "sim/counters.hpp"
+#include "taskmesh/core/tasks/task_record.hpp"
 
 namespace taskmesh::sim {
 
@@ -19,6 +20,7 @@ constexpr Duration between_faults = 26s;  // Longer than detection and repair.
 /// Until those who may know of a death do, and have made the copies anew.
 constexpr Duration repaired_after = limits::dead_after + 2s;
 const std::string here = "tcp://127.0.0.1:6000";
+const std::string hook = "http://127.0.0.1:8080/hook";
 
 /// Not any failure: tasks may fail by themselves.
 bool is_quarantine(const proto::TaskReport& report) {
@@ -47,6 +49,7 @@ class KeeperWorld : CopyWorld {
     world_.observer.finished = [this](Process& worker, const core::Finished& finished) {
       running_[worker.host].erase(finished.id);
     };
+    world_.observer.posted = [this](Process& worker, const core::Post& post) { on_posted(worker, post); };
     world_.observer.told = [this](Process& process, core::Notice&& notice) {
       on_told(process, std::move(notice));
     };
@@ -66,6 +69,7 @@ class KeeperWorld : CopyWorld {
     plan_faults();
     world_.run_for(storm + 12s);
     world_.heal();
+    healed_ = true;
     world_.network().set_weather({});
     world_.run_for(60s);
     world_.run_until([this] { return told_all(); }, plan_.long_tasks ? 600s : 60s);
@@ -118,7 +122,7 @@ class KeeperWorld : CopyWorld {
     }
     task.args = {Codec::opaque, Bytes::copy_of(to_string(id))};
     if (story.wait) task.token = token_of(id);
-    if (story.callback) task.callback_address = here;
+    if (story.callback) task.callback_address = plan_.webhooks ? hook : here;
     if (world_.chance(plan_.delayed))
       task.terms = proto::Terms{.delay_ms = 1 + world_.random().below(20'000)};
     world_.give(client, std::move(task));
@@ -184,13 +188,40 @@ class KeeperWorld : CopyWorld {
         fail("a receipt names " + std::to_string(acceptance->nodes.size()) + " workers");
       }
     } else if (const auto* arrived = std::get_if<core::EventArrived>(&notice)) {
-      Story& story = stories_.at(arrived->notify.report->id);
-      if (story.event) ++outcome_.repeated;
-      if (story.event && *story.event != arrived->notify.report->state) ++outcome_.two_ends;
-      story.event = arrived->notify.report->state;
-      if (is_quarantine(*arrived->notify.report)) story.condemned = true;
+      heard(*arrived->notify.report);
       world_.give(process.host, core::EventHandled{arrived->link, arrived->seq, arrived->notify.report->id});
     }
+  }
+
+  void heard(const proto::TaskReport& report) {
+    Story& story = stories_.at(report.id);
+    if (story.event) ++outcome_.repeated;
+    if (story.event && *story.event != report.state) ++outcome_.two_ends;
+    story.event = report.state;
+    if (is_quarantine(report)) story.condemned = true;
+  }
+
+  /// The endpoint is busy for a while, or takes the event; of that the worker may not hear the first time.
+  void on_posted(Process& worker, const core::Post& post) {
+    core::PostAnswered answer{.number = post.number, .status = 200};
+    if (!healed_ && world_.chance(0.2)) {
+      answer.status = world_.chance(0.5) ? 429 : 503;
+      answer.retry_after = 1s + world_.up_to(2s);
+    } else {
+      // Who takes webhooks keeps their ids, as a listener does: what comes again changes nothing.
+      if (stories_.at(post.ended->report.id).event) {
+        ++outcome_.repeated;
+      } else {
+        heard(post.ended->report);
+      }
+      if (!healed_ && post.delivery == 1 && world_.chance(0.1)) {
+        answer.status = 0;
+        answer.trouble = "no answer in time";
+      }
+    }
+    world_.timeline().after(1ms + world_.up_to(300ms), [this, host = worker.host, answer] {
+      world_.give(host, core::PostAnswered(answer));
+    });
   }
 
   CopyWatch::Task seen(const TaskId& id) const {
@@ -418,6 +449,7 @@ class KeeperWorld : CopyWorld {
   };
   std::vector<Death> deaths_;
   std::map<Host, std::set<TaskId>> running_;
+  bool healed_ = false;
 };
 
 }  // namespace

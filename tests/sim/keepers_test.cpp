@@ -78,6 +78,17 @@ TEST_CASE("without faults who is told besides costs two records, nobody saves th
   CHECK(run_all({.replicas = 0, .unheard = true}, few).records == Approx(2.0));
 }
 
+TEST_CASE(
+    "ends of copied tasks reach an endpoint of HTTP that is often busy, whoever is killed, stopped or told "
+    "to leave",
+    "[sim][webhook]") {
+  const Faults faults = GENERATE(Faults::loss, Faults::crash, Faults::pause, Faults::leave);
+  KeeperPlan plan = with(faults);
+  plan.webhooks = true;
+  const KeeperOutcome sum = check_kept(plan, 10);
+  CHECK(sum.repeated > 0);  // Answers that got lost were looked at.
+}
+
 namespace {
 
 /// The longest wait for an acceptance, of tasks that went to others than the one worker of four that hangs for four seconds.

@@ -230,6 +230,7 @@ void World::carry_out(Process& process) {
   for (core::Run& run : effects.run) process.waiting.push_back(std::move(run));
   start_runs(process);
   for (const core::Stop& stop : effects.stop) ask_to_stop(process, stop);
+  for (const core::Post& post : effects.post) observer.posted(process, post);
   if (effects.recall) {
     core::Returned returned;
     for (const core::Run& run : process.waiting) returned.ids.push_back(run.id);

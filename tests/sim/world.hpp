@@ -71,6 +71,8 @@ struct Observer {
   std::function<void(Process&, const core::Run&)> started = [](Process&, const core::Run&) {};
   std::function<void(Process&, const core::Finished&)> finished = [](Process&, const core::Finished&) {};
   std::function<void(Process&, core::Notice&&)> told = [](Process&, core::Notice&&) {};
+  /// What a post over HTTP meets is up to the observer, its answer too.
+  std::function<void(Process&, const core::Post&)> posted = [](Process&, const core::Post&) {};
   std::function<void(Process&)> stepped = [](Process&) {};
   /// Before the node takes it, and before the network does.
   std::function<void(Process&, const core::Received&)> received = [](Process&, const core::Received&) {};

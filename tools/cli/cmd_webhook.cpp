@@ -162,7 +162,7 @@ std::vector<Flag> verify_flags() {
            .unset = "none"},
           {.name = "--secret-file",
            .value = "FILE",
-           .help = "verify: the endpoint's secrets, one a line: whsec_ or whpk_",
+           .help = "verify: its secrets, one a line",
            .kind = Kind::file,
            .unset = "none"},
           {.name = "--body",
@@ -172,7 +172,7 @@ std::vector<Flag> verify_flags() {
            .unset = "standard input"},
           {.name = "--tolerance",
            .value = "DURATION",
-           .help = "verify: how far the timestamp may be from now",
+           .help = "verify: how far it may be from now",
            .kind = Kind::duration,
            .fallback = "5m"}};
 }
@@ -193,16 +193,18 @@ Verb webhook_verb() {
   return {
       .name = "webhook",
       .summary = "list callbacks over HTTP that nobody has taken, replay them, or verify one that came",
-      .examples = {"taskmesh webhook list", "taskmesh webhook replay --address https://example.org/hook",
-                   "taskmesh webhook verify --secret-file secret --id ID --timestamp T --signature S < body"},
+      .examples =
+          {"taskmesh webhook list", "taskmesh webhook replay --address https://example.org/hook",
+           "taskmesh webhook verify --secret-file secret --id ID --timestamp T --signature S --body FILE"},
       .positionals = {{.name = "ACTION",
                        .help = "list; replay: post them now, the dead ones too; verify: one that came here",
                        .choices = {"list", "replay", "verify"}},
                       {.name = "ID", .help = "the callback of this task alone", .required = false}},
       .flags = joined(joined(joined(which, verify_flags()), mesh_flags()), {json_flag()}),
       .exits =
-          "0 done, 1 nothing of that task or address is undelivered, or not to be believed, 2 usage, 3 mesh "
-          "unreachable, 4 deadline passed",
+          "0 done, 1 nothing is undelivered there, or not to be believed, 2 usage, 3 mesh unreachable, 4 "
+          "deadline "
+          "passed",
       .run = run_webhook};
 }
 
