@@ -115,6 +115,15 @@ TEST_CASE("a seed of those who join that has failed once passes for ever", "[sim
   }
 }
 
+/// 889: a worker that was a moment old, and had heard of nobody yet, took the first task that it got for new.
+TEST_CASE("a seed of those who join while one crashes that has failed once passes for ever", "[sim]") {
+  JoinPlan plan = with(1);
+  plan.crashes = 1;
+  const JoinOutcome outcome = run_joiners(889, plan);
+  for (const std::string& failure : outcome.failures) UNSCOPED_INFO(failure);
+  CHECK(outcome.failures.empty());
+}
+
 TEST_CASE("the same seed gives the same history of those who join", "[sim]") {
   JoinPlan plan = with(1);
   plan.lossy = true;

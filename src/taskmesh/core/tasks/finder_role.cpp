@@ -12,6 +12,15 @@ namespace {
 /// While this worker looks around itself, it looks again so often.
 constexpr Duration look_again = 10ms;
 
+/// A worker that has just started has not heard yet who else is there.
+constexpr Duration newborn_for = 250ms;
+
+bool is_newborn(const NodeConfig& config, Now now) {
+  const auto born = static_cast<std::int64_t>(config.self.incarnation);
+  const auto age = std::chrono::milliseconds(static_cast<std::int64_t>(now.wall.unix_us) / 1'000 - born);
+  return age >= Duration::zero() && age < newborn_for;
+}
+
 std::string subject_of(const TaskId& id, std::string_view name, std::string_view key) {
   if (key.empty()) return {reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()};
   std::string subject = "key ";
@@ -38,7 +47,7 @@ FinderRole::FinderRole(const NodeConfig& config, NodeCounters& counters, const M
 // ---- Asking ----------------------------------------------------------------------------------------------
 
 bool FinderRole::is_alone(Now now) const {
-  if (membership_.settling(now.at, limits::key_settles)) return false;
+  if (is_newborn(config_, now) || membership_.settling(now.at, limits::key_settles)) return false;
   bool alone = true;
   membership_.for_each([&](const Peer& peer) { alone = alone && !may_know(peer); });
   return alone;
@@ -73,7 +82,7 @@ bool FinderRole::find(const TaskId& id, std::string_view name, std::string_view 
 void FinderRole::start(Search& search, Now now) {
   if (search.at > now.at) return;
   wake_at(search, now.at + look_again);
-  if (membership_.settling(now.at, limits::key_settles)) return;
+  if (is_newborn(config_, now) || membership_.settling(now.at, limits::key_settles)) return;
   search.stamp = ++clock_;
   wake_at(search, now.at + limits::copy_repeat);
   const std::uint64_t serial = by_subject_.at(search.subject);
