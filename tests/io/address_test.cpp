@@ -65,14 +65,24 @@ TEST_CASE("callback addresses become numeric, or are refused with a reason", "[i
       {"ipc://tmp/socket", ""},
       {"ipc://@", ""},
       {"ipc://@" + std::string(200, 'a'), ""},
-      {"http://127.0.0.1:8080/hook", ""},
-      {"https://example.org/hook", ""},
+      {"http://me:secret@127.0.0.1/hook", ""},
+      {"ftp://127.0.0.1/hook", ""},
       {"udp://127.0.0.1:6000", ""},
       {"127.0.0.1:6000", ""},
       {"not an address", ""},
       {"", ""},
   };
   for (const Row& row : rows) check_callback(row, true);
+}
+
+TEST_CASE("the address of a webhook stays a URL, written in one way", "[io][address][webhook]") {
+  for (const std::string address : {"http://127.0.0.1:8080/hook", "https://example.org/hook"}) {
+    const auto got = io::callback_address(address, true);
+    REQUIRE(got);
+    CHECK(*got == address);
+    CHECK_FALSE(io::is_numeric_endpoint(*got));
+  }
+  CHECK(io::callback_address("https://Example.ORG/Hook", true).value() == "https://example.org/Hook");
 }
 
 TEST_CASE("beyond loopback a callback address passes only without the policy", "[io][address]") {
