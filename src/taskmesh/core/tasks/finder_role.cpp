@@ -15,10 +15,10 @@ constexpr Duration look_again = 10ms;
 /// A worker that has just started has not heard yet who else is there.
 constexpr Duration newborn_for = 250ms;
 
+/// Where the clock was set back its age is taken for a great one.
 bool is_newborn(const NodeConfig& config, Now now) {
-  const auto born = static_cast<std::int64_t>(config.self.incarnation);
-  const auto age = std::chrono::milliseconds(static_cast<std::int64_t>(now.wall.unix_us) / 1'000 - born);
-  return age >= Duration::zero() && age < newborn_for;
+  const std::uint64_t age_ms = static_cast<std::uint64_t>(now.wall.unix_us / 1'000) - config.self.incarnation;
+  return age_ms < static_cast<std::uint64_t>(newborn_for / 1ms);
 }
 
 std::string subject_of(const TaskId& id, std::string_view name, std::string_view key) {
