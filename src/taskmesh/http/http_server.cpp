@@ -199,6 +199,12 @@ asio::ssl::context tls_context(const ServerOptions& options) {
   return context;
 }
 
+/// An io_context that can end what waits in it before it ends itself.
+struct Context : asio::io_context {
+  using asio::io_context::io_context;
+  void end_handlers() { shutdown(); }
+};
+
 template <class Traits>
 class Server : public HttpServer {
  public:
@@ -212,7 +218,11 @@ class Server : public HttpServer {
     server_.open_sync();
     tick();
   }
-  ~Server() override { server_.close_sync(); }
+  /// Open connections are owned by what waits for them, and count themselves out of server_ when they end: before it.
+  ~Server() override {
+    server_.close_sync();
+    context_.end_handlers();
+  }
 
   std::uint16_t port() const override { return port_; }
   void run() override { context_.run(); }
@@ -256,7 +266,7 @@ class Server : public HttpServer {
   std::shared_ptr<Common> common_;
   std::function<void()> ticks_;
   std::uint16_t port_ = 0;
-  asio::io_context context_{1};
+  Context context_{1};
   asio::steady_timer timer_;
   restinio::http_server_t<Traits> server_;
 };
