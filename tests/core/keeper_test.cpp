@@ -281,6 +281,24 @@ SCENARIO("a wish to cancel that comes to a keeper goes to the owner, and the own
   }
 }
 
+SCENARIO("who holds a copy of a task that waits for its time calls it scheduled until then",
+         "[core][keepers]") {
+  Bench bench;
+  proto::Repl repl = bench.repl(2, 1);
+  repl.submit.terms.edit().delay_ms = 1'000;
+  bench.say(other, repl);
+  const auto state = [&] {
+    bench.say(client, proto::Query{.request = 7, .ids = {task(1)}});
+    const auto told = bench.sent<proto::Status>(client);
+    return told.empty() ? TaskState::unknown : told.back().report.state;
+  };
+  CHECK(state() == TaskState::scheduled);
+  bench.pass(999ms);
+  CHECK(state() == TaskState::scheduled);
+  bench.pass(1ms);
+  CHECK(state() == TaskState::queued);
+}
+
 SCENARIO("a running task that was asked to stop is not run again by who takes it over",
          "[core][keepers][cancel]") {
   Bench bench{2};

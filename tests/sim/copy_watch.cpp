@@ -76,7 +76,7 @@ void CopyWatch::heard_old(const Process& process, const proto::Claim& claim) {
   touched_.push_back(claim.id);
   const auto epoch = process.node->keeper()->epoch_of(claim.id);
   if (!epoch || claim.epoch >= *epoch) return;
-  const auto known = process.node->keeper()->about(claim.id, Codec::opaque);
+  const auto known = process.node->keeper()->about(claim.id, Codec::opaque, {.at = world_.now()});
   keeps_.push_back({claim.id, known && is_terminal(known->state)});
 }
 
@@ -84,7 +84,7 @@ void CopyWatch::on_stepped(const Process& process) {
   for (const auto& [id, had_ended] : keeps_) {
     ++looks_.old_words;
     if (process.node->owner()->claimed(id)) continue;
-    const auto known = process.node->keeper()->about(id, Codec::opaque);
+    const auto known = process.node->keeper()->about(id, Codec::opaque, {.at = world_.now()});
     if (!known) fail(process, id, "dropped it on the word of a former owner");
     if (known && is_terminal(known->state) && !had_ended)
       fail(process, id, "ended it on the word of a former owner");
@@ -105,7 +105,7 @@ void CopyWatch::check_epoch(const Process& process, const TaskId& id) {
   }
   ++looks_.epochs;
   std::uint32_t& known = epochs_[{process.host, id}];
-  const auto state = process.node->keeper()->about(id, Codec::opaque);
+  const auto state = process.node->keeper()->about(id, Codec::opaque, {.at = world_.now()});
   const bool ended = state && is_terminal(state->state);  // The first end stands, whoever's it is.
   if (*epoch < known && !ended) {
     fail(process, id, "has gone back from epoch " + std::to_string(known) + " to " + std::to_string(*epoch));

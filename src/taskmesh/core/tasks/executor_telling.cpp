@@ -82,7 +82,7 @@ proto::TaskReport ExecutorRole::about(const TaskId& id, LinkId link, const proto
     return report;
   }
   if (replicas_of(id) > 0 && keeper_ != nullptr) {
-    if (auto report = keeper_->about(id, query.reply_codec)) {
+    if (auto report = keeper_->about(id, query.reply_codec, now)) {
       const bool wait = (query.flags & proto::Query::wait_flag) != 0;
       if (wait && !is_terminal(report->state)) keeper_->add_waiter(id, {link, query.reply_codec});
       return std::move(*report);

@@ -518,13 +518,16 @@ std::optional<std::uint32_t> KeeperRole::epoch_of(const TaskId& id) const {
   return held == nullptr ? std::nullopt : std::optional(held->epoch);
 }
 
-std::optional<proto::TaskReport> KeeperRole::about(const TaskId& id, Codec codec) const {
+std::optional<proto::TaskReport> KeeperRole::about(const TaskId& id, Codec codec, Now now) const {
   const Held* copy = find(id);
   if (copy == nullptr) return std::nullopt;
   const Held& held = *copy;
   if (held.ended) return report_for(*held.ended, codec);
   proto::TaskReport report{.id = id};
-  report.state = held.started ? TaskState::running : TaskState::queued;
+  const Duration delay =
+      held.submit.terms.has_value() ? span_of_ms(held.submit.terms->delay_ms) : Duration::zero();
+  const bool is_due = held.attempt > 0 || held.at + delay <= now.at;
+  report.state = held.started ? TaskState::running : is_due ? TaskState::queued : TaskState::scheduled;
   report.attempt = held.attempt;
   if (held.cancelled) report.flags |= proto::TaskReport::stopping_flag;
   report.worker = held.owner;

@@ -84,8 +84,8 @@ class KeeperRole {
   void on_link_down(LinkId link);
   /// Not known to be dead.
   bool lives(NodeId node) const;
-  /// What is known of a held task.
-  std::optional<proto::TaskReport> about(const TaskId& id, Codec codec) const;
+  /// What is known of a held task, by what its owner said last.
+  std::optional<proto::TaskReport> about(const TaskId& id, Codec codec, Now now) const;
 
   void on_peer_change(const PeerChange& change, Now now, Effects& out);
   /// This worker leaves: nothing new is held, and what is held shall go to others.
