@@ -1,7 +1,5 @@
 #include "taskmesh/client.hpp"
 
-#include <unistd.h>
-
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -108,17 +106,8 @@ class Client::Impl {
 };
 
 Result<void> Client::Impl::open() {
-  mesh_ = detail::option_or_env(options_.mesh, "TASKMESH_MESH", "default");
-  detail::HostOptions host;
-  host.node.kind = core::NodeKind::client;
-  host.node.client_instance = instance_;
-  host.node.in_flight_max = options_.in_flight_max;
-  host.node.self.name = options_.name.empty() ? "client-" + std::to_string(::getpid()) : options_.name;
-  host.mesh = mesh_;
-  host.seeds = detail::list_or_env(options_.seeds, "TASKMESH_SEEDS");
-  host.token_file = detail::option_or_env(options_.token_file, "TASKMESH_TOKEN_FILE", "");
-  host.insecure = options_.insecure;
-  host.log = options_.log;
+  detail::HostOptions host = detail::host_options_of(options_, instance_, "client");
+  mesh_ = host.mesh;
   auto started = detail::NodeHost::start(
       std::move(host), {.notify = [this](std::vector<core::Notice>& notices) { tickets_.answer(notices); },
                         .turned = [this](const core::Node& node) { turned(node); }});

@@ -42,6 +42,21 @@ std::string host_name() {
   return ::gethostname(text.data(), text.size() - 1) == 0 ? text.data() : "localhost";
 }
 
+HostOptions host_options_of(const ClientOptions& options, std::uint32_t instance, std::string_view called) {
+  HostOptions host;
+  host.node.kind = core::NodeKind::client;
+  host.node.client_instance = instance;
+  host.node.in_flight_max = options.in_flight_max;
+  host.node.self.name =
+      options.name.empty() ? std::string(called) + "-" + std::to_string(::getpid()) : options.name;
+  host.mesh = option_or_env(options.mesh, "TASKMESH_MESH", "default");
+  host.seeds = list_or_env(options.seeds, "TASKMESH_SEEDS");
+  host.token_file = option_or_env(options.token_file, "TASKMESH_TOKEN_FILE", "");
+  host.insecure = options.insecure;
+  host.log = options.log;
+  return host;
+}
+
 struct NodeHost::Impl {
   explicit Impl(Log log_handle) : log(std::move(log_handle)), reactor(log) {}
 

@@ -4,6 +4,7 @@
 // getters from any; hooks are called on the reactor thread.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -42,6 +43,9 @@ struct HostOptions {
   /// Workers only: where attempts run; finished ones go into the mailbox.
   std::function<std::unique_ptr<io::Executor>(io::Mailbox&)> make_executor = {};
 };
+
+/// What a client's node starts with. `called`: the name's first part where the options name none ("client-<pid>").
+HostOptions host_options_of(const ClientOptions& options, std::uint32_t instance, std::string_view called);
 
 struct HostHooks {
   /// What the node tells; the vector is empty afterwards.

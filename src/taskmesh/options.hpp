@@ -65,16 +65,16 @@ struct SubmitOptions {
 
 /// Where to push the end of a task, and what to give back with it.
 struct Callback {
-  std::string
-      address;  ///< "tcp://host:port" or "ipc://@name" where a CallbackListener is (or will be) bound, or an http(s) URL.
+  /// "tcp://host:port" or "ipc://@name" where a CallbackListener is (or will be) bound, or an http(s) URL.
+  std::string address;
   std::string data = {};  ///< Any JSON; comes back as callback_data. Empty: null.
 };
 
 /// Of a client.
 struct ClientOptions {
   std::string mesh{};  ///< Unset: $TASKMESH_MESH, else "default".
-  std::vector<std::string>
-      seeds{};               ///< Endpoints of workers elsewhere. Unset: $TASKMESH_SEEDS, comma separated.
+  /// Endpoints of workers elsewhere. Unset: $TASKMESH_SEEDS, comma separated.
+  std::vector<std::string> seeds{};
   std::string token_file{};  ///< Mesh token of another host or user. Unset: $TASKMESH_TOKEN_FILE.
   std::string name{};        ///< For people; unset: "client-<pid>".
   bool insecure = false;     ///< Allows callback addresses beyond loopback, without keys.
@@ -88,8 +88,8 @@ struct WebhookOptions {
   /// Where it may call besides this host: "public", networks ("10.1.0.0/16"), host names. Unset: $TASKMESH_WEBHOOK_ALLOW,
   /// comma separated; with `insecure` what is public is allowed, and this host is not.
   std::vector<std::string> allow{};
-  std::string
-      secrets_file{};  ///< What signs, by address. Unset: $TASKMESH_WEBHOOK_SECRETS, else nothing is signed.
+  /// What signs, by address. Unset: $TASKMESH_WEBHOOK_SECRETS, else nothing is signed.
+  std::string secrets_file{};
   std::string ca_file{};  ///< Whom to believe certificates. Unset: $TASKMESH_WEBHOOK_CA, else the system's.
   Duration timeout = limits::webhook_timeout;  ///< Of one post.
   Duration ttl = limits::webhook_ttl;          ///< What nobody answers with 2xx is given up then.

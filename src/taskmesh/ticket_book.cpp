@@ -5,21 +5,11 @@
 
 #include "taskmesh/base/check.hpp"
 #include "taskmesh/base/prefetch.hpp"
+#include "taskmesh/token.hpp"
 
 namespace taskmesh::detail {
 
 namespace {
-
-core::Token token_of(const core::Notice& notice) {
-  return std::visit(
-      [](const auto& body) -> core::Token {
-        if constexpr (requires { body.token; })
-          return body.token;
-        else
-          return 0;
-      },
-      notice);
-}
 
 void finish(Ticket& ticket, core::Notice& notice) {
   if (auto* completed = std::get_if<core::Completed>(&notice))
@@ -34,8 +24,6 @@ void finish(Ticket& ticket, core::Notice& notice) {
   if (auto* list = std::get_if<core::MemberList>(&notice)) answer->members = std::move(list->members);
   ticket.finish(proto::TaskReport{});
 }
-
-std::uint32_t place_of(core::Token token) { return static_cast<std::uint32_t>(token) - 1; }
 
 }  // namespace
 
@@ -68,7 +56,7 @@ void TicketBook::give_back(const std::vector<std::uint32_t>& places) {
 core::Token TicketBook::add(TicketPtr ticket) {
   const std::uint32_t number = take_place();
   const core::Token use = uses_.fetch_add(1, std::memory_order_relaxed);
-  const core::Token token = use << 32 | (number + 1);
+  const core::Token token = token_for(number, use);
   Place& place = at(number);
   place.ticket = std::move(ticket);
   place.token.store(token, std::memory_order_release);

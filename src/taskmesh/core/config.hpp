@@ -90,13 +90,12 @@ struct NodeCounters {
   std::uint64_t found = 0;      ///< ... and that somebody had, or one with their key.
   std::uint64_t late_ends = 0;  ///< Ends that came after another end was told.
   std::uint64_t lost = 0;
-  std::uint64_t taken_over = 0;  ///< Tasks of workers that are gone.
-  std::uint64_t given = 0;       ///< Tasks handed to another worker, by one that leaves.
-  std::uint64_t taken_in = 0;    ///< ... and taken from one that leaves.
-  std::uint64_t condemned = 0;   ///< Tasks in quarantine: they killed whoever ran them.
-  std::uint64_t repaired = 0;    ///< Copies made anew.
-  std::uint64_t kept_anew =
-      0;  ///< Ends of tasks with a key that others keep in the place of one that is gone.
+  std::uint64_t taken_over = 0;      ///< Tasks of workers that are gone.
+  std::uint64_t given = 0;           ///< Tasks handed to another worker, by one that leaves.
+  std::uint64_t taken_in = 0;        ///< ... and taken from one that leaves.
+  std::uint64_t condemned = 0;       ///< Tasks in quarantine: they killed whoever ran them.
+  std::uint64_t repaired = 0;        ///< Copies made anew.
+  std::uint64_t kept_anew = 0;       ///< Ends of keys that others keep in the place of one that is gone.
   std::uint64_t refused_claims = 0;  ///< Copies that were not taken, because somebody else owns the task.
   std::uint64_t reclaimed = 0;       ///< Queued tasks that were claimed anew after this process stood still.
   std::uint64_t told_ends = 0;       ///< Ends that somebody else's run came to first.

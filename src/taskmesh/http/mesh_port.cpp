@@ -1,12 +1,11 @@
 #include "taskmesh/http/mesh_port.hpp"
 
-#include <unistd.h>
-
 #include <utility>
 
 #include "taskmesh/http/limits.hpp"
 #include "taskmesh/io/clock.hpp"
 #include "taskmesh/io/random_seed.hpp"
+#include "taskmesh/token.hpp"
 
 namespace taskmesh::http {
 
@@ -16,19 +15,6 @@ constexpr Duration step = 100ms;
 constexpr Duration farewell_wait = 1s;
 
 std::int64_t step_of(TimePoint at) { return at.time_since_epoch() / step; }
-
-core::Token token_of(const core::Notice& notice) {
-  return std::visit(
-      [](const auto& body) -> core::Token {
-        if constexpr (requires { body.token; })
-          return body.token;
-        else
-          return 0;
-      },
-      notice);
-}
-
-std::uint32_t place_of(core::Token token) { return static_cast<std::uint32_t>(token) - 1; }
 
 /// Calls `then` with what the notice holds, if it is of that kind.
 template <class Answer, class F>
@@ -59,17 +45,8 @@ Result<std::unique_ptr<ClientPort>> ClientPort::open(const ClientOptions& option
 }
 
 Result<void> ClientPort::start(const ClientOptions& options) {
-  mesh_ = detail::option_or_env(options.mesh, "TASKMESH_MESH", "default");
-  detail::HostOptions host;
-  host.node.kind = core::NodeKind::client;
-  host.node.client_instance = instance_;
-  host.node.in_flight_max = options.in_flight_max;
-  host.node.self.name = options.name.empty() ? "gateway-" + std::to_string(::getpid()) : options.name;
-  host.mesh = mesh_;
-  host.seeds = detail::list_or_env(options.seeds, "TASKMESH_SEEDS");
-  host.token_file = detail::option_or_env(options.token_file, "TASKMESH_TOKEN_FILE", "");
-  host.insecure = options.insecure;
-  host.log = options.log;
+  detail::HostOptions host = detail::host_options_of(options, instance_, "gateway");
+  mesh_ = host.mesh;
   auto started = detail::NodeHost::start(
       std::move(host), {.notify = [this](std::vector<core::Notice>& notices) { heard(notices); }});
   if (!started) return fail(std::move(started.error()));
@@ -95,7 +72,7 @@ void ClientPort::pump() {
     handing_out_.swap(heard_);
   }
   for (core::Notice& notice : handing_out_) {
-    if (Then then = take(token_of(notice))) then(&notice);
+    if (Then then = take(detail::token_of(notice))) then(&notice);
   }
   handing_out_.clear();
 }
@@ -123,7 +100,7 @@ core::Token ClientPort::ask(Duration budget, Then then, TaskId awaited) {
   }
   const std::uint32_t place = free_.back();
   free_.pop_back();
-  const core::Token token = (static_cast<core::Token>(++uses_) << 32U) | (place + 1U);
+  const core::Token token = detail::token_for(place, ++uses_);
   questions_[place] = {.token = token, .awaited = awaited, .then = std::move(then)};
   due_[step_of(io::steady_now() + budget) + 1].push_back(token);
   ++open_;
@@ -131,7 +108,7 @@ core::Token ClientPort::ask(Duration budget, Then then, TaskId awaited) {
 }
 
 ClientPort::Then ClientPort::take(core::Token token) {
-  const std::uint32_t place = place_of(token);
+  const std::uint32_t place = detail::place_of(token);
   if (token == 0 || place >= questions_.size() || questions_[place].token != token) return {};
   Then then = std::move(questions_[place].then);
   questions_[place] = {};
@@ -141,7 +118,7 @@ ClientPort::Then ClientPort::take(core::Token token) {
 }
 
 void ClientPort::expire(core::Token token) {
-  const std::uint32_t place = place_of(token);
+  const std::uint32_t place = detail::place_of(token);
   if (place >= questions_.size() || questions_[place].token != token) return;  // Answered long ago.
   host_->post(core::Abandon{.token = token, .id = questions_[place].awaited});
   if (Then then = take(token)) then(nullptr);

@@ -15,16 +15,14 @@ constexpr std::array<ProblemType, 18> table{{
      "Correct what `errors` names and send it again."},
     {Problem::bad_arguments, "bad-arguments", 422, "The task does not take these arguments", false,
      "The body is JSON, but not the arguments of this task: their number or a type is wrong, or an option of "
-     "the task "
-     "is out of range.",
+     "the task is out of range.",
      "Compare the body with what the task takes. It is one JSON array with all arguments, in their order."},
     {Problem::not_authenticated, "not-authenticated", 401, "Say who you are", false,
      "The gateway has API keys, and the request carries none of them.",
      "Send `Authorization: Bearer KEY` with a key from the gateway's key file."},
     {Problem::not_allowed, "not-allowed", 403, "This key may not do that", false,
      "The key is known, but its role is too small: `read` looks, `submit` also submits and cancels, `admin` "
-     "may "
-     "everything. Or the mesh does not allow what was asked for.",
+     "may everything. Or the mesh does not allow what was asked for.",
      "Use a key with a larger role."},
     {Problem::no_such_page, "no-such-page", 404, "There is nothing at this address", false,
      "The path is none of this interface.", "The document at /v1/openapi.json lists all paths."},
@@ -34,15 +32,13 @@ constexpr std::array<ProblemType, 18> table{{
      "Check the name (the detail tells the nearest known ones), or start a worker that serves it."},
     {Problem::unknown_task, "unknown-task", 404, "Nobody knows this task", false,
      "All workers were asked, and none remembers a task with this id: it was never submitted, or it ended so "
-     "long ago "
-     "that it is forgotten.",
+     "long ago that it is forgotten.",
      "Check the id and the mesh. Results are kept for an hour unless something else was said."},
     {Problem::wrong_method, "wrong-method", 405, "This address does not take that method", false,
      "The path exists, for other methods. `Allow` lists them.", "Use one of the methods in `Allow`."},
     {Problem::conflict, "conflict", 409, "That is not possible in this state", false,
      "A task that has ended cannot be cancelled, and a request cannot be repeated while the first one with "
-     "its "
-     "Idempotency-Key is being answered.",
+     "its Idempotency-Key is being answered.",
      "Look at the task, or wait for the first request's answer."},
     {Problem::no_result, "no-result", 409, "The task has ended without a result", false,
      "The task has failed, was cancelled, missed its deadline or was lost with its worker. `task_status` "
@@ -53,8 +49,7 @@ constexpr std::array<ProblemType, 18> table{{
      "Ask again after `Retry-After` seconds, or let the request wait with `Prefer: wait=30`."},
     {Problem::expired, "expired", 410, "The result is not kept any more", false,
      "The task has ended and its state is still known (`task_status`), but its result is gone: its time to "
-     "live or the "
-     "worker's room for results is over.",
+     "live or the worker's room for results is over.",
      "Fetch results sooner, or raise `result_ttl` of the task or the worker."},
     {Problem::too_large, "too-large", 413, "The request is too large", false,
      "The body is larger than this gateway takes.",
