@@ -145,6 +145,163 @@ SCENARIO("a worker that hangs holds up no task with copies for longer than it is
   CHECK(goes_on == (replicas == 1));
 }
 
+namespace {
+
+/// Four others have been there for a while; worker 5 says nothing about the key.
+struct Calm : Bench {
+  explicit Calm(int others = 4, Rules rules = {}) : Bench(others, rules) {
+    pass(limits::key_calm + 1s);
+    submit(1, 1, keyed);
+    stamp = sent<proto::WhoHas>(links[2]).at(0).stamp;
+  }
+  void answer(std::uint8_t other, std::vector<NodeId> askers = {}) {
+    say(links[other], proto::Has{stamp, {}, std::move(askers)});
+  }
+  void wait() {
+    at += limits::key_skip_after;
+    turn(Tick{});
+  }
+  /// Others are asked for copies.
+  std::size_t copies() const {
+    std::size_t count = 0;
+    for (std::uint8_t i = 2; i < links.size(); ++i) {
+      if (links[i]) count += sent<proto::Repl>(links[i]).size();
+    }
+    return count;
+  }
+  bool searches() { return node.finder()->is_searching(task(1, 1)); }
+  std::uint64_t stamp = 0;
+};
+
+}  // namespace
+
+SCENARIO(
+    "a worker that does not answer is passed over when all others have answered and none has heard it ask",
+    "[core][finder]") {
+  Calm bench;
+  bench.answer(2);
+  bench.answer(3);
+  bench.answer(4);
+  CHECK(bench.searches());
+  bench.wait();
+  CHECK_FALSE(bench.searches());
+  CHECK(bench.copies() > 0);
+  CHECK(bench.node.counters().passed_over == 1);
+  THEN("it is not waited for the next time, nor for a copy") {
+    bench.submit(2, 1, {.key = "another"});
+    bench.stamp = bench.sent<proto::WhoHas>(bench.links[2]).at(0).stamp;
+    bench.answer(2);
+    bench.answer(3);
+    bench.answer(4);
+    CHECK_FALSE(bench.node.finder()->is_searching(task(2, 1)));
+    const bool silent = !bench.sent<proto::Repl>(bench.links[5]).empty();
+    CHECK(bench.copies() == (silent ? 2 : 1));
+  }
+  THEN("it is waited for again when it has been heard") {
+    bench.say(bench.links[5], proto::Has{bench.stamp, {}, {}});
+    bench.submit(2, 1, {.key = "another"});
+    bench.stamp = bench.sent<proto::WhoHas>(bench.links[2]).at(0).stamp;
+    for (const std::uint8_t other : {2, 3, 4}) bench.answer(other);
+    CHECK(bench.node.finder()->is_searching(task(2, 1)));
+  }
+}
+
+SCENARIO("a worker that does not answer, and may be asking itself, is waited for until it is suspect",
+         "[core][finder]") {
+  Calm bench;
+  bench.answer(2);
+  bench.answer(3);
+  WHEN("somebody has heard it ask") { bench.answer(4, {node_id(5)}); }
+  WHEN("this worker has, before") {
+    bench.say(from(5), proto::WhoHas{bench.stamp + 9, task(9), "add", "order-7"});
+    bench.answer(4);
+  }
+  WHEN("somebody has forgotten who has asked") { bench.answer(4, {node_id(1)}); }
+  WHEN("a worker has just come") {
+    bench.meet(6);
+    bench.answer(4);
+    bench.answer(6);
+  }
+  bench.wait();
+  CHECK(bench.searches());
+  for (int i = 0; i < 15; ++i) {
+    bench.at += 200ms;
+    for (const std::uint8_t other : {2, 3, 4}) {
+      bench.say(bench.links[other], proto::Heartbeat{.node = node_id(other), .incarnation = 1});
+    }
+    if (bench.links[6]) bench.say(bench.links[6], proto::Heartbeat{.node = node_id(6), .incarnation = 1});
+  }
+  CHECK_FALSE(bench.searches());
+}
+
+SCENARIO("in a mesh of two, or where two are silent, nobody is passed over", "[core][finder]") {
+  const int others = GENERATE(1, 3);
+  Calm bench{others};
+  if (others == 3) bench.answer(2);
+  bench.wait();
+  CHECK(bench.searches());
+  if (others == 1) return;
+  bench.answer(3);
+  CHECK_FALSE(bench.searches());
+}
+
+SCENARIO("who is asked about a key tells who else has asked about it lately", "[core][finder]") {
+  const bool broken = GENERATE(false, true);
+  Bench bench{3, Rules::without(broken ? 22 : 0)};
+  const auto told = [&](std::uint8_t other, const std::string& key) {
+    bench.say(from(other), question(7, other, key));
+    return bench.sent<proto::Has>(from(other)).at(0).askers;
+  };
+  CHECK(told(2, "order-7").empty());
+  CHECK(told(2, "order-7").empty());
+  CHECK(told(3, "order-8").empty());
+  const auto askers = told(4, "order-7");
+  if (broken) return CHECK(askers.empty());
+  CHECK(askers == std::vector<NodeId>{node_id(2)});
+  bench.pass(limits::key_asked_for);
+  CHECK(told(3, "order-7").empty());
+}
+
+SCENARIO("a worker that stood still asks anew about what it has not begun", "[core][finder]") {
+  const bool broken = GENERATE(false, true);
+  Calm bench{4, Rules::without(broken ? 23 : 0)};
+  for (const std::uint8_t other : {2, 3, 4}) bench.answer(other);
+  WHEN("it asks still: what comes late is no answer") {
+    bench.at += limits::key_stall + 1ms;
+    bench.answer(5);
+    if (broken) return CHECK_FALSE(bench.searches());
+    CHECK(bench.searches());
+    const auto asked = bench.sent<proto::WhoHas>(bench.links[2]);
+    REQUIRE(asked.size() == 1);
+    CHECK(asked[0].stamp > bench.stamp);
+    bench.stamp = asked[0].stamp;
+    for (const std::uint8_t other : {2, 3, 4, 5}) bench.answer(other);
+    CHECK_FALSE(bench.searches());
+  }
+  WHEN("it has taken it, and nobody has confirmed a copy") {
+    bench.answer(5);
+    REQUIRE(bench.copies() == 1);
+    std::uint8_t keeper = 2;
+    while (bench.sent<proto::Repl>(bench.links[keeper]).empty()) ++keeper;
+    bench.at += limits::key_stall + 1ms;
+    bench.say(bench.links[keeper], proto::ReplOk{{{task(1, 1), 1}}});
+    if (broken) return CHECK(bench.runs.size() == 1);
+    CHECK(bench.runs.empty());
+    REQUIRE(bench.sent<proto::WhoHas>(bench.links[2]).size() == 1);
+    bench.stamp = bench.sent<proto::WhoHas>(bench.links[2])[0].stamp;
+    for (const std::uint8_t other : {2, 3, 4}) bench.answer(other);
+    THEN("it starts when nobody has it") {
+      bench.answer(5);
+      CHECK(bench.runs.size() == 1);
+    }
+    THEN("it goes to who has taken it meanwhile") {
+      bench.say(bench.links[5], proto::Has{bench.stamp, node_id(5), {}});
+      CHECK(bench.runs.empty());
+      CHECK(bench.offered(task(1, 1)) == 5);
+    }
+  }
+}
+
 SCENARIO("who holds a copy for a worker that asks is no less in its way than anybody else",
          "[core][finder]") {
   Asking bench;
@@ -198,6 +355,44 @@ SCENARIO("who holds the copy of the first task with a key knows the key", "[core
     bench.say(bench.links[3], proto::DoneOk{{{task(2, 1), 1}}, {}});
     CHECK(bench.sent<proto::Notify>(client).at(0).report->joined->first == task(5, 1));
   }
+}
+
+SCENARIO("a first task that may have run where its worker died keeps its key, however it ends",
+         "[core][finder]") {
+  const bool once = GENERATE(false, true);
+  const TaskId first = task(5, once ? 5 : 1);
+  Bench bench{2};
+  bench.pass(limits::key_settles);
+  proto::Repl held = copy(5);
+  held.id = held.submit.id = first;
+  bench.say(from(2), held);
+  bench.turn(Gone{node_id(2), 1}, LinkDown{bench.links[2]});
+  bench.links[2] = {};
+  if (!once) bench.say(client, proto::Cancel{.request = 3, .ids = {first}});
+  const auto done = bench.sent<proto::Done>(bench.links[3]);
+  REQUIRE(done.size() == 1);
+  CHECK(done[0].key == "order-7");
+  CHECK(done[0].report->state == (once ? TaskState::lost : TaskState::cancelled));
+  bench.say(bench.links[3], proto::DoneOk{{{first, 2}}, {}});
+  bench.submit(1, 0, keyed);
+  CHECK(bench.runs.empty());
+  CHECK(bench.sent<proto::Notify>(client).at(0).report->state == done[0].report->state);
+  CHECK(bench.sent<proto::Notify>(client).at(0).report->joined->first == first);
+}
+
+SCENARIO("who holds the first task with a key forgets the key when it ended without an attempt",
+         "[core][finder]") {
+  Bench bench{2};
+  bench.pass(limits::key_settles);
+  bench.say(from(2), copy(5));
+  const bool ran = GENERATE(false, true);
+  proto::Done done{.id = task(5, 1), .owner = node_id(2), .epoch = 1, .result_ttl_ms = 60'000};
+  if (ran) done.key = "order-7";
+  done.report = proto::TaskReport{.id = done.id, .state = TaskState::cancelled, .name = "add"};
+  bench.say(from(2), done);
+  bench.say(from(2), proto::Release{.claims = {}, .kept = {{done.id, 1}}});
+  bench.say(from(3), question(7, 9));
+  CHECK(bench.sent<proto::Has>(from(3)).at(0).owner == (ran ? node_id(1) : NodeId{}));
 }
 
 SCENARIO(

@@ -23,6 +23,7 @@ class JoinWorld : CopyWorld {
   JoinWorld(std::uint64_t seed, const JoinPlan& plan) : CopyWorld(seed), plan_(plan) {
     world_.observer.behaviour = [this](const core::Run&) { return behave(); };
     world_.observer.started = [this](Process&, const core::Run& run) { on_started(run); };
+    world_.observer.sending = [this](Process& process, const core::Send& send) { on_sending(process, send); };
     world_.observer.told = [this](Process& process, core::Notice&& notice) {
       on_told(process, std::move(notice));
     };
@@ -44,6 +45,9 @@ class JoinWorld : CopyWorld {
     }
     for (int i = 0; i < plan_.crashes; ++i) {
       world_.timeline().after(20s + i * between_faults, [this] { crash(any()); });
+    }
+    for (int i = 0; i < plan_.pauses; ++i) {
+      world_.timeline().after(20s + i * between_faults, [this] { stop_somebody(); });
     }
     world_.run_for(load_lasts + 12s);
     world_.heal();
@@ -97,6 +101,28 @@ class JoinWorld : CopyWorld {
         plan_.at_once ? 100ms + world_.up_to(200ms) : pauses[world_.random().below(pauses.size())];
     world_.crash(host, !plan_.at_once && world_.chance(0.5));
     world_.timeline().after(pause, [this, host] { workers_.push_back(world_.restart(host)); });
+  }
+
+  void stop_somebody() {
+    stop_who_asks_ = world_.chance(0.5);
+    if (!stop_who_asks_) stop(any());
+  }
+
+  /// Its question is on the way to some, or to all, or has been answered.
+  void on_sending(Process& process, const core::Send& send) {
+    const auto* ask = std::get_if<proto::WhoHas>(&send.message);
+    if (!stop_who_asks_ || ask == nullptr || ask->key.empty()) return;
+    stop_who_asks_ = false;
+    world_.timeline().after(world_.up_to(3ms), [this, host = process.host] {
+      if (world_.at(host).up) stop(host);
+    });
+  }
+
+  void stop(Host host) {
+    constexpr std::array pauses{Duration{400ms}, Duration{1s}, Duration{2500ms}, Duration{5s}, Duration{15s}};
+    world_.pause(host);
+    world_.timeline().after(pauses[world_.random().below(pauses.size())],
+                            [this, host] { world_.resume(host); });
   }
 
   Behaviour behave() {
@@ -195,7 +221,8 @@ class JoinWorld : CopyWorld {
   void check_story(const TaskId& id, const Story& story) {
     if (story.accepted) ++outcome_.accepted;
     if (story.starts > 1) outcome_.extra += static_cast<std::uint64_t>(story.starts - 1);
-    if (story.starts > 1 && plan_.crashes == 0) fail("task " + to_string(id) + " started twice");
+    if (story.starts > 1 && plan_.crashes + plan_.pauses == 0)
+      fail("task " + to_string(id) + " started twice");
     const auto over = [](const std::optional<TaskState>& state) {
       return state && *state != TaskState::lost;
     };
@@ -238,6 +265,7 @@ class JoinWorld : CopyWorld {
 
   JoinPlan plan_;
   JoinOutcome outcome_;
+  bool stop_who_asks_ = false;
   std::map<TaskId, Story> stories_;
   std::map<std::string, Key> keys_;
 };

@@ -20,6 +20,8 @@ struct JoinPlan {
   int joins = 6;
   int leaves = 0;
   int crashes = 0;  ///< Workers that die, one each 20 s; back soon, or later...
+  int pauses =
+      0;  ///< Workers that stand still for a while, one each 20 s, half of them just when they ask about a key.
   int tasks = 240;
   int replicas = 1;
   double keyed = 0.4;

@@ -1,5 +1,6 @@
 // taskmesh_joiners HOW [SEEDS [REPLICAS [BROKEN_RULE [FIRST_SEED]]]]: a mesh that grows under load, one line per call.
-// HOW: calm, loss, seed, scattered, scattered_loss; leave, crash, restart (one dies), crashes (four do). BROKEN_RULE: its number (proto/05-keepers.md), 0: none.
+// HOW: calm, loss, seed, scattered, scattered_loss; leave, crash, restart (one dies), crashes (four do);
+// pause, pause_loss, pause_scattered (four stand still for a while). BROKEN_RULE: its number (proto/05-keepers.md), 0: none.
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
@@ -19,6 +20,9 @@ int main(int argc, char** argv) {
   plan.leaves = how == "leave" ? 2 : 0;
   plan.crashes = how == "crashes" ? 4 : how == "crash" || how == "restart" ? 1 : 0;
   plan.at_once = how == "restart";
+  plan.pauses = how == "pause" || how == "pause_loss" || how == "pause_scattered" ? 4 : 0;
+  plan.lossy = plan.lossy || how == "pause_loss";
+  plan.scattered = plan.scattered || how == "pause_scattered";
   plan.seed_only = how == "seed";
   plan.replicas = number(3, 1);
   plan.rules = taskmesh::core::Rules::without(number(4, 0));
@@ -29,9 +33,9 @@ int main(int argc, char** argv) {
   const auto count = [](std::uint64_t value) { return static_cast<unsigned long long>(value); };
   std::printf(
       "%-8s accepted=%llu lost=%llu leaked=%llu extra=%llu keys=%llu forgotten=%llu joined=%llu given=%llu "
-      "taken_over=%llu failed_seeds=%d\n",
+      "taken_over=%llu passed_over=%llu failed_seeds=%d\n",
       argc > 1 ? argv[1] : "calm", count(sum.accepted), count(sum.lost), count(sum.leaked), count(sum.extra),
       count(sum.keys), count(sum.forgotten), count(sum.counters.joined), count(sum.counters.given),
-      count(sum.counters.taken_over), failed);
+      count(sum.counters.taken_over), count(sum.counters.passed_over), failed);
   return failed == 0 ? 0 : 1;
 }

@@ -92,7 +92,7 @@ TEST_CASE(
 namespace {
 
 /// The longest wait for an acceptance, of tasks that went to others than the one worker of four that hangs for four seconds.
-Duration slowest_acceptance(std::uint64_t seed, int replicas, core::Rules rules) {
+Duration slowest_acceptance(std::uint64_t seed, int replicas, core::Rules rules, bool keyed = false) {
   World world(seed);
   for (int i = 0; i < 4; ++i) {
     Plan plan{.endpoint = "tcp://127.0.0.1:" + std::to_string(24'800 + i)};
@@ -113,13 +113,15 @@ Duration slowest_acceptance(std::uint64_t seed, int replicas, core::Rules rules)
     ++accepted;
     slowest = std::max(slowest, world.now() - submitted.at(acceptance->id));
   };
-  world.run_for(2s);
+  world.run_for(limits::key_calm + 2s);
   world.pause(hangs);
   for (std::uint32_t i = 1; i <= 400; ++i) {
     const TaskId id = make_task_id(1'700'000'000'000, static_cast<std::uint16_t>(replicas),
                                    world.at(client).config.client_instance, i);
     submitted[id] = world.now();
-    world.give(client, core::SubmitTask{.id = id, .name = "add"});
+    core::SubmitTask task{.id = id, .name = "add"};
+    if (keyed) task.terms.edit().key = "key-" + std::to_string(i);
+    world.give(client, std::move(task));
     world.give(client, core::AwaitAccepted{i, id});
     world.run_for(10ms);
   }
@@ -140,6 +142,19 @@ TEST_CASE("a keeper that hangs delays no acceptance by more than half a second",
       CHECK(slowest < 500ms);
     }
     CHECK(slowest_acceptance(1, replicas, core::Rules::without(16)) > 1s);
+  }
+}
+
+TEST_CASE(
+    "a worker that hangs delays the first task of a new key at another one by no more than half a second",
+    "[sim]") {
+  for (const int replicas : {1, 2}) {
+    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+      INFO("seed " << seed << ", " << replicas << " copies");
+      const Duration slowest = slowest_acceptance(seed, replicas, {}, true);
+      CHECK(slowest > limits::key_skip_after);  // It had been asked.
+      CHECK(slowest < 500ms);
+    }
   }
 }
 

@@ -370,7 +370,7 @@ std::vector<Message> copies_of_each() {
       proto::StatusA{.answers = {{task(), 2, proto::CopyVerdict::needless}, {task(8), 1}}},
       proto::Moved{.owner = node(0x30), .ids = {task(), task(8)}},
       proto::WhoHas{.stamp = 7, .id = task(), .name = "add", .key = "order-7"},
-      proto::Has{.stamp = 7, .owner = node(0x30)},
+      proto::Has{.stamp = 7, .owner = node(0x30), .askers = {node(0x40)}},
   };
 }
 

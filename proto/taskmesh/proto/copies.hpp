@@ -62,6 +62,7 @@ struct Repl {
   static constexpr std::uint8_t given_flag = 16;   ///< Take it over: its owner has not started it.
   static constexpr std::uint8_t begun_flag = 32;   ///< It has a past, and starts when this is answered.
   static constexpr std::uint8_t joins_flag = 64;   ///< Another task is, or may be, the first with its key.
+  static constexpr std::uint8_t ran_flag = 128;    ///< It was taken over, and may have run before.
   bool operator==(const Repl&) const = default;
   template <class Archive>
   void serialize(Archive& ar) {
@@ -215,11 +216,12 @@ struct WhoHas {
 /// HAS: the answer to the WHO_HAS of that stamp.
 struct Has {
   std::uint64_t stamp = 0;
-  NodeId owner;  ///< Who has it, as far as is known here; nil: nobody.
+  NodeId owner;                ///< Who has it, as far as is known here; nil: nobody.
+  std::vector<NodeId> askers;  ///< Others that asked here lately. Who asks itself: there may have been more.
   bool operator==(const Has&) const = default;
   template <class Archive>
   void serialize(Archive& ar) {
-    ar(stamp, owner);
+    ar(stamp, owner, askers);
   }
 };
 

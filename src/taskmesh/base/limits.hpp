@@ -80,7 +80,12 @@ inline constexpr Duration redial_after = 1s;    ///< A seed whose worker ended i
 inline constexpr Duration refused_retry = 5s;   ///< HELLO again after ERROR(auth).
 inline constexpr Duration settle_for = 500ms;   ///< A dialled peer is waited for by who lists members.
 inline constexpr Duration key_settles = 2s;  ///< A worker waits for one that it dialled before it asks all.
-inline constexpr std::size_t endpoints_max = 16;  ///< Endpoints kept per peer.
+inline constexpr Duration key_skip_after = 300ms;  ///< Waited for the last answer to WHO_HAS.
+inline constexpr Duration key_calm = 5s;           ///< So long after one has come or gone all are waited for.
+inline constexpr Duration key_stall = 500ms;       ///< Who stood still so long asks again...
+inline constexpr Duration key_asked_for = 10s;  ///< ...and half of this after asking: it is forgotten then.
+inline constexpr std::size_t key_asks_max = 100'000;  ///< Questions of others that are remembered so long.
+inline constexpr std::size_t endpoints_max = 16;      ///< Endpoints kept per peer.
 
 // Tasks (proto/03-tasks.md).
 inline constexpr std::size_t queue_tasks_max = 100'000;           ///< Waiting tasks of one worker; then BUSY.
@@ -195,6 +200,9 @@ static_assert(witnesses_agree <= witnesses_asked && witness_margin < dead_after)
 static_assert(loop_stall >= own_stall && drain_input < own_stall);
 static_assert(heartbeat_every + own_pulse + own_stall < suspect_after,
               "a stall that goes unnoticed suspects nobody");
+static_assert(key_stall < suspect_after - heartbeat_every && key_stall < key_asked_for / 2,
+              "who was taken for silent, or is forgotten, knows that it has to ask again");
+static_assert(key_skip_after + copy_repeat / 10 < 500ms, "one that hangs delays no acceptance by more");
 static_assert(window_bytes >= frame_bytes, "a window holds at least one frame");
 static_assert(list_bytes + name_bytes + address_bytes + error_text_bytes < frame_bytes,
               "a page fits a frame");

@@ -57,6 +57,7 @@ Node::Node(NodeConfig config, Rules rules)
 void Node::step(Event&& event, Now now, Effects& out) {
   TASKMESH_CHECK(now.at >= last_);
   // Before anything that came in meanwhile is looked at.
+  if (finder_ && now.at - last_ > limits::key_stall && last_ != TimePoint{}) finder_->on_stall(now);
   if (owner_ && now.at - last_ > limits::reclaim_after_stall && last_ != TimePoint{}) owner_->on_stall(now);
   last_ = now.at;
   std::visit([&](auto&& body) { on_event(std::forward<decltype(body)>(body), now, out); }, std::move(event));
@@ -493,7 +494,7 @@ void Node::deliver_changes(Now now, Effects& out) {
     if (submitter_) submitter_->on_peer_change(change, now, out);
     if (asks_) asks_->on_peer_change(change, now, out);
     if (giver_) giver_->on_peer_change(change, now, out);
-    if (finder_) finder_->on_peer_change(change);
+    if (finder_) finder_->on_peer_change(change, now);
     if (kept_) kept_->on_peer_change(change, now);
     if (owner_) owner_->on_peer_change(change, now);
     if (keeper_) keeper_->on_peer_change(change, now, out);

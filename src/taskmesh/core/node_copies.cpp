@@ -81,7 +81,7 @@ void Node::on_message(LinkId link, proto::WhoHas&& ask, Now now, Effects& out) {
 
 void Node::on_message(LinkId link, proto::Has&& has, Now now, Effects& out) {
   const NodeId node = copying_worker(link, proto::Type::has, now, out);
-  if (node) finder_->on_has(node, has);
+  if (node) finder_->on_has(node, has, now);
 }
 
 }  // namespace taskmesh::core

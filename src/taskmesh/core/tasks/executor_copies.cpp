@@ -127,6 +127,7 @@ void ExecutorRole::fill_copy(proto::Repl& repl, Now now) const {
   if (task->begun) repl.flags |= proto::Repl::begun_flag;
   if (is_started(repl.id)) repl.flags |= proto::Repl::started_flag;
   if (task->joins) repl.flags |= proto::Repl::joins_flag;
+  if (task->may_have_run) repl.flags |= proto::Repl::ran_flag;
   if (task->deadline) repl.submit.deadline_ms = ms_of_span(*task->deadline - now.at);
   if (!task->submit.terms.has_value() || task->submit.terms->delay_ms == 0) return;
   const Duration left = span_of_ms(task->submit.terms->delay_ms) - (now.at - task->accepted_at);
@@ -150,6 +151,7 @@ void ExecutorRole::yield(const TaskId& id, NodeId winner, Now now, Effects& out)
   give_up(*task, now, out);
   const bool unanswered = std::exchange(task->unanswered, false);
   if (winner) {
+    if (keeper_ != nullptr) keeper_->gift_went(id, winner);
     for (const Waiter& waiter : task->waiters) {
       if (answers_.is_open(waiter.link)) out.send.push_back({waiter.link, proto::Moved{winner, {id}}});
     }
@@ -197,9 +199,6 @@ void ExecutorRole::adopt(const TaskId& id, Adoption&& adoption, Now now, Effects
     owner_->adopt_ended(ended, adoption.epoch, adoption.ttl, adoption.others, now);
     owner_->owe(id, tell(adoption.waiters, ended, now), now);
     if (keys_.waiting() > 0) end_joined(id, ended, now);
-    if (ended->key.has_value() && ended->report.attempt == 0) {
-      keys_.forget(ended->report.name, *ended->key, id);
-    }
     return;
   }
   if (giver_ != nullptr) giver_->taken(id);
@@ -218,6 +217,7 @@ void ExecutorRole::adopt(const TaskId& id, Adoption&& adoption, Now now, Effects
   task.past = std::move(adoption.past);
   if (task.past.has_value() && !adoption.given) patient_until_ = now.at + limits::suspect_patience;
   task.joins = adoption.joins;
+  task.may_have_run = adoption.may_have_run;
   task.accepted_at = adoption.since;
   task.waiters = std::move(adoption.waiters);
   task.place = Place::copying;
@@ -259,6 +259,8 @@ void ExecutorRole::end_unrun(const TaskId& id, Adoption&& adoption, TaskState st
   if (adoption.submit.terms.has_value()) {
     ended->callback_ttl_ms = adoption.submit.terms->callback_ttl_ms;
     ended->callback_attempts = adoption.submit.terms->callback_attempts;
+    const std::string& key = adoption.submit.terms->key;
+    if (!key.empty() && !adoption.joins) ended->key = key;  // It may have run where it was.
   }
   ended->callback_address = std::move(adoption.submit.callback_address);
   ended->callback_data = std::move(adoption.submit.callback_data);
@@ -274,6 +276,7 @@ void ExecutorRole::end_as_told(const Ended& ended, Now now, Effects& out) {
   give_up(*task, now, out);
   task->state = TaskState::running;
   task->attempt = std::max(task->attempt, ended.report.attempt);
+  task->may_have_run = task->may_have_run || ended.key.has_value();
   ++counters_.told_ends;
   end(*task,
       {.state = ended.report.state,

@@ -207,7 +207,8 @@ void ExecutorRole::end(TaskRecord& task, Outcome&& outcome, Now now) {
   ended->callback_address = std::move(submit.callback_address);
   ended->callback_data = std::move(submit.callback_data);
   set_callback_terms(*ended, submit.terms);
-  if (submit.terms.has_value() && !submit.terms->key.empty() && !task.joins) ended->key = submit.terms->key;
+  const bool took_key = !task.joins && (task.attempt > 0 || task.may_have_run);
+  if (took_key && submit.terms.has_value() && !submit.terms->key.empty()) ended->key = submit.terms->key;
 
   const bool had_deadline = task.deadline && *task.deadline > now.at;
   const bool had_due = task.place == Place::later;
@@ -231,7 +232,7 @@ void ExecutorRole::conclude(TaskRecord& task, const EndedPtr& ended, Now now) {
   publish(task, ended, now);
   const TaskId ended_id = submit.id;
   const bool was_first = submit.terms.has_value() && !submit.terms->key.empty();
-  if (was_first && ended->report.attempt == 0) {
+  if (was_first && !ended->key.has_value()) {
     keys_.forget(config_.self.serves[task.name], submit.terms->key, ended_id);
   }
   erase(task);

@@ -62,7 +62,17 @@ bool ExecutorRole::is_begun(const TaskRecord& task) const {
 void ExecutorRole::begin_copies(TaskRecord& task, Now now) {
   const TaskId id = task.submit.id;
   const bool copied = is_copied(task) && owner_->begin(id, config_.self.serves[task.name], false, now);
-  if (!copied) on_copied(id, now);
+  if (!copied) return on_copied(id, now);
+  if (finder_ != nullptr) owner_->ask_beyond(id, finder_->silent(), now);
+}
+
+/// What was said of its key may not be true any more: others may have taken it since. Asked again when it is copied.
+void ExecutorRole::doubt(const TaskId& id) {
+  TaskRecord* task = find(id);
+  if (task == nullptr || task->place != Place::copying || task->claimed_anew || !task->key_settled) return;
+  if (keys_.joined(id)) return;  // It does what the first does.
+  task->joins = true;
+  task->key_settled = false;
 }
 
 /// What was accepted elsewhere before it came here, and may not be the first with its key.
@@ -171,7 +181,7 @@ void ExecutorRole::note_first(std::string_view name, std::string_view key, const
 }
 
 void ExecutorRole::note_kept(const Ended& ended, std::vector<NodeId> others) {
-  if (kept_ == nullptr || !ended.key.has_value() || ended.report.attempt == 0) return;
+  if (kept_ == nullptr || !ended.key.has_value()) return;
   kept_->keep(ended.report.id, *ended.key, std::move(others));
 }
 

@@ -124,6 +124,8 @@ class ExecutorRole {
   // What finder, giver and keeper call about keys and repeated SUBMITs (executor_keyed.cpp).
   /// `owner` has it, or the first task with its key; nil: nobody has.
   void on_found(const TaskId& id, NodeId owner, Now now, Effects& out);
+  /// It is copied, and was found to be the first with its key so long ago that it has to be asked for once more.
+  void doubt(const TaskId& id);
   /// It was handed on, and is not taken there.
   void find_again(const TaskId& id, Now now, Effects& out);
   /// Who has it, or the first task of that name with its key, as far as is known here; nil: nobody.

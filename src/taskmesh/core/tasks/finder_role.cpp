@@ -83,12 +83,22 @@ void FinderRole::start(Search& search, Now now) {
   if (search.at > now.at) return;
   wake_at(search, now.at + look_again);
   if (is_newborn(config_, now) || membership_.settling(now.at, limits::key_settles)) return;
+  ask_all(by_subject_.at(search.subject), search, now);
+}
+
+/// For the first time or anew: then what was answered before counts for nothing.
+void FinderRole::ask_all(std::uint64_t serial, Search& search, Now now) {
+  by_stamp_.erase(search.stamp);
   search.stamp = ++clock_;
-  wake_at(search, now.at + limits::copy_repeat);
-  const std::uint64_t serial = by_subject_.at(search.subject);
   by_stamp_.emplace(search.stamp, serial);
+  search.asked_at = now.at;
+  search.again_at = now.at + limits::copy_repeat;
+  wake_at(search, now.at + limits::key_skip_after);
+  search.answered.clear();
+  search.named.clear();
+  search.awaited.clear();
   membership_.for_each([&](const Peer& peer) {
-    if (!may_know(peer)) return;
+    if (!may_know(peer) && !is_in(search.ahead, peer.member.node)) return;
     search.awaited.push_back(peer.member.node);
     say(search, peer.member.node);
   });
@@ -124,6 +134,7 @@ void FinderRole::forget(const TaskId& id) {
 // ---- Answering -------------------------------------------------------------------------------------------
 
 void FinderRole::on_who_has(LinkId link, NodeId node, const proto::WhoHas& ask, Now now) {
+  heard(node);
   clock_ = std::max(clock_, ask.stamp);
   const std::string_view key = broken(20) ? std::string_view{} : std::string_view{ask.key};
   NodeId owner = executor_.whereabouts(ask.id, ask.name, key, now);
@@ -137,7 +148,13 @@ void FinderRole::on_who_has(LinkId link, NodeId node, const proto::WhoHas& ask, 
     if (search.stamp != 0 && first) owner = config_.self.node;
     if (search.stamp != 0 && !first) give_way(search, node);
   }
-  said_.push_back({link, proto::Has{ask.stamp, owner}});
+  proto::Has has{.stamp = ask.stamp, .owner = owner};
+  if (!ask.key.empty() && !broken(22)) {
+    const std::string subject = subject_of(ask.id, ask.name, ask.key);
+    askers_.add(subject, node, now.at);
+    if (!owner) has.askers = askers_.others(subject, node, now.at);
+  }
+  said_.push_back({link, std::move(has)});
 }
 
 /// That one will say that it has the task, or who has.
@@ -149,20 +166,26 @@ void FinderRole::give_way(Search& search, NodeId node) {
   say(search, node);
 }
 
-void FinderRole::on_has(NodeId node, const proto::Has& has) {
+void FinderRole::on_has(NodeId node, const proto::Has& has, Now now) {
+  heard(node);
   const auto found = by_stamp_.find(has.stamp);
   if (found == by_stamp_.end()) return;
   Search& search = searches_.at(found->second);
   if (std::erase(search.awaited, node) == 0) return;
+  if (!is_in(search.answered, node)) search.answered.push_back(node);
+  search.named.insert(search.named.end(), has.askers.begin(), has.askers.end());
   if (has.owner && has.owner != config_.self.node) {
     const Peer* owner = membership_.by_node(has.owner);
     // Who tells of one that cannot be reached has a copy.
     search.owner = owner != nullptr && owner->greeted && may_know(*owner) ? has.owner : node;
   }
+  if (!search.owner) pass_over(search, now);
   check(found->second, search);
 }
 
-void FinderRole::on_peer_change(const PeerChange& change) {
+void FinderRole::on_peer_change(const PeerChange& change, Now now) {
+  calm_at_ = now.at + limits::key_calm;
+  heard(change.node);
   if (change.what == PeerChange::What::cut) return;
   const bool gone = change.what != PeerChange::What::greeted;
   for (auto& [serial, search] : searches_) {
@@ -171,6 +194,7 @@ void FinderRole::on_peer_change(const PeerChange& change) {
     const bool known = awaited != search.awaited.end();
     if (gone) {
       if (known) search.awaited.erase(awaited);
+      std::erase(search.ahead, change.node);
       if (search.owner == change.node) search.owner = {};
       check(serial, search);
     } else {
@@ -181,7 +205,33 @@ void FinderRole::on_peer_change(const PeerChange& change) {
   }
 }
 
-/// One that hangs is not waited for, where what it knows is known to others too.
+// ---- Those that do not answer ----------------------------------------------------------------------------
+
+void FinderRole::heard(NodeId node) {
+  if (!silent_.empty()) std::erase(silent_, node);
+}
+
+/// Two that ask about one key, and pass each other over, have both been answered by a third one, which has told the later of
+/// them about the earlier one. What was taken before is known to who holds the copy too, unless that one has just gone: so
+/// one is passed over, and not two.
+bool FinderRole::may_pass_over(const Search& search, NodeId node) const {
+  if (is_in(search.ahead, node) || is_in(search.named, node)) return false;
+  return !is_in(search.named, config_.self.node) && !askers_.has(search.subject, node);
+}
+
+/// One that hangs, or cannot be reached for a while, holds up no key.
+void FinderRole::pass_over(Search& search, Now now) {
+  if (search.key.empty() || replicas_of(search.id) == 0 || now.at < calm_at_) return;
+  if (search.awaited.size() != 1 || search.answered.empty()) return;
+  const NodeId node = search.awaited[0];
+  const bool late = now.at >= search.asked_at + limits::key_skip_after || is_in(silent_, node);
+  if (!late || !may_pass_over(search, node)) return;
+  if (!is_in(silent_, node)) silent_.push_back(node);
+  search.awaited.clear();
+  ++counters_.passed_over;
+}
+
+/// One that is suspect is not waited for, where what it knows is known to others too.
 void FinderRole::look_for_silent() {
   if (searches_.empty() || std::exchange(seen_members_, membership_.version()) == membership_.version())
     return;
@@ -201,15 +251,47 @@ void FinderRole::look_for_silent() {
 void FinderRole::on_tick(Now now) {
   if (now.at < next_at_) return;
   next_at_ = TimePoint::max();
+  askers_.forget(now.at);
   for (auto& [serial, search] : searches_) {
     if (search.at > now.at) {
       next_at_ = std::min(next_at_, search.at);
     } else if (search.stamp == 0) {
       start(search, now);
+    } else if (now.at >= search.asked_at + limits::key_asked_for / 2) {
+      ask_all(serial, search, now);  // Those who were asked forget it soon.
     } else {
-      wake_at(search, now.at + limits::copy_repeat);
-      for (const NodeId& node : search.awaited) say(search, node);
+      pass_over(search, now);
+      check(serial, search);
+      if (now.at >= search.again_at) {
+        for (const NodeId& node : search.awaited) say(search, node);
+        search.again_at = now.at + limits::copy_repeat;
+      }
+      wake_at(search, search.again_at);
     }
+  }
+  look_at_taken(now);
+}
+
+/// What others hold by now is known. What nobody has confirmed for long is asked for once more before it starts.
+void FinderRole::look_at_taken(Now now) {
+  for (; !taken_.empty(); taken_.pop_front()) {
+    const auto& [asked_at, id] = taken_.front();
+    if (!executor_.is_copying(id)) continue;
+    const TimePoint until = asked_at + limits::key_asked_for / 2;
+    if (now.at < until) {
+      next_at_ = std::min(next_at_, until);
+      return;
+    }
+    executor_.doubt(id);
+  }
+}
+
+void FinderRole::on_stall(Now now) {
+  for (auto& [serial, search] : searches_) {
+    if (search.stamp != 0 && !broken(23)) ask_all(serial, search, now);
+  }
+  for (const auto& [asked_at, id] : std::exchange(taken_, {})) {
+    if (executor_.is_copying(id) && !broken(23)) executor_.doubt(id);
   }
 }
 
@@ -224,6 +306,10 @@ void FinderRole::tell(Now now, Effects& out) {
     searches_.erase(found);
     for (const TaskId& id : search.tasks) by_task_.erase(id);
     if (search.owner) ++counters_.found;
+    if (!search.owner && !search.key.empty()) {
+      for (const TaskId& id : search.tasks) taken_.emplace_back(search.asked_at, id);
+      next_at_ = std::min(next_at_, search.asked_at + limits::key_asked_for / 2);
+    }
     for (const TaskId& id : search.tasks) executor_.on_found(id, search.owner, now, out);
   }
 }
@@ -237,7 +323,8 @@ void FinderRole::on_turn_end(Now /*now*/, Effects& out) {
   asks_.clear();
   for (Send& send : said_) out.send.push_back(std::move(send));
   said_.clear();
-  if (!searches_.empty()) out.wake_by(next_at_);
+  while (!taken_.empty() && !executor_.is_copying(taken_.front().second)) taken_.pop_front();
+  if (!searches_.empty() || !taken_.empty()) out.wake_by(next_at_);
 }
 
 }  // namespace taskmesh::core

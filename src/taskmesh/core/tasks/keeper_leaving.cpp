@@ -43,6 +43,7 @@ void KeeperRole::on_gift(LinkId link, NodeId node, proto::Repl&& repl, Now now, 
   adoption.submit = std::move(repl.submit);
   adoption.since = now.at;
   adoption.joins = (repl.flags & proto::Repl::joins_flag) != 0;
+  adoption.may_have_run = (repl.flags & proto::Repl::ran_flag) != 0;
   if (held != nullptr) {
     adoption.waiters = std::move(held->waiters);
     free(*held);
@@ -67,6 +68,15 @@ void KeeperRole::confirm_gifts(Effects& out) {
     moved.ids.clear();
   }
   gifts_.erase(gifts_.begin(), pending);
+}
+
+/// Who gave it, and who submitted it there, are sent on: here nobody would know it.
+void KeeperRole::gift_went(const TaskId& id, NodeId winner) {
+  std::erase_if(gifts_, [&](const auto& gift) {
+    if (gift.second != id) return false;
+    said_.push_back({gift.first, proto::Moved{winner, {id}}});
+    return true;
+  });
 }
 
 void KeeperRole::on_drain(Now now) {

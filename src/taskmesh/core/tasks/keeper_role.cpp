@@ -253,6 +253,7 @@ void KeeperRole::on_done(LinkId link, NodeId node, proto::Done&& done, Now now, 
   if (held != nullptr && !held->ended) {  // The first end stands.
     held->ended = ended;
     held->ttl = ttl;
+    free_key(*held);
     release(held->submit);
     weigh(*held);
     executor_.tell_links(std::exchange(held->waiters, {}), ended, now);
@@ -262,6 +263,13 @@ void KeeperRole::on_done(LinkId link, NodeId node, proto::Done&& done, Now now, 
   keep_end(ended, ttl, std::move(others), now);
   bury(claim.id, now);
   if (held != nullptr) free(*held);
+}
+
+/// A first task with a key that was never started has done nothing: the key is free again.
+void KeeperRole::free_key(const Held& held) {
+  const auto& terms = held.submit.terms;
+  if (held.ended->key.has_value() || held.joins || !terms.has_value() || terms->key.empty()) return;
+  executor_.forget_key(held.submit.name, terms->key, held.id);
 }
 
 /// Who has it besides this worker.
@@ -291,14 +299,10 @@ void KeeperRole::let_go(LinkId link, const std::vector<proto::Claim>& claims, bo
   }
 }
 
-/// Readable here from now on. A first task with a key that was never started has done nothing: the key is free again.
+/// Readable here from now on.
 void KeeperRole::keep_end(const EndedPtr& ended, Duration ttl, std::vector<NodeId> others, Now now) {
   executor_.keep(ended, ttl, now);
   executor_.note_kept(*ended, std::move(others));
-  const proto::TaskReport& report = ended->report;
-  if (ended->key.has_value() && report.attempt == 0) {
-    executor_.forget_key(report.name, *ended->key, report.id);
-  }
 }
 
 // ---- Questions -------------------------------------------------------------------------------------------
@@ -421,6 +425,7 @@ void KeeperRole::take_over(Held& held, Now now, Effects& out) {
   adoption.waiters = std::move(held.waiters);
   adoption.cancelled = held.cancelled;
   adoption.joins = held.joins;
+  adoption.may_have_run = true;  // Nobody has said that it starts.
   const TaskId id = held.id;
   std::vector<CancelAsk> asks;
   std::ranges::copy_if(cancel_asks_, std::back_inserter(asks), [&](const auto& ask) { return ask.id == id; });

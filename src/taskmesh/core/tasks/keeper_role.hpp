@@ -41,8 +41,9 @@ struct Adoption {
   TimePoint since{};  ///< When the times in `submit` were what is left.
   EndedPtr ended;     ///< Where it has ended; then there is no `submit`.
   std::vector<Waiter> waiters;
-  bool cancelled = false;  ///< Somebody has cancelled it: it is not to start.
-  bool joins = false;      ///< Another task is, or may be, the first with its key.
+  bool cancelled = false;     ///< Somebody has cancelled it: it is not to start.
+  bool joins = false;         ///< Another task is, or may be, the first with its key.
+  bool may_have_run = false;  ///< Whoever had it may have started it.
 };
 
 class KeeperRole {
@@ -82,6 +83,8 @@ class KeeperRole {
   /// A worker that may know more than the living ones is cut off or silent.
   bool misses_somebody() const { return membership_.someone_missing(); }
   void on_link_down(LinkId link);
+  /// Of what was given to this worker: `winner` has it.
+  void gift_went(const TaskId& id, NodeId winner);
   /// Not known to be dead.
   bool lives(NodeId node) const;
   /// What is known of a held task, by what its owner said last.
@@ -154,6 +157,7 @@ class KeeperRole {
   bool refuse_claim(LinkId link, const proto::Repl& repl, Now now, Effects& out);
   void store(Held& held, proto::Repl&& repl, Now now);
   static EndedPtr end_of(proto::Done&& done);
+  void free_key(const Held& held);
   void say_end(LinkId link, const Held& held);
   void let_go(LinkId link, const std::vector<proto::Claim>& claims, bool keep, Now now);
   NodeId heir_of(const Held& held) const;

@@ -1,6 +1,7 @@
 // OwnerRole: what it owns, for this node's keeper, which takes tasks over and answers for them.
 // Spec: proto/05-keepers.md sections 5 and 6.
 #include <algorithm>
+#include <span>
 
 #include "taskmesh/core/tasks/executor_role.hpp"
 #include "taskmesh/core/tasks/owner_role.hpp"
@@ -14,6 +15,20 @@ void OwnerRole::add_holders(Owned& owned, const std::vector<NodeId>& others) {
     if (peer == nullptr || peer->liveness == Liveness::joining || owned.count == holders_max - 1U) continue;
     owned.holders[owned.count++] = Holder{.node = node};
   }
+}
+
+void OwnerRole::ask_beyond(const TaskId& id, const std::vector<NodeId>& silent, Now now) {
+  Owned* owned = silent.empty() ? nullptr : find(id);
+  if (owned == nullptr || owned->stage != Stage::copying) return;
+  const auto answers = [&](const Holder& holder) {
+    return std::ranges::find(silent, holder.node) == silent.end();
+  };
+  const auto asked = std::span(owned->holders).first(owned->count);
+  auto heard = std::ranges::count_if(asked, answers);
+  while (heard < owned->wanted && ask_next(*owned, name_of(*owned), now, true)) {
+    if (answers(owned->holders[owned->count - 1U])) ++heard;
+  }
+  recount(*owned);
 }
 
 bool OwnerRole::adopt(const TaskId& id, std::uint32_t epoch, std::string_view name,

@@ -39,6 +39,8 @@ class OwnerRole {
   // From the executor.
   /// Asks for copies of a task that it has just taken. False: nobody can hold one, take it as it is.
   bool begin(const TaskId& id, std::string_view name, bool again, Now now);
+  /// Those that do not answer are asked, but not waited for: as many others are asked as well.
+  void ask_beyond(const TaskId& id, const std::vector<NodeId>& silent, Now now);
   /// The task has ended. `owed`: somebody is to be told. False: nobody holds a copy, tell it at once.
   bool ending(const EndedPtr& ended, Duration ttl, bool owed, Now now);
   /// So many are being told the end, its listener among them if it has one; RELEASE follows when all have acknowledged.

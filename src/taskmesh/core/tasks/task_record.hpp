@@ -25,7 +25,7 @@ struct Ended {
   std::string callback_data;
   std::uint64_t callback_ttl_ms = 0;    ///< 0: as whoever tells it does it.
   std::uint32_t callback_attempts = 0;  ///< Likewise.
-  Boxed<std::string> key;               ///< Of the first task with it.
+  Boxed<std::string> key;               ///< Of the first task with it, unless it was certainly never started.
 };
 using EndedPtr = std::shared_ptr<const Ended>;
 
@@ -97,6 +97,7 @@ struct TaskProgress {
   bool claimed_anew = false;   ///< copying: it was in the run queue before.
   bool joins = false;          ///< Another task is, or may be, the first with its key.
   bool key_settled = false;    ///< ... or it is known that this one is.
+  bool may_have_run = false;   ///< Taken over from one that may have started it.
   bool cancel_wanted = false;  ///< Its attempt was asked to stop; it ends as cancelled when that returns.
   bool begun = false;  ///< Of a task with a past: those that hold it know, or are told, that it starts.
   std::uint32_t attempt = 0;
