@@ -88,7 +88,7 @@ class Client::Impl {
 
  private:
   Result<std::vector<detail::SubmitPlan>> plan_batch(std::vector<TaskSpec> specs) const;
-  TaskId post(detail::SubmitPlan plan, TicketPtr ticket, core::Token* token_out);
+  TaskId post(detail::SubmitPlan&& plan, TicketPtr ticket, core::Token* token_out);
   bool try_reserve(std::size_t count);
   bool reserve(std::size_t count, Duration wait);
   void turned(const core::Node& node);
@@ -171,7 +171,7 @@ bool Client::Impl::reserve(std::size_t count, Duration wait) {
 
 // ---- Submitting ---------------------------------------------------------------------------------------
 
-TaskId Client::Impl::post(detail::SubmitPlan plan, TicketPtr ticket, core::Token* token_out) {
+TaskId Client::Impl::post(detail::SubmitPlan&& plan, TicketPtr ticket, core::Token* token_out) {
   const TaskId id = next_id(plan.id_flags);
   core::SubmitTask task = detail::event_of(std::move(plan), id);
   task.token = ticket ? tickets_.add(std::move(ticket)) : 0;

@@ -217,7 +217,7 @@ Result<SubmitPlan> plan_submit(CallParts call, const Callback& callback, const S
   return plan;
 }
 
-core::SubmitTask event_of(SubmitPlan plan, const TaskId& id) {
+core::SubmitTask event_of(SubmitPlan&& plan, const TaskId& id) {
   plan.task.id = id;
   if (plan.not_before) {
     const Duration left = *plan.not_before - io::steady_now();

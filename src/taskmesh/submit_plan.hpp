@@ -24,6 +24,6 @@ Result<SubmitPlan> plan_submit(CallParts call, const Callback& callback, const S
                                bool insecure);
 
 /// The event, with what is left of its delay.
-core::SubmitTask event_of(SubmitPlan plan, const TaskId& id);
+core::SubmitTask event_of(SubmitPlan&& plan, const TaskId& id);
 
 }  // namespace taskmesh::detail

@@ -106,10 +106,10 @@ SCENARIO("what can never be taken is rejected at once", "[core][executor]") {
         submit.args = Bytes{std::string(1'001, 'x')}, code = Code::too_large;
         break;
       case 9:
-        submit.callback_data.assign(limits::callback_data_bytes + 1, ' '), code = Code::too_large;
+        submit.callback_data = std::string(limits::callback_data_bytes + 1, ' '), code = Code::too_large;
         break;
       case 10:
-        submit.callback_address.assign(limits::address_bytes + 1, 'x'), code = Code::too_large;
+        submit.callback_address = std::string(limits::address_bytes + 1, 'x'), code = Code::too_large;
         break;
       default:
         submit.callback_address = "tcp://192.168.1.1:6000";
@@ -142,7 +142,7 @@ SCENARIO("what is just within its limits is taken", "[core][executor]") {
     proto::Submit submit = desk.submit(1);
     submit.name = desk.config.self.serves[3];
     submit.priority = Priority::low;
-    submit.callback_data.assign(limits::callback_data_bytes, ' ');
+    submit.callback_data = std::string(limits::callback_data_bytes, ' ');
     submit.callback_address = "ipc://@listener";
     THEN("it is taken, under its whole name") {
       const Effects out = desk.turn_with(submit);

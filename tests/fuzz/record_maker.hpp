@@ -61,6 +61,7 @@ class Filler {
   void fill(taskmesh::WallTime& time) { time.unix_us = static_cast<std::int64_t>(input_.number()); }
   void fill(taskmesh::Bytes& bytes) { bytes = taskmesh::Bytes::copy_of(text()); }
   void fill(std::string& field) { field = text(); }
+  void fill(taskmesh::RareText& field) { field = text(); }
   template <class T, class A>
   void fill(std::vector<T, A>& list) {
     list.resize(input_.pick(5));

@@ -37,6 +37,8 @@ class History {
       word(static_cast<std::uint64_t>(value));
     } else if constexpr (std::same_as<Value, std::string> || std::same_as<Value, std::string_view>) {
       text(value);
+    } else if constexpr (std::same_as<Value, RareText>) {
+      text(value.str());
     } else if constexpr (std::same_as<Value, Bytes>) {
       text(value.view());
     } else if constexpr (std::same_as<Value, TaskId> || std::same_as<Value, NodeId>) {

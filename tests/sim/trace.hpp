@@ -48,6 +48,8 @@ class Trace {
       say(std::to_string(static_cast<std::uint64_t>(value)));
     } else if constexpr (std::same_as<Value, std::string> || std::same_as<Value, std::string_view>) {
       say("'" + std::string(value.substr(0, 20)) + "'");
+    } else if constexpr (std::same_as<Value, RareText>) {
+      add(value.str());
     } else if constexpr (std::same_as<Value, Bytes>) {
       say("...");
     } else if constexpr (std::same_as<Value, TaskId>) {

@@ -12,6 +12,7 @@
 #include "taskmesh/base/bytes.hpp"
 #include "taskmesh/base/error.hpp"
 #include "taskmesh/base/ids.hpp"
+#include "taskmesh/base/rare_text.hpp"
 #include "taskmesh/base/shared.hpp"
 #include "taskmesh/base/time.hpp"
 

@@ -112,8 +112,8 @@ struct Done {
   std::uint64_t callback_ttl_ms = 0;  ///< 0: as whoever tells it does it.
   std::uint32_t callback_attempts = 0;
   NodeList holders;
-  std::string callback_address;
-  std::string callback_data;
+  RareText callback_address;
+  RareText callback_data;
   std::string json;  ///< The result as JSON, where it is there beside the report's.
   Shared<TaskReport> report;
   std::string key;  ///< Of the first task with it; else empty.

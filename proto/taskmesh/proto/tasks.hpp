@@ -81,8 +81,8 @@ struct Submit {
   std::uint64_t result_ttl_ms = 0;    ///< 0: the worker's default.
   std::uint64_t age_ms = 0;           ///< Since it was first sent, by the client's monotonic clock.
   std::string name;
-  std::string callback_address;  ///< Empty: none.
-  std::string callback_data;     ///< JSON, empty: null.
+  RareText callback_address;  ///< Empty: none.
+  RareText callback_data;     ///< JSON, empty: null.
   Bytes args;
   Boxed<Terms> terms;
 

@@ -26,6 +26,7 @@ class Boxed {
 
   /// True if a value was put in, whatever it says.
   bool has_value() const { return value_ != nullptr; }
+  explicit operator bool() const { return has_value(); }
   const T& operator*() const { return value_ ? *value_ : empty_value(); }
   const T* operator->() const { return &**this; }
   /// To write into; makes a default one if there is none.

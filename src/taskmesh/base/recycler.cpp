@@ -21,10 +21,10 @@ constexpr bool recycling = true;
 constexpr bool recycling = true;
 #endif
 
-constexpr std::size_t step_bytes = 64;  // Sizes are rounded up to cache lines.
+constexpr std::size_t step_bytes = 32;  // Sizes are rounded up to half a cache line.
 constexpr std::size_t sizes = recycled_bytes_max / step_bytes;
 constexpr std::size_t magazine_pieces = 64;
-constexpr std::size_t depot_magazines = 256;  // Per size: at most 8 MiB of the largest.
+constexpr std::size_t depot_magazines = 128;  // Per size: at most 4 MiB of the largest.
 
 /// A few pieces of one size.
 struct Magazine {

@@ -15,6 +15,7 @@
 #include "taskmesh/base/bytes.hpp"
 #include "taskmesh/base/error.hpp"
 #include "taskmesh/base/ids.hpp"
+#include "taskmesh/base/maybe_time.hpp"
 #include "taskmesh/base/time.hpp"
 #include "taskmesh/proto/message.hpp"
 
@@ -86,11 +87,11 @@ struct SubmitTask {
   Priority priority = Priority::normal;
   bool wait = false;  ///< Tell the token the end; else only the acceptance is tracked.
   Token token = 0;    ///< Completed comes back with it if `wait`.
-  std::string callback_address;
-  std::string callback_data;
-  std::optional<Duration> deadline;  ///< From now; then expired.
-  std::optional<Duration> time_limit = {};
-  std::optional<Duration> result_ttl = {};
+  RareText callback_address;
+  RareText callback_data;
+  MaybeTime<Duration> deadline;  ///< From now; then expired.
+  MaybeTime<Duration> time_limit = {};
+  MaybeTime<Duration> result_ttl = {};
   Boxed<proto::Terms> terms = {};  ///< Delay (from now), retries, key, headers; empty for most.
 };
 /// The face does not want a task any more. Answered by Cancellation, unless the token is 0.
@@ -142,7 +143,7 @@ struct Finished {
   std::uint32_t attempt = 0;
   Payload result;              ///< Where it succeeded.
   Bytes json;                  ///< The result as JSON too, where Run::want_json asked for it.
-  std::optional<Error> error;  ///< Where it did not.
+  Boxed<Error> error;          ///< Where it did not.
   WallTime started_at;
   WallTime completed_at;
   Duration elapsed{};
@@ -194,7 +195,7 @@ struct Run {
   Codec reply_codec = Codec::cereal;
   bool want_json = false;  ///< Write the result as JSON too, for a callback listener that needs it.
   bool ahead = false;      ///< A known short one: no slot is free yet, but short work will free one at once.
-  std::optional<TimePoint> deadline = {};
+  MaybeTime<TimePoint> deadline = {};
   Boxed<std::vector<Header>> headers = {};
   std::uint32_t epoch = 1;  ///< Of this worker's ownership of the task.
   Duration

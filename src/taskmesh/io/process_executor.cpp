@@ -298,8 +298,10 @@ core::Finished Command::operator()(core::Run&& run, const StopToken& stop) const
   const NoPipeSignal no_signal;
   Attempt attempt(pid, *in, *out, *err, input, output_max_);
   const Ended ended = attempt.attend(run.deadline, stop_->fd(), stop);
-  finished.error = judge(ended, attempt.end(), attempt, output_max_);
-  if (finished.error) return finished;
+  if (auto verdict = judge(ended, attempt.end(), attempt, output_max_)) {
+    finished.error = std::move(*verdict);
+    return finished;
+  }
   finished.result = {Codec::json, to_json_result(std::move(attempt.output()))};
   if (run.want_json) finished.json = finished.result.bytes;
   return finished;

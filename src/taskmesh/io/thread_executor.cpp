@@ -74,12 +74,11 @@ core::Finished execute(const Handlers& handlers, core::Run&& run, const StopToke
     finished.error = Error{ErrorKind::timed_out, "task '" + run.name + "' was not run",
                            "its deadline passed before a slot was free", "add workers or give it more time"};
   } else {
-    const std::string name = run.name;
     try {
       finished = handler->second(std::move(run), stop);
     } catch (...) {
       finished = {};
-      finished.error = error_in_flight(name);
+      finished.error = error_in_flight(handler->first);
     }
   }
   finished.id = id;
@@ -187,7 +186,7 @@ bool ThreadExecutor::drop_ready(Shared& shared, const core::Stop& attempt) {
 }
 
 std::vector<TaskId> ThreadExecutor::recall() {
-  std::deque<core::Run> taken;
+  Queue taken;
   {
     const std::lock_guard lock(shared_->mutex);
     taken.swap(shared_->ready);

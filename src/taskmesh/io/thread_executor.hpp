@@ -20,6 +20,7 @@
 #include <thread>
 #include <unordered_map>
 
+#include "taskmesh/base/recycler.hpp"
 #include "taskmesh/io/executor.hpp"
 #include "taskmesh/io/mailbox.hpp"
 #include "taskmesh/io/stop_token.hpp"
@@ -51,12 +52,14 @@ class ThreadExecutor final : public Executor {
     core::Stop at;
     StopToken stop;
   };
+  /// Three of them are as large as what a deque takes at once: from storage that is used again.
+  using Queue = std::deque<core::Run, RecyclingAllocator<core::Run>>;
   /// What the slots share; outlives the executor where a handler does not return.
   struct Shared {
     std::mutex mutex;
     std::condition_variable work;
     std::condition_variable ended;
-    std::deque<core::Run> ready;
+    Queue ready;
     std::deque<Slot> slots;
     std::vector<core::Event> finished;  // Not told yet: a short task follows and is told with it.
     std::size_t idle = 0;

@@ -157,6 +157,7 @@ class Sizer {
     return fixed_bytes<T>;
   }
   static std::size_t of(const std::string& text) { return sizeof(std::uint32_t) + text.size(); }
+  static std::size_t of(const RareText& text) { return sizeof(std::uint32_t) + text.size(); }
   static std::size_t of(const Bytes& bytes) { return sizeof(std::uint32_t) + bytes.size(); }
   template <class T, class A>
   static std::size_t of(const std::vector<T, A>& elements) {
@@ -228,6 +229,7 @@ class Putter {
     to_ += octets.size();
   }
   void put(const std::string& text) { put(std::string_view(text)); }
+  void put(const RareText& text) { put(std::string_view(text)); }
   void put(const Bytes& bytes) {
     if (!attached_) return put(bytes.view());
     put(static_cast<std::uint32_t>(bytes.size()));
@@ -330,6 +332,10 @@ class Getter {
     } else {
       text = octets;
     }
+  }
+  void get(RareText& text) {
+    const std::string_view octets = in_.take(in_.length());
+    octets.empty() ? text.clear() : text.assign(std::string(octets));
   }
   void get(Bytes& bytes);
   template <class T, class A>

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "taskmesh/base/limits.hpp"
+#include "taskmesh/base/recycler.hpp"
 #include "taskmesh/core/tasks/task_record.hpp"
 #include "taskmesh/core/types.hpp"
 
@@ -164,7 +165,8 @@ class EventFlow {
   // Marks one more delivery of an event that was sent before.
   Item& repeat(std::uint64_t seq, TimePoint now);
 
-  std::deque<Item> items_;  // By age; the first sent_ of them have the numbers base_seq_, +1, ...
+  // By age; the first sent_ of them have the numbers base_seq_, +1, ...
+  std::deque<Item, RecyclingAllocator<Item>> items_;
   std::size_t sent_ = 0;
   std::uint64_t base_seq_ = 1;
   std::uint64_t fresh_seq_ = 1;  // No item before it is in State::first.

@@ -85,14 +85,14 @@ void ExecutorRole::on_end_copied(const TaskId& id, Now now) {
   conclude(*task, ended, now);
 }
 
-std::uint32_t ExecutorRole::tell(const std::vector<Waiter>& waiters, const EndedPtr& ended, Now now) {
+std::uint32_t ExecutorRole::tell(const Waiters& waiters, const EndedPtr& ended, Now now) {
   const std::uint32_t debts = tell_links(waiters, ended, now);
   if (ended->callback_address.empty()) return debts;
   outbox_.to_address(ended, now);
   return debts + 1;
 }
 
-std::uint32_t ExecutorRole::tell_links(const std::vector<Waiter>& waiters, const EndedPtr& ended, Now now) {
+std::uint32_t ExecutorRole::tell_links(const Waiters& waiters, const EndedPtr& ended, Now now) {
   std::uint32_t debts = 0;
   for (const Waiter& waiter : waiters) {
     if (!answers_.is_open(waiter.link)) continue;

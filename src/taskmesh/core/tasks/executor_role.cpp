@@ -206,13 +206,12 @@ const std::uint32_t* ExecutorRole::find_name(std::string_view name) {
 
 /// Beyond waiters_max nobody is added: who is not told asks again.
 void ExecutorRole::add_waiter(TaskRecord& task, Waiter waiter) {
-  for (Waiter& known : task.waiters) {
-    if (known.link != waiter.link) continue;
-    known.codec = waiter.codec;
+  if (Waiter* const known = task.waiters.find(waiter.link)) {
+    known->codec = waiter.codec;
     return;
   }
   if (task.waiters.size() >= limits::waiters_max) {
-    std::erase_if(task.waiters, [&](const Waiter& known) { return !answers_.is_open(known.link); });
+    task.waiters.erase_if([&](const Waiter& known) { return !answers_.is_open(known.link); });
   }
   if (task.waiters.size() < limits::waiters_max) task.waiters.push_back(waiter);
 }
@@ -439,8 +438,6 @@ void TaskRecord::clear() {
   static_cast<TaskProgress&>(*this) = {};
   submit.id = {};
   release(submit);
-  // The list of waiters keeps its small storage: most tasks have one.
-  if (waiters.capacity() > 2) waiters = {};
   waiters.clear();
   past.reset();
   last_fault.reset();

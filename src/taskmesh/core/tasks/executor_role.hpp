@@ -100,9 +100,9 @@ class ExecutorRole {
   /// Somebody else had run it too, and was first. Nothing, if it has ended here.
   void end_as_told(const Ended& ended, Now now, Effects& out);
   /// Tells the end to those that listen still. How many that are, the callback's listener included.
-  std::uint32_t tell(const std::vector<Waiter>& waiters, const EndedPtr& ended, Now now);
+  std::uint32_t tell(const Waiters& waiters, const EndedPtr& ended, Now now);
   /// The same without the callback's listener.
-  std::uint32_t tell_links(const std::vector<Waiter>& waiters, const EndedPtr& ended, Now now);
+  std::uint32_t tell_links(const Waiters& waiters, const EndedPtr& ended, Now now);
   /// The end can be read here.
   void keep(const EndedPtr& ended, Duration ttl, Now now);
   bool knows_end(const TaskId& id) const;

@@ -19,7 +19,8 @@ constexpr std::size_t sweep_slack = 4'096;
 /// rest is for renew().
 void FlyingTask::release() {
   submit.args = {};
-  if (!submit.callback_address.empty()) submit.callback_address = submit.callback_data = std::string{};
+  submit.callback_address.clear();
+  submit.callback_data.clear();
   submit.terms.reset();
   more.clear();
   copies.reset();

@@ -63,7 +63,7 @@ struct FlyingTask {
   TimePoint at{};
   TimePoint deadline = TimePoint::max();
   TimePoint give_up_at = TimePoint::max();  ///< When the client itself says expired.
-  std::optional<TimePoint> unknown_at;      ///< Held: asked then, and the holder did not know it.
+  MaybeTime<TimePoint> unknown_at;          ///< Held: asked then, and the holder did not know it.
   WallTime submitted_wall;
 
   std::uint32_t prev = no_slot;

@@ -514,7 +514,7 @@ void KeeperRole::on_link_down(LinkId link) {
 void KeeperRole::add_waiter(const TaskId& id, Waiter waiter) {
   Held* held = find(id);
   if (held == nullptr) return;
-  std::erase_if(held->waiters, [&](const Waiter& known) { return known.link == waiter.link; });
+  held->waiters.erase_if([&](const Waiter& known) { return known.link == waiter.link; });
   if (held->waiters.size() < limits::waiters_max) held->waiters.push_back(waiter);
 }
 

@@ -40,7 +40,7 @@ struct Adoption {
   proto::Submit submit;
   TimePoint since{};  ///< When the times in `submit` were what is left.
   EndedPtr ended;     ///< Where it has ended; then there is no `submit`.
-  std::vector<Waiter> waiters;
+  Waiters waiters;
   bool cancelled = false;     ///< Somebody has cancelled it: it is not to start.
   bool joins = false;         ///< Another task is, or may be, the first with its key.
   bool may_have_run = false;  ///< Whoever had it may have started it.
@@ -124,7 +124,7 @@ class KeeperRole {
     proto::NodeList holders;
     proto::Submit submit;
     EndedPtr ended;
-    std::vector<Waiter> waiters;
+    Waiters waiters;
     /// What holds memory goes, and all that was known; `submit` is for the next one to overwrite.
     void clear();
   };

@@ -21,8 +21,8 @@ namespace taskmesh::core {
 struct Ended {
   proto::TaskReport report;  ///< With the result in the form that the submitter asked for.
   Bytes json;                ///< The result as JSON, where the executor made that too.
-  std::string callback_address;
-  std::string callback_data;
+  RareText callback_address;
+  RareText callback_data;
   std::uint64_t callback_ttl_ms = 0;    ///< 0: as whoever tells it does it.
   std::uint32_t callback_attempts = 0;  ///< Likewise.
   Boxed<std::string> key;               ///< Of the first task with it, unless it was certainly never started.
@@ -72,6 +72,58 @@ struct Waiter {
   Codec codec = Codec::cereal;
 };
 
+/// Those links. Most tasks have one: that needs no list.
+class Waiters {
+ public:
+  Waiters() = default;
+  Waiters(const Waiters&) = default;
+  Waiters(Waiters&& other) noexcept
+      : one_(std::exchange(other.one_, {})), many_(std::move(other.many_)) {}
+  Waiters& operator=(const Waiters&) = default;
+  Waiters& operator=(Waiters&& other) noexcept {
+    one_ = std::exchange(other.one_, {});
+    many_ = std::move(other.many_);
+    return *this;
+  }
+  ~Waiters() = default;
+
+  const Waiter* begin() const { return many_ ? many_->data() : &one_; }
+  const Waiter* end() const { return begin() + size(); }
+  std::size_t size() const { return many_ ? many_->size() : one_.link ? 1 : 0; }
+  bool empty() const { return size() == 0; }
+  void clear() { *this = Waiters(); }
+  /// The link must not be nil.
+  void push_back(Waiter waiter) {
+    if (empty()) {
+      many_.reset();
+      one_ = waiter;
+      return;
+    }
+    if (!many_) many_.edit().push_back(std::exchange(one_, {}));
+    many_.edit().push_back(waiter);
+  }
+  /// The one at this link; null: nobody waits there.
+  Waiter* find(LinkId link) {
+    if (!many_) return one_.link == link && link ? &one_ : nullptr;
+    for (Waiter& waiter : many_.edit()) {
+      if (waiter.link == link) return &waiter;
+    }
+    return nullptr;
+  }
+  template <class Unwanted>
+  void erase_if(Unwanted&& unwanted) {
+    if (many_) {
+      std::erase_if(many_.edit(), unwanted);
+    } else if (!empty() && unwanted(std::as_const(one_))) {
+      one_ = {};
+    }
+  }
+
+ private:
+  Waiter one_;  // No link: nobody, or all are in many_.
+  Boxed<std::vector<Waiter>> many_;
+};
+
 /// Where an accepted task is, seen from the executor of the process.
 enum class Place : std::uint8_t {
   nowhere,  ///< Between two of these, or ended.
@@ -105,7 +157,7 @@ struct TaskProgress {
   std::uint32_t epoch = 1;            ///< Of this ownership, where nobody holds a copy.
   std::uint32_t name = 0;             ///< Number of the task name at this worker.
   TimePoint accepted_at{};
-  std::optional<TimePoint> deadline;
+  MaybeTime<TimePoint> deadline;
   Duration expected{};  ///< While handed over: its expected time; zero: long or unknown.
   TimePoint handed_over{};
   TimePoint in_slot_since{};
@@ -120,7 +172,7 @@ static_assert(std::is_trivially_copyable_v<TaskProgress>);
 /// Also what is left of an attempt that was given up while the executor has it: id, attempt and name alone.
 struct TaskRecord : TaskProgress {
   proto::Submit submit;  ///< As accepted; `seq` is that of the last SUBMIT for it.
-  std::vector<Waiter> waiters;
+  Waiters waiters;
   Boxed<proto::Past> past;         ///< Workers that died while they had it.
   Boxed<proto::Fault> last_fault;  ///< Of the attempt before, while retrying.
   EndedPtr ended;                  ///< telling: how.
@@ -149,8 +201,8 @@ inline void release(proto::Submit& submit) {
   submit.args = {};
   submit.terms.reset();
   if (submit.callback_address.empty()) return;
-  submit.callback_address = {};
-  submit.callback_data = {};
+  submit.callback_address.clear();
+  submit.callback_data.clear();
 }
 
 /// For tables of tasks: four consecutive ids of a client are neighbours, so that a batch touches few cache
