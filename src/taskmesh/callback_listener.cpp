@@ -54,6 +54,7 @@ std::string CompletionEvent::to_json() const {
                                 .callback_data = callback_data,
                                 .attempt = attempt,
                                 .worker = worker,
+                                .worker_id = worker_id,
                                 .delivery = delivery,
                                 .submitted_at = submitted_at,
                                 .started_at = started_at,

@@ -10,6 +10,7 @@
 #include "taskmesh/batch.hpp"
 #include "taskmesh/callback_listener.hpp"
 #include "taskmesh/client.hpp"
+#include "taskmesh/event_subscription.hpp"
 #include "taskmesh/listing.hpp"
 #include "taskmesh/options.hpp"
 #include "taskmesh/payload.hpp"

@@ -239,7 +239,12 @@ WorkerCounters Worker::Impl::counters() const {
           .events_revived = node.events_revived,
           .bad_input = node.bad_input,
           .oversized = all.transport.oversized,
-          .unsent = all.transport.unsent};
+          .unsent = all.transport.unsent,
+          .events_left_out = node.events_left_out,
+          .queue_wait = node.queue_wait,
+          .run_time = node.run_time,
+          .end_to_end = node.end_to_end,
+          .callback_delay = node.callback_delay};
 }
 
 void Worker::Impl::stop() {

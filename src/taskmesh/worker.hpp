@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "taskmesh/base/time_counts.hpp"
 #include "taskmesh/handler.hpp"
 #include "taskmesh/options.hpp"
 #include "taskmesh/task.hpp"
@@ -43,9 +44,14 @@ struct WorkerCounters {
   std::uint64_t events_acked = 0;
   std::uint64_t events_undelivered = 0;
   std::uint64_t events_revived = 0;
-  std::uint64_t bad_input = 0;  ///< Frames or records that could not be read.
-  std::uint64_t oversized = 0;  ///< Messages with too many or too large parts.
-  std::uint64_t unsent = 0;     ///< Messages for links that were not connected.
+  std::uint64_t bad_input = 0;        ///< Frames or records that could not be read.
+  std::uint64_t oversized = 0;        ///< Messages with too many or too large parts.
+  std::uint64_t unsent = 0;           ///< Messages for links that were not connected.
+  std::uint64_t events_left_out = 0;  ///< Life-cycle events that a watch had no room for.
+  TimeCounts queue_wait;              ///< From when a task may start to its first start.
+  TimeCounts run_time;                ///< Of attempts whose code returned.
+  TimeCounts end_to_end;              ///< From submit to end, by the clocks of client and worker.
+  TimeCounts callback_delay;          ///< From a task's end to the acknowledgement of its event.
 };
 
 class Worker {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/effects_support.hpp"
+#include "taskmesh/core/events/event_tap.hpp"
 #include "taskmesh/core/tasks/executor_role.hpp"
 
 namespace taskmesh::core::executor_test {
@@ -38,7 +39,10 @@ class Desk {
   static constexpr LinkId b{LinkId::inbound_bit | 2};
 
   explicit Desk(NodeConfig given)
-      : config(std::move(given)), outbox(config, counters, next_link), role(config, counters, outbox) {
+      : config(std::move(given)),
+        outbox(config, counters, next_link),
+        tap(config, counters),
+        role(config, counters, outbox, tap) {
     for (const LinkId link : {a, b}) outbox.open_link(link, 1'000, 1 << 20);
   }
   Desk() : Desk(plain()) {}
@@ -70,6 +74,7 @@ class Desk {
   Effects turn() {
     role.on_turn_end(load(), now, out);
     outbox.on_turn_end(load(), now, out);
+    tap.on_turn_end(now, out);
     return std::exchange(out, {});
   }
   Effects turn_with(proto::Submit submit, LinkId link = a) {
@@ -80,6 +85,7 @@ class Desk {
     now.at += time;
     now.wall.unix_us += std::chrono::duration_cast<std::chrono::microseconds>(time).count();
     role.on_tick(now, out);
+    tap.on_tick(now, out);
   }
   Effects turn_after(Duration time) {
     pass(time);
@@ -135,6 +141,7 @@ class Desk {
   NodeCounters counters;
   std::uint64_t next_link = 1;
   CallbackOutbox outbox;
+  EventTap tap;
   ExecutorRole role;
   Now now{TimePoint{} + 1h, WallTime{1'000'000'000}};
   Effects out;

@@ -238,7 +238,14 @@ SCENARIO("S40 polls, long polls and streams tell the same end of each of many ta
       REQUIRE(stream.send("GET", self + "/events"));
       std::string text;
       while (!text.ends_with("\r\n0\r\n\r\n")) text += stream.raw().hear(1);
-      CHECK(text.find("\"data\":" + polled.body + "}") != std::string::npos);
+      const std::size_t at = text.rfind("data: ") + 6;
+      const auto event = taskmesh::parse_json(std::string_view(text).substr(at, text.find("\n\n", at) - at));
+      REQUIRE(event);
+      const auto task = taskmesh::parse_json(polled.body);
+      for (const char* part : {"task_id", "name", "status", "result", "error", "worker", "worker_id",
+                               "attempt", "submitted_at", "started_at", "completed_at"}) {
+        CHECK(*event->at("data")->at(part) == *task->at(part));
+      }
     }
     ++i;
   }

@@ -27,10 +27,12 @@ struct FakeStream : Stream {
   void write(std::string text) override { written += text; }
   void end() override { ended = true; }
   bool open() const override { return !ended && !gone; }
+  std::size_t pending() const override { return unread; }
 
   std::string written;
   bool ended = false;
   bool gone = false;
+  std::size_t unread = 0;
 };
 
 /// Keeps its answer.
@@ -117,6 +119,11 @@ class FakeMesh : public MeshPort {
   void tasks(NodeId worker, proto::ListTasks which, Duration, OnTasks then) override {
     pages.push_back({worker, std::move(which), std::move(then)});
   }
+  core::Token watch(OnEvents then) override {
+    watching = std::move(then);
+    return ++watches;
+  }
+  void unwatch(core::Token) override { watching = {}; }
   std::size_t open() const override { return busy; }
 
   template <class Queue>
@@ -147,6 +154,8 @@ class FakeMesh : public MeshPort {
   std::deque<OnReport> ends;
   std::deque<OnCancellation> cancels;
   std::deque<PageAsked> pages;
+  OnEvents watching;
+  core::Token watches = 0;
   std::size_t busy = 0;
 };
 
@@ -171,6 +180,7 @@ struct World {
                     .in_flight_max = 10,
                     .keys = std::move(keys),
                     .now = [this] { return now; },
+                    .wall_now = [] { return WallTime{1'700'000'000'000'000}; },
                     .mesh = "m",
                     .boot_id = "boot"}) {}
   TimePoint now{};

@@ -22,7 +22,8 @@ core::MemberView worker(std::string name, const char* id, core::Liveness livenes
   view.member.node = NodeId::parse(id).value();
   view.member.name = std::move(name);
   view.member.slots = 4;
-  view.load = {.queued = 7, .running = 3, .oldest_ms = 1500, .stuck = 1, .scheduled = 2};
+  view.load = {
+      .queued = 7, .running = 3, .oldest_ms = 1500, .stuck = 1, .scheduled = 2, .oldest_queued_ms = 2500};
   view.liveness = liveness;
   return view;
 }
@@ -39,7 +40,9 @@ std::string everything(Format format) {
   World world;
   world.mesh.known = {worker("a \"b\" \\ c\nd", "10000000000000000000000000000000", core::Liveness::alive),
                       worker("gone", "20000000000000000000000000000000", core::Liveness::dead)};
-  world.desk.watch([] { return WorkerCounters{.submitted = 5, .finished = 4}; });
+  WorkerCounters counters{.submitted = 5, .finished = 4};
+  counters.run_time.add(30ms);
+  world.desk.watch([counters] { return counters; });
   world.get("/nix");
   world.get("/healthz");
   const char* accept =
@@ -71,11 +74,11 @@ TEST_CASE("each format is written as it wants it", "[metrics]") {
 }
 
 TEST_CASE("a histogram is cumulative, up to everything", "[metrics]") {
-  TimeHistogram times;
+  TimeCounts times;
   for (const auto time : {Duration(500us), Duration(1ms), Duration(30ms), Duration(2min)}) times.add(time);
   Exposition out(Format::open_metrics);
   out.begin("t_seconds", Type::histogram, "seconds", "T.");
-  times.write(out, {{"r", "x"}});
+  out.times({{"r", "x"}}, times);
   const std::string text = out.take();
   CHECK(text.find("t_seconds_bucket{r=\"x\",le=\"0.001\"} 2\n") != std::string::npos);
   CHECK(text.find("t_seconds_bucket{r=\"x\",le=\"0.025\"} 2\n") != std::string::npos);
@@ -94,6 +97,9 @@ TEST_CASE("series of workers are there while they live", "[metrics]") {
   CHECK(text.find("taskmesh_peers{state=\"alive\"} 1\n") != std::string::npos);
   CHECK(text.find("taskmesh_peers{state=\"dead\"} 1\n") != std::string::npos);
   CHECK(text.find("taskmesh_worker_oldest_running_seconds{") != std::string::npos);
+  CHECK(text.find("taskmesh_worker_oldest_queued_seconds{") != std::string::npos);
+  CHECK(text.find("taskmesh_task_run_seconds_bucket{le=\"0.05\"} 1\n") != std::string::npos);
+  CHECK(text.find("taskmesh_task_run_seconds_count 1\n") != std::string::npos);
   CHECK(text.find("taskmesh_tasks_submitted_total 5\n") != std::string::npos);
   CHECK(text.find("taskmesh_http_requests_total{route=\"none\",status=\"404\"} 1\n") != std::string::npos);
   CHECK(text.find("taskmesh_http_requests_open 0\n") != std::string::npos);

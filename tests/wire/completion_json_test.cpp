@@ -84,3 +84,42 @@ TEST_CASE("a result that is not told says how large it was, and an error is told
   CHECK(said["callback_data"].is_null());
   CHECK_FALSE(said.contains("result_omitted_bytes"));
 }
+
+TEST_CASE("each step of a task has an id and a type of its own, the same wherever it is told",
+          "[wire][events]") {
+  wire::Completion told = sample();
+  const std::string id = to_string(told.task_id);
+  CHECK(wire::event_id(told) == wire::event_id_of(told.task_id));
+  CHECK(wire::event_type(told) == wire::event_type_of(told.state));
+  told.state = TaskState::retrying;
+  told.attempt = 3;
+  CHECK(wire::event_id(told) == id + "-retrying-3");
+  CHECK(wire::event_type(told) == "taskmesh.task.retrying.v1");
+  told.moved_epoch = 2;
+  CHECK(wire::event_id(told) == id + "-moved-2");
+  CHECK(wire::event_type(told) == "taskmesh.task.moved.v1");
+}
+
+TEST_CASE("what belongs to a delivery is in a delivery alone", "[wire][events]") {
+  wire::Completion told = sample();
+  told.delivery = 0;
+  told.dataref = "/v1/tasks/x/result";
+  const json event = json::parse(wire::cloud_event(told, "m"));
+  CHECK(event["dataref"] == "/v1/tasks/x/result");
+  CHECK_FALSE(event["data"].contains("delivery"));
+  CHECK_FALSE(event["data"].contains("callback_data"));
+  json delivered = json::parse(wire::completion_json(sample()));
+  delivered.erase("delivery");
+  delivered.erase("callback_data");
+  CHECK(event["data"] == delivered);
+}
+
+TEST_CASE("types are asked for whole or by their word", "[wire][events]") {
+  for (const wire::EventKind& kind : wire::event_kinds) CHECK(wire::event_bit(kind.type) == kind.bit());
+  CHECK(wire::event_bit("failed") == wire::event_bit("failure"));
+  CHECK(wire::event_bit("succeeded") == 1U << static_cast<unsigned>(TaskState::success));
+  CHECK(wire::event_bit("moved") == proto::Watch::moved_bit);
+  for (const char* word :
+       {"", "fail", "taskmesh.task.", "taskmesh.task..v1", "taskmesh.stream.gap.v1", "unknown"})
+    CHECK_FALSE(wire::event_bit(word));
+}

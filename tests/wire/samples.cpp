@@ -26,7 +26,8 @@ const proto::Load load{.queued = 1,
                        .oldest_ms = 1500,
                        .flags = proto::Load::draining_flag,
                        .stuck = 1,
-                       .scheduled = 5};
+                       .scheduled = 5,
+                       .oldest_queued_ms = 2500};
 
 proto::Member member() {
   return {.node = node(0x10),
@@ -112,6 +113,19 @@ proto::TaskRow task_row() {
           .started_at = {1'790'000'000'100'000},
           .completed_at = {1'790'000'000'200'000},
           .name = "add"};
+}
+
+proto::TaskEvent task_event() {
+  return {.id = task(),
+          .state = TaskState::retrying,
+          .flags = proto::TaskEvent::moved_flag,
+          .attempt = 2,
+          .epoch = 3,
+          .at = {1'790'000'000'300'000},
+          .started_at = {1'790'000'000'100'000},
+          .completed_at = {1'790'000'000'200'000},
+          .name = "add",
+          .fault = proto::Fault{.kind = 7, .what = "task failed", .why = "disk full", .fix = "free some"}};
 }
 
 proto::ListenerRow listener_row() {
@@ -345,6 +359,13 @@ std::vector<Message> most_of_each() {
           .request = 9, .next_listener = 2, .next_event = 4, .listeners = {listener_row(), {}}},
       proto::RetryCallbacks{.request = 9, .id = task(), .address = "tcp://127.0.0.1:6000"},
       proto::CallbacksRetried{.request = 9, .revived = 1, .hurried = 2},
+      proto::Watch{.watch = 3,
+                   .events = 1U << static_cast<unsigned>(TaskState::failure) | proto::Watch::moved_bit,
+                   .taken = 17,
+                   .window = 8'192,
+                   .lease_ms = 10'000,
+                   .name = "add"},
+      proto::Events{.watch = 3, .feed = 2, .before = 5, .first = 18, .events = {task_event(), {}}},
   };
 }
 

@@ -20,18 +20,18 @@ void write_span(JsonWriter& writer, std::string_view name, Duration span) {
 
 void write_callback(JsonWriter& writer, const UndeliveredCallback& one) {
   writer.begin_object();
-  write_text(writer, "task_id", to_string(one.task_id));
-  write_text(writer, "name", one.name);
-  write_text(writer, "status", to_string(one.state));
-  write_text(writer, "stage", to_string(one.stage));
+  writer.member("task_id", to_string(one.task_id));
+  writer.member("name", one.name);
+  writer.member("status", to_string(one.state));
+  writer.member("stage", to_string(one.stage));
   write_number(writer, "deliveries", one.deliveries);
   write_span(writer, "age_ms", one.age);
   write_span(writer, "left_ms", one.left);
-  write_text(writer, "trouble", one.trouble);
-  write_text(writer, "worker", one.worker);
-  write_text(writer, "worker_id", to_string(one.worker_id));
-  write_text(writer, "address", one.address);
-  write_text(writer, "listener", to_string(one.listener));
+  writer.member("trouble", one.trouble);
+  writer.member("worker", one.worker);
+  writer.member("worker_id", to_string(one.worker_id));
+  writer.member("address", one.address);
+  writer.member("listener", to_string(one.listener));
   write_span(writer, "retry_in_ms", one.retry_in);
   write_number(writer, "in_flight", one.in_flight);
   write_number(writer, "window", one.window);

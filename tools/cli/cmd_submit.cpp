@@ -149,7 +149,7 @@ std::string receipt_document(TaskId id, const std::vector<NodeId>& nodes, const 
   writer.end_array();
   if (error) {
     writer.key("error");
-    write_error(writer, error);
+    writer.error(error ? &*error : nullptr);
   }
   writer.end_object();
   return writer.take();

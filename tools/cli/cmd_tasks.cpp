@@ -25,19 +25,19 @@ std::string table(const std::vector<TaskInfo>& tasks) {
 
 void write_task(JsonWriter& writer, const TaskInfo& task) {
   writer.begin_object();
-  write_text(writer, "task_id", to_string(task.task_id));
-  write_text(writer, "name", task.name);
-  write_text(writer, "status", to_string(task.state));
+  writer.member("task_id", to_string(task.task_id));
+  writer.member("name", task.name);
+  writer.member("status", to_string(task.state));
   writer.key("stopping");
   writer.boolean(task.stopping);
   writer.key("attempt");
   writer.number(static_cast<std::uint64_t>(task.attempt));
-  write_text(writer, "callback", to_string(task.callback));
-  write_text(writer, "worker", task.worker);
-  write_text(writer, "worker_id", to_string(task.worker_id));
-  write_text(writer, "submitted_at", to_rfc3339(task.submitted_at));
-  write_text(writer, "started_at", to_rfc3339(task.started_at));
-  write_text(writer, "completed_at", to_rfc3339(task.completed_at));
+  writer.member("callback", to_string(task.callback));
+  writer.member("worker", task.worker);
+  writer.member("worker_id", to_string(task.worker_id));
+  writer.member("submitted_at", to_rfc3339(task.submitted_at));
+  writer.member("started_at", to_rfc3339(task.started_at));
+  writer.member("completed_at", to_rfc3339(task.completed_at));
   writer.end_object();
 }
 

@@ -4,32 +4,10 @@
 
 namespace taskmesh::cli {
 
-void write_text(JsonWriter& writer, std::string_view name, std::string_view text) {
-  writer.key(name);
-  if (text.empty())
-    writer.null();
-  else
-    writer.string(text);
-}
-
-void write_error(JsonWriter& writer, const std::optional<Error>& error) {
-  if (!error) return writer.null();
-  writer.begin_object();
-  writer.key("kind");
-  writer.string(to_string(error->kind));
-  writer.key("what");
-  writer.string(error->what);
-  writer.key("why");
-  writer.string(error->why);
-  writer.key("fix");
-  writer.string(error->fix);
-  writer.end_object();
-}
-
 std::string task_document(const TaskResult<Json>& task, const std::optional<Error>& error) {
   JsonWriter writer;
   writer.begin_object();
-  write_text(writer, "task_id", task.task_id ? to_string(task.task_id) : "");
+  writer.member("task_id", task.task_id ? to_string(task.task_id) : "");
   writer.key("status");
   writer.string(to_string(task.state));
   writer.key("stopping");
@@ -37,15 +15,15 @@ std::string task_document(const TaskResult<Json>& task, const std::optional<Erro
   writer.key("result");
   writer.value(task.outcome ? *task.outcome : Json{});
   writer.key("error");
-  write_error(writer, error);
-  write_text(writer, "worker", task.worker);
-  write_text(writer, "worker_id", task.worker_id ? to_string(task.worker_id) : "");
+  writer.error(error ? &*error : nullptr);
+  writer.member("worker", task.worker);
+  writer.member("worker_id", task.worker_id ? to_string(task.worker_id) : "");
   writer.key("attempt");
   writer.number(static_cast<std::uint64_t>(task.attempt));
-  write_text(writer, "submitted_at", to_rfc3339(task.submitted_at));
-  write_text(writer, "started_at", to_rfc3339(task.started_at));
-  write_text(writer, "completed_at", to_rfc3339(task.completed_at));
-  write_text(writer, "joined", task.joined ? to_string(task.joined) : "");
+  writer.member("submitted_at", to_rfc3339(task.submitted_at));
+  writer.member("started_at", to_rfc3339(task.started_at));
+  writer.member("completed_at", to_rfc3339(task.completed_at));
+  writer.member("joined", task.joined ? to_string(task.joined) : "");
   writer.key("callback");
   writer.string(to_string(task.callback));
   writer.end_object();

@@ -17,12 +17,6 @@ namespace taskmesh::cli {
 /// `error` as the task has it, or as the question ended.
 std::string task_document(const TaskResult<Json>& task, const std::optional<Error>& error);
 
-/// Writes a member with a text; null where there is none.
-void write_text(JsonWriter& writer, std::string_view name, std::string_view text);
-
-/// Writes {kind, what, why, fix}, or null.
-void write_error(JsonWriter& writer, const std::optional<Error>& error);
-
 /// What a caller who waited for the end is told: done, failed, unreachable or late.
 Exit exit_of(const TaskResult<Json>& task);
 

@@ -17,6 +17,7 @@ Verb tasks_verb();
 Verb workers_verb();
 Verb callbacks_verb();
 Verb listen_verb();
+Verb events_verb();
 Verb webhook_verb();
 Verb config_verb();
 Verb doctor_verb();

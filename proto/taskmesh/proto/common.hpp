@@ -65,13 +65,14 @@ struct Load {
   std::uint32_t flags = 0;      ///< draining_flag, memory_flag.
   std::uint32_t stuck = 0;      ///< Of `running`: slots whose attempt was given up and has not returned.
   std::uint32_t scheduled = 0;  ///< Accepted tasks that wait for their time; not in `queued`.
+  std::uint32_t oldest_queued_ms = 0;  ///< Since when a slot is waited for. In WELCOME and HEARTBEAT; else 0.
 
   static constexpr std::uint32_t draining_flag = 1;
   static constexpr std::uint32_t memory_flag = 2;  ///< Short of memory: BUSY for what is new. For people.
   bool operator==(const Load&) const = default;
   template <class Archive>
   void serialize(Archive& ar) {
-    ar(queued, running, slots, clients, oldest_ms, flags, stuck, scheduled);
+    ar(queued, running, slots, clients, oldest_ms, flags, stuck, scheduled, oldest_queued_ms);
   }
 };
 

@@ -5,6 +5,7 @@
 
 #include "taskmesh/proto/callback.hpp"
 #include "taskmesh/proto/copies.hpp"
+#include "taskmesh/proto/events.hpp"
 #include "taskmesh/proto/membership.hpp"
 #include "taskmesh/proto/tasks.hpp"
 
@@ -50,6 +51,8 @@ enum class Type : std::uint16_t {
   callback_list = 70,
   retry_callbacks = 71,
   callbacks_retried = 72,
+  watch = 80,
+  events = 81,
   error = 255,
 };
 
@@ -57,7 +60,7 @@ using Message = std::variant<Hello, Welcome, Heartbeat, Bye, Submit, Accepted, B
                              CbHello, CbWelcome, Notify, NotifyAck, NotifyNack, ErrorReport, Cancel,
                              ListTasks, TaskList, ListCallbacks, CallbackList, RetryCallbacks,
                              CallbacksRetried, Digest, Members, Doubt, Witness, Repl, ReplOk, ReplDup, Done,
-                             DoneOk, Release, ReleaseOk, StatusQ, StatusA, Moved, WhoHas, Has>;
+                             DoneOk, Release, ReleaseOk, StatusQ, StatusA, Moved, WhoHas, Has, Watch, Events>;
 
 template <class T>
 inline constexpr Type type_of = Type::error;
@@ -137,5 +140,9 @@ template <>
 inline constexpr Type type_of<WhoHas> = Type::who_has;
 template <>
 inline constexpr Type type_of<Has> = Type::has;
+template <>
+inline constexpr Type type_of<Watch> = Type::watch;
+template <>
+inline constexpr Type type_of<Events> = Type::events;
 
 }  // namespace taskmesh::proto

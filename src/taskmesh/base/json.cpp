@@ -186,6 +186,30 @@ void JsonWriter::key(std::string_view name) {
   first_ = true;  // The value follows without a comma.
 }
 
+void JsonWriter::member(std::string_view name, std::string_view text) {
+  key(name);
+  text.empty() ? null() : string(text);
+}
+
+void JsonWriter::member(std::string_view name, std::uint64_t count) {
+  key(name);
+  number(count);
+}
+
+void JsonWriter::error(const Error* error) {
+  if (error == nullptr) return null();
+  begin_object();
+  key("kind");
+  string(to_string(error->kind));
+  key("what");
+  string(error->what);
+  key("why");
+  string(error->why);
+  key("fix");
+  string(error->fix);
+  end_object();
+}
+
 void JsonWriter::null() { raw("null"); }
 void JsonWriter::boolean(bool value) { raw(value ? "true" : "false"); }
 void JsonWriter::number(std::int64_t value) { raw(std::to_string(value)); }

@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "taskmesh/base/error.hpp"
 #include "taskmesh/base/limits.hpp"
 #include "taskmesh/base/result.hpp"
 
@@ -77,6 +78,12 @@ class JsonWriter {
   /// A value that is JSON text already.
   void raw(std::string_view json);
   void value(const Json& json);
+
+  /// A member with text, null where it is empty; a member with a number.
+  void member(std::string_view name, std::string_view text);
+  void member(std::string_view name, std::uint64_t number);
+  /// The value of a member: {kind, what, why, fix}; null where there is none.
+  void error(const Error* error);
 
   const std::string& text() const { return text_; }
   std::string take() { return std::move(text_); }

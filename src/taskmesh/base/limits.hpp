@@ -145,6 +145,20 @@ inline constexpr Duration reclaim_after_stall = 3s;  ///< Stood still so long: q
 inline constexpr std::size_t cancel_asks_max = 10'000;  ///< Wishes to cancel that wait for others' word.
 inline constexpr Duration follow_pause = 1s;  ///< A client that found its task nowhere asks all again.
 
+// Events for those who watch (proto/07-events.md).
+inline constexpr std::size_t subscription_queue_max =
+    65'536;                                           ///< Events that an EventSubscription keeps untaken.
+inline constexpr std::uint32_t watch_window = 8'192;  ///< Events told and not taken in yet; then left out.
+inline constexpr Duration watch_lease = 10s;          ///< A watch that is not renewed ends...
+inline constexpr Duration watch_renew = 3s;           ///< ...so it is said again this often.
+inline constexpr std::size_t watches_max = 256;       ///< Watches of one worker; more are passed over.
+inline constexpr std::size_t events_per_turn_max =
+    8'192;  ///< Kept for the end of a turn; the rest is left out.
+inline constexpr std::size_t events_in_record_max = 1'000;     ///< Events of one record...
+inline constexpr std::size_t events_record_bytes = 32 * 1024;  ///< ...which is closed at this size.
+inline constexpr Duration watch_settles = 2s;  ///< A watch has begun when all have answered, or so late.
+static_assert(watch_renew * 2 < watch_lease, "one lost WATCH must not end a watch");
+
 // Callbacks (proto/04-callbacks.md).
 inline constexpr std::uint32_t events_window = 64;                  ///< Unacknowledged events per listener...
 inline constexpr std::uint64_t events_window_bytes = 4 << 20;       ///< ...and their size.

@@ -1,5 +1,6 @@
 #include "taskmesh/base/time.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -25,6 +26,13 @@ constexpr std::array<Unit, 7> units{{{"h", 3'600'000'000'000},
 constexpr double longest_ns = 9.0e18;
 
 }  // namespace
+
+Duration between(WallTime from, WallTime to) {
+  constexpr std::int64_t most = 100LL * 365 * 24 * 3600 * 1'000'000;
+  std::int64_t passed = 0;
+  if (__builtin_sub_overflow(to.unix_us, from.unix_us, &passed)) passed = to < from ? -most : most;
+  return std::chrono::microseconds(std::clamp(passed, -most, most));
+}
 
 std::string to_rfc3339(WallTime time) {
   if (!time) return {};

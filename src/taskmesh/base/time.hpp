@@ -35,6 +35,9 @@ struct WallTime {
   explicit operator bool() const { return unix_us != 0; }
 };
 
+/// From the one to the other; at most a hundred years either way, whatever clocks say.
+Duration between(WallTime from, WallTime to);
+
 /// The instant at which an event is handled, on both clocks. `at` never decreases between steps.
 struct Now {
   TimePoint at{};

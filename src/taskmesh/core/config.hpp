@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "taskmesh/base/limits.hpp"
+#include "taskmesh/base/time_counts.hpp"
 #include "taskmesh/core/callbacks/webhook_policy.hpp"
 #include "taskmesh/core/types.hpp"
 
@@ -105,7 +106,12 @@ struct NodeCounters {
   std::uint64_t events_acked = 0;
   std::uint64_t events_repeated = 0;  ///< Repeats that a listener or waiting client dropped.
   std::uint64_t events_undelivered = 0;
-  std::uint64_t events_revived = 0;  ///< Of them, those that somebody had tried again.
+  std::uint64_t events_revived = 0;   ///< Of them, those that somebody had tried again.
+  std::uint64_t events_left_out = 0;  ///< Life-cycle events that a watch had no room for.
+  TimeCounts queue_wait;              ///< From when a task may start to its first start.
+  TimeCounts run_time;                ///< Of attempts whose code returned.
+  TimeCounts end_to_end;              ///< From submit to end, by the clocks of client and worker.
+  TimeCounts callback_delay;          ///< From a task's end to the acknowledgement of its event.
 };
 
 }  // namespace taskmesh::core

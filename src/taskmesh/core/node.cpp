@@ -28,12 +28,13 @@ bool is_greeting(const proto::Message& message) {
 Node::Node(NodeConfig config, Rules rules)
     : config_(std::move(config)),
       rules_(rules),
-      membership_(config_, counters_, next_link_, [this] { return load(last_); }),
-      greeting_(config_, counters_, [this] { return load(last_); }),
+      membership_(config_, counters_, next_link_, [this] { return full_load(last_); }),
+      greeting_(config_, counters_, [this] { return full_load(last_); }),
       outbox_(config_, counters_, next_link_) {
   switch (config_.kind) {
     case NodeKind::worker:
-      executor_ = std::make_unique<ExecutorRole>(config_, counters_, outbox_);
+      tap_ = std::make_unique<EventTap>(config_, counters_);
+      executor_ = std::make_unique<ExecutorRole>(config_, counters_, outbox_, *tap_);
       owner_ = std::make_unique<OwnerRole>(config_, counters_, membership_, *executor_, rules_);
       keeper_ = std::make_unique<KeeperRole>(config_, counters_, membership_, *executor_, *owner_, rules_);
       executor_->set_keepers(*owner_, *keeper_);
@@ -47,6 +48,7 @@ Node::Node(NodeConfig config, Rules rules)
     case NodeKind::client:
       submitter_ = std::make_unique<SubmitterRole>(config_, counters_, membership_, rules_);
       asks_ = std::make_unique<WorkerAsks>(counters_, membership_);
+      watch_ = std::make_unique<EventWatch>(membership_);
       break;
     case NodeKind::listener:
       listener_ = std::make_unique<ListenerRole>(config_, counters_);
@@ -78,6 +80,7 @@ void Node::turn_end(Now now, Effects& out, bool drained) {
   if (keeper_) keeper_->on_turn_end(now, out);
   if (finder_) finder_->on_turn_end(now, out);
   outbox_.on_turn_end(load(now.at), now, out);
+  if (tap_) tap_->on_turn_end(now, out);
   if (listener_) listener_->on_turn_end(now, out);
   answer_members(now, out);
   continue_drain(now, out);
@@ -94,6 +97,8 @@ void Node::tick(Now now, Effects& out, bool drained) {
   forget_guests(now, out);
   if (submitter_) submitter_->on_tick(now, out);
   if (asks_) asks_->on_tick(now, out);
+  if (watch_) watch_->on_tick(now, out);
+  if (tap_) tap_->on_tick(now, out);
   if (giver_) giver_->on_tick(now);
   if (finder_) finder_->on_tick(now);
   if (owner_) owner_->on_tick(now);
@@ -149,6 +154,7 @@ void Node::forget_guests(Now now, Effects& out) {
   for (const LinkId link : greeting_.take_dropped()) {
     outbox_.on_link_down(link, now, out);
     if (executor_) executor_->on_link_down(link);
+    if (tap_) tap_->on_link_down(link);
   }
 }
 
@@ -196,6 +202,7 @@ void Node::on_event(LinkDown&& down, Now now, Effects& out) {
     forget_guests(now, out);
     outbox_.on_link_down(down.link, now, out);
     if (executor_) executor_->on_link_down(down.link);
+    if (tap_) tap_->on_link_down(down.link);
     if (keeper_) keeper_->on_link_down(down.link);
     if (listener_) listener_->on_link_down(down.link);
   } else if (outbox_.owns(down.link)) {
@@ -250,6 +257,11 @@ void Node::on_event(AskWorker&& ask, Now now, Effects& out) {
   asks_->ask(std::move(ask), now, out);
 }
 
+void Node::on_event(WatchEvents&& wish, Now now, Effects& out) {
+  TASKMESH_CHECK(watch_ != nullptr);
+  watch_->watch(std::move(wish), now, out);
+}
+
 void Node::on_event(AwaitAccepted&& await, Now now, Effects& out) {
   TASKMESH_CHECK(submitter_ != nullptr);
   submitter_->on_await_accepted(await, now, out);
@@ -259,6 +271,7 @@ void Node::on_event(Abandon&& abandon, Now now, Effects& out) {
   TASKMESH_CHECK(submitter_ != nullptr);
   std::erase_if(members_asked_, [&](const MembersAsked& asked) { return asked.token == abandon.token; });
   asks_->on_abandon(abandon.token);
+  watch_->on_abandon(abandon.token, out);
   submitter_->on_abandon(abandon, now, out);
 }
 
@@ -464,6 +477,16 @@ void Node::on_message(LinkId link, proto::CallbacksRetried&& done, Now now, Effe
   asks_->on_answer(link, done.request, done, out);
 }
 
+void Node::on_message(LinkId link, proto::Watch&& watch, Now now, Effects& out) {
+  if (!tap_) return refuse(link, proto::Type::watch, now, out);
+  tap_->on_watch(link, watch, now);
+}
+
+void Node::on_message(LinkId link, proto::Events&& told, Now now, Effects& out) {
+  if (!watch_) return refuse(link, proto::Type::events, now, out);
+  watch_->on_events(link, std::move(told), now, out);
+}
+
 void Node::on_message(LinkId link, proto::ErrorReport&& error, Now now, Effects& out) {
   if (outbox_.owns(link)) {
     outbox_.on_bad_answer(link, now, out);
@@ -488,11 +511,19 @@ proto::Load Node::load(TimePoint now) const {
           .scheduled = executor_->scheduled()};
 }
 
+/// With what costs more to know.
+proto::Load Node::full_load(TimePoint now) const {
+  proto::Load full = load(now);
+  if (executor_) full.oldest_queued_ms = executor_->oldest_queued_ms(now);
+  return full;
+}
+
 void Node::deliver_changes(Now now, Effects& out) {
   speaker_ = {};
   for (const PeerChange& change : membership_.take_changes()) {
     if (submitter_) submitter_->on_peer_change(change, now, out);
     if (asks_) asks_->on_peer_change(change, now, out);
+    if (watch_) watch_->on_peer_change(change, now, out);
     if (giver_) giver_->on_peer_change(change, now, out);
     if (finder_) finder_->on_peer_change(change, now);
     if (kept_) kept_->on_peer_change(change, now);

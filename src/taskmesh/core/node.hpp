@@ -11,6 +11,8 @@
 #include "taskmesh/core/callbacks/callback_outbox.hpp"
 #include "taskmesh/core/callbacks/listener_role.hpp"
 #include "taskmesh/core/config.hpp"
+#include "taskmesh/core/events/event_tap.hpp"
+#include "taskmesh/core/events/event_watch.hpp"
 #include "taskmesh/core/mesh/greeting.hpp"
 #include "taskmesh/core/mesh/membership.hpp"
 #include "taskmesh/core/rules.hpp"
@@ -47,6 +49,8 @@ class Node {
   const KeeperRole* keeper() const { return keeper_.get(); }
   const SubmitterRole* submitter() const { return submitter_.get(); }
   const CallbackOutbox& outbox() const { return outbox_; }
+  const EventTap* tap() const { return tap_.get(); }
+  const EventWatch* watch() const { return watch_.get(); }
   const ListenerRole* listener() const { return listener_.get(); }
 
  private:
@@ -71,6 +75,7 @@ class Node {
   void on_event(MemoryUsed&& used, Now now, Effects& out);
   void on_event(NobodyThere&& there, Now now, Effects& out);
   void on_event(PostAnswered&& answer, Now now, Effects& out);
+  void on_event(WatchEvents&& wish, Now now, Effects& out);
 
   void on_message(LinkId link, proto::Hello&& hello, Now now, Effects& out);
   void on_message(LinkId link, proto::Welcome&& welcome, Now now, Effects& out);
@@ -98,6 +103,8 @@ class Node {
   void on_message(LinkId link, proto::CallbackList&& list, Now now, Effects& out);
   void on_message(LinkId link, proto::RetryCallbacks&& ask, Now now, Effects& out);
   void on_message(LinkId link, proto::CallbacksRetried&& done, Now now, Effects& out);
+  void on_message(LinkId link, proto::Watch&& watch, Now now, Effects& out);
+  void on_message(LinkId link, proto::Events&& told, Now now, Effects& out);
   void on_message(LinkId link, proto::ErrorReport&& error, Now now, Effects& out);
   // Copies (node_copies.cpp).
   void on_message(LinkId link, proto::Repl&& repl, Now now, Effects& out);
@@ -122,6 +129,7 @@ class Node {
   void forget_guests(Now now, Effects& out);
   void refuse(LinkId link, proto::Type type, Now now, Effects& out);
   proto::Load load(TimePoint now) const;
+  proto::Load full_load(TimePoint now) const;
   void tick(Now now, Effects& out, bool drained);
   void deliver_changes(Now now, Effects& out);
   void continue_drain(Now now, Effects& out);
@@ -136,6 +144,7 @@ class Node {
   Membership membership_;
   Greeting greeting_;
   CallbackOutbox outbox_;
+  std::unique_ptr<EventTap> tap_;             // Workers only.
   std::unique_ptr<ExecutorRole> executor_;    // Workers only.
   std::unique_ptr<OwnerRole> owner_;          // Workers only.
   std::unique_ptr<GiverRole> giver_;          // Workers only.
@@ -144,6 +153,7 @@ class Node {
   std::unique_ptr<KeeperRole> keeper_;        // Workers only.
   std::unique_ptr<SubmitterRole> submitter_;  // Clients only.
   std::unique_ptr<WorkerAsks> asks_;          // Clients only.
+  std::unique_ptr<EventWatch> watch_;         // Clients only.
   std::unique_ptr<ListenerRole> listener_;    // Listeners only.
   std::optional<TimePoint> drain_until_;
   std::optional<TimePoint> farewell_until_;  // Drained; undelivered ends get this long.

@@ -130,6 +130,12 @@ struct ListMembers {
   Token token = 0;
   bool settle = false;  ///< Answer when all that were dialled have greeted, at most 500 ms from now.
 };
+/// What happens to tasks from now on, at all workers. Answered by EventsTold, again and again, until Abandon.
+struct WatchEvents {
+  Token token = 0;
+  std::uint32_t events = 0;  ///< As in proto::Watch; 0: all.
+  std::string name;          ///< Of tasks of this name; empty: of any.
+};
 /// The listener's handler has returned (or asks for another delivery after a pause).
 struct EventHandled {
   LinkId link;
@@ -170,7 +176,7 @@ struct Drain {
 
 using Event = std::variant<Received, BadInput, LinkUp, LinkDown, Found, Gone, Tick, SubmitTask, QueryTasks,
                            AwaitAccepted, Abandon, ListMembers, EventHandled, Finished, Returned, Drain,
-                           CancelTask, AskWorker, MemoryUsed, NobodyThere, PostAnswered>;
+                           CancelTask, AskWorker, MemoryUsed, NobodyThere, PostAnswered, WatchEvents>;
 
 // ---- Effects ------------------------------------------------------------------------------------------
 
@@ -278,6 +284,17 @@ struct EventArrived {
   proto::Notify notify;
   bool operator==(const EventArrived&) const = default;
 };
+/// What a worker has told to a watch, in order.
+struct EventsTold {
+  Token token = 0;
+  bool begun =
+      false;  ///< Said once, alone: all workers that were known have answered, what happens from now on is told.
+  NodeId worker;
+  std::string worker_name;
+  std::optional<std::uint64_t> missed = {};  ///< Before these some are missing; 0: nobody knows how many.
+  std::vector<proto::TaskEvent> events = {};
+  bool operator==(const EventsTold&) const = default;
+};
 /// A life-cycle line for the log: members come and go, a peer is ignored.
 struct Noted {
   bool warning = false;
@@ -285,7 +302,7 @@ struct Noted {
   bool operator==(const Noted&) const = default;
 };
 using Notice = std::variant<Completed, Answered, Acceptance, MemberList, EventArrived, Noted, Cancellation,
-                            WorkerAnswer>;
+                            WorkerAnswer, EventsTold>;
 
 /// Carry out in this order. Reused from step to step: clear() keeps the storage.
 struct Effects {

@@ -7,7 +7,10 @@
 namespace taskmesh::http {
 
 Desk::Desk(MeshPort& mesh, DeskOptions options)
-    : mesh_(mesh), options_(std::move(options)), open_(std::make_shared<std::size_t>(0)) {}
+    : mesh_(mesh),
+      options_(std::move(options)),
+      hub_(mesh, {options_.now, options_.wall_now, options_.mesh, options_.boot_id}),
+      open_(std::make_shared<std::size_t>(0)) {}
 
 Desk::Operate Desk::operate(Operation operation) {
   switch (operation) {
@@ -33,6 +36,8 @@ Desk::Operate Desk::operate(Operation operation) {
       return &Desk::metrics;
     case Operation::events:
       return &Desk::events;
+    case Operation::all_events:
+      return &Desk::all_events;
     case Operation::openapi:
       return &Desk::openapi;
     case Operation::problem:

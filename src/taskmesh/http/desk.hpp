@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "taskmesh/http/api_keys.hpp"
+#include "taskmesh/http/event_hub.hpp"
 #include "taskmesh/http/http_server.hpp"
 #include "taskmesh/http/idempotency_book.hpp"
 #include "taskmesh/http/mesh_port.hpp"
@@ -28,6 +29,7 @@ struct DeskOptions {
   bool local_only = false;  ///< Serves this host without keys: no page that a browser got elsewhere may ask.
   std::shared_ptr<const ApiKeys> keys{};  ///< Null: everybody may do everything.
   std::function<TimePoint()> now;         ///< The monotonic clock.
+  std::function<WallTime()> wall_now;     ///< The other one, for people.
   std::string mesh;                       ///< Named in events.
   std::string boot_id;                    ///< Begins the request ids that we make.
 };
@@ -40,7 +42,9 @@ class Desk {
 
   void take(const ExchangePtr& exchange);
   /// From now on connections end with their answer, and nothing new is submitted.
-  void leave() { leaving_ = true; }
+  void leave();
+  /// A few times each second.
+  void tick() { hub_.tick(); }
   /// Tells the numbers of a worker in this process as well.
   void watch(std::function<WorkerCounters()> worker) { worker_ = std::move(worker); }
   /// Requests without an answer yet.
@@ -111,6 +115,7 @@ class Desk {
   struct Watch;
   using WatchPtr = std::shared_ptr<Watch>;
   void events(const VisitPtr& visit);
+  void all_events(const VisitPtr& visit);
   void tell_events(const VisitPtr& visit, const proto::TaskReport& report);
   void follow(const WatchPtr& watch);
   void tell_event(const WatchPtr& watch, const proto::TaskReport& report);
@@ -134,6 +139,7 @@ class Desk {
   const DeskOptions options_;
   RetryAdvice advice_;
   IdempotencyBook repeats_;
+  EventHub hub_;
   RequestNumbers numbers_;
   std::function<WorkerCounters()> worker_;
   bool leaving_ = false;

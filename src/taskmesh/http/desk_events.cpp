@@ -1,10 +1,11 @@
-// Desk: what happens to a task, as server-sent events (WHATWG HTML, 9.2).
+// Desk: what happens to a task, and to all of them, as server-sent events (WHATWG HTML, 9.2).
 //
-// The mesh tells the end by itself. What happens before is looked at now and then, more rarely as time goes by.
+// All of them: EventHub. Of one task the mesh tells the end by itself. What happens before is looked at now and then, more rarely as time goes by.
 #include <algorithm>
 
 #include "taskmesh/http/desk.hpp"
 #include "taskmesh/http/documents.hpp"
+#include "taskmesh/wire/completion_json.hpp"
 
 namespace taskmesh::http {
 
@@ -79,6 +80,52 @@ void Desk::follow(const WatchPtr& watch) {
       follow(watch);
     });
   });
+}
+
+/// False: it asks for what there is not.
+static bool read_wish(const Target& target, EventWish& wish, std::vector<FieldError>& errors) {
+  for (const auto& [name, text] : target.query) {
+    if (name == "name") {
+      wish.name = text;
+      continue;
+    }
+    if (name != "type") {
+      errors.push_back({"query " + name, "there is no parameter of that name"});
+      continue;
+    }
+    for (std::size_t from = 0; from <= text.size();) {
+      const std::size_t comma = std::min(text.find(',', from), text.size());
+      const auto bit = wire::event_bit(std::string_view(text).substr(from, comma - from));
+      if (!bit)
+        errors.push_back({"query type", "'" + text.substr(from, comma - from) + "' is no type of event"});
+      wish.events |= bit.value_or(0);
+      from = comma + 1;
+    }
+  }
+  return errors.empty();
+}
+
+void Desk::all_events(const VisitPtr& visit) {
+  EventWish wish;
+  std::vector<FieldError> errors;
+  if (!read_wish(visit->target, wish, errors)) {
+    return refuse(visit, {.problem = Problem::bad_request,
+                          .detail = errors.front().field + ": " + errors.front().why,
+                          .errors = errors});
+  }
+  if (leaving_) return refuse(visit, Problem::no_capacity, "this gateway is about to stop");
+  visit->headers.emplace_back("Cache-Control", "no-store");
+  const std::string from = visit->exchange->header("Last-Event-ID").value_or("");
+  StreamPtr stream = visit->exchange->stream(
+      head_of(visit, {.status = 200, .content_type = "text/event-stream", .body = {}}));
+  visit->answered = true;
+  visit->exchange.reset();  // A stream that is open for days keeps nothing of its request.
+  hub_.add(std::move(stream), std::move(wish), from, [this, visit] { count(visit, 200); });
+}
+
+void Desk::leave() {
+  leaving_ = true;
+  hub_.leave();
 }
 
 void Desk::end_watch(const WatchPtr& watch) {

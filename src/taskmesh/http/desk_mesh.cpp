@@ -156,6 +156,7 @@ void Desk::metrics(const VisitPtr& visit) {
     write_process(out);
     write_mesh(out, members);
     numbers_.write(out, open() - 1, mesh_.open());
+    write_streams(out, hub_.streams(), hub_.missed());
     if (worker_) write_worker(out, worker_());
     visit->headers.emplace_back("Vary", "Accept");
     answer(

@@ -6,24 +6,11 @@
 #include "taskmesh/http/limits.hpp"
 #include "taskmesh/payload.hpp"
 #include "taskmesh/task_result.hpp"
+#include "taskmesh/wire/completion_json.hpp"
 
 namespace taskmesh::http {
 
 namespace {
-
-/// Null where there is nothing to say.
-void write_text(JsonWriter& writer, std::string_view name, std::string_view text) {
-  writer.key(name);
-  if (text.empty())
-    writer.null();
-  else
-    writer.string(text);
-}
-
-void write_number(JsonWriter& writer, std::string_view name, std::uint64_t number) {
-  writer.key(name);
-  writer.number(number);
-}
 
 void write_flag(JsonWriter& writer, std::string_view name, bool flag) {
   writer.key(name);
@@ -34,10 +21,10 @@ void write_links(JsonWriter& writer, const TaskId& id) {
   const std::string self = task_path(id);
   writer.key("links");
   writer.begin_object();
-  write_text(writer, "self", self);
-  write_text(writer, "result", self + "/result");
-  write_text(writer, "cancel", self + "/cancel");
-  write_text(writer, "events", self + "/events");
+  writer.member("self", self);
+  writer.member("result", self + "/result");
+  writer.member("cancel", self + "/cancel");
+  writer.member("events", self + "/events");
   writer.end_object();
 }
 
@@ -46,23 +33,7 @@ void write_error(JsonWriter& writer, const proto::TaskReport& report) {
   const bool has = is_terminal(report.state) && report.state != TaskState::success;
   if (!has) return writer.null();
   const Error error = detail::error_of(report);
-  writer.begin_object();
-  writer.key("kind");
-  writer.string(to_string(error.kind));
-  writer.key("what");
-  writer.string(error.what);
-  writer.key("why");
-  writer.string(error.why);
-  writer.key("fix");
-  writer.string(error.fix);
-  writer.end_object();
-}
-
-std::string event_type(TaskState state) {
-  std::string_view word = to_string(state);
-  if (state == TaskState::success) word = "succeeded";
-  if (state == TaskState::failure) word = "failed";
-  return "taskmesh.task." + std::string(word) + ".v1";
+  writer.error(&error);
 }
 
 std::string id_or_nothing(const TaskId& id) { return id ? to_string(id) : std::string{}; }
@@ -77,17 +48,17 @@ void write_names(JsonWriter& writer, std::string_view name, const std::vector<st
 
 void write_worker(JsonWriter& writer, const core::MemberView& view) {
   writer.begin_object();
-  write_text(writer, "id", to_string(view.member.node));
-  write_text(writer, "name", view.member.name);
-  write_text(writer, "state", core::to_string(view.liveness));
-  write_number(writer, "slots", view.member.slots);
-  write_number(writer, "running", view.load.running);
-  write_number(writer, "stuck", view.load.stuck);
-  write_number(writer, "queued", view.load.queued);
-  write_number(writer, "scheduled", view.load.scheduled);
+  writer.member("id", to_string(view.member.node));
+  writer.member("name", view.member.name);
+  writer.member("state", core::to_string(view.liveness));
+  writer.member("slots", view.member.slots);
+  writer.member("running", view.load.running);
+  writer.member("stuck", view.load.stuck);
+  writer.member("queued", view.load.queued);
+  writer.member("scheduled", view.load.scheduled);
   write_flag(writer, "short_of_memory", (view.load.flags & proto::Load::memory_flag) != 0);
-  write_text(writer, "host", view.member.host);
-  write_number(writer, "pid", view.member.pid);
+  writer.member("host", view.member.host);
+  writer.member("pid", view.member.pid);
   write_names(writer, "endpoints", view.member.endpoints);
   write_names(writer, "tasks", view.member.serves);
   writer.end_object();
@@ -105,9 +76,9 @@ std::string task_document(const proto::TaskReport& report) {
   const bool gone = (report.flags & proto::TaskReport::value_gone_flag) != 0;
   JsonWriter writer;
   writer.begin_object();
-  write_text(writer, "task_id", to_string(report.id));
-  write_text(writer, "name", report.name);
-  write_text(writer, "status", to_string(report.state));
+  writer.member("task_id", to_string(report.id));
+  writer.member("name", report.name);
+  writer.member("status", to_string(report.state));
   write_flag(writer, "stopping", (report.flags & proto::TaskReport::stopping_flag) != 0);
   writer.key("result");
   if (report.state == TaskState::success && !gone)
@@ -115,47 +86,51 @@ std::string task_document(const proto::TaskReport& report) {
   else
     writer.null();
   write_error(writer, report);
-  write_text(writer, "worker", report.worker_name);
-  write_text(writer, "worker_id", id_or_nothing(report.worker));
-  write_number(writer, "attempt", report.attempt);
-  write_text(writer, "submitted_at", to_rfc3339(report.submitted_at));
-  write_text(writer, "started_at", to_rfc3339(report.started_at));
-  write_text(writer, "completed_at", to_rfc3339(report.completed_at));
-  write_text(writer, "joined", id_or_nothing(report.joined->first));
-  write_text(writer, "callback", to_string(report.callback));
+  writer.member("worker", report.worker_name);
+  writer.member("worker_id", id_or_nothing(report.worker));
+  writer.member("attempt", report.attempt);
+  writer.member("submitted_at", to_rfc3339(report.submitted_at));
+  writer.member("started_at", to_rfc3339(report.started_at));
+  writer.member("completed_at", to_rfc3339(report.completed_at));
+  writer.member("joined", id_or_nothing(report.joined->first));
+  writer.member("callback", to_string(report.callback));
   write_links(writer, report.id);
   writer.end_object();
   return writer.take();
 }
 
 std::string event_id(const proto::TaskReport& report) {
-  const std::string id = to_string(report.id);
-  if (is_terminal(report.state)) return id + "-end";
-  return id + "-" + std::string(to_string(report.state)) + "-" + std::to_string(report.attempt);
+  return wire::event_id({.task_id = report.id, .state = report.state, .attempt = report.attempt});
 }
 
 std::string server_event(const proto::TaskReport& report, std::string_view mesh) {
+  const bool good = report.state == TaskState::success;
   const bool large = report.result.size() > limits::http_event_bytes;
-  proto::TaskReport told = report;
-  if (large) told.flags |= proto::TaskReport::value_gone_flag;
-  const std::string type = event_type(report.state);
-  const WallTime at = report.completed_at ? report.completed_at
-                                          : (report.started_at ? report.started_at : report.submitted_at);
-  JsonWriter writer;
-  writer.begin_object();
-  write_text(writer, "specversion", "1.0");
-  write_text(writer, "id", event_id(report));
-  write_text(writer, "source", "/meshes/" + std::string(mesh));
-  write_text(writer, "type", type);
-  write_text(writer, "subject", to_string(report.id));
-  if (at) write_text(writer, "time", to_rfc3339(at));
-  write_text(writer, "datacontenttype", "application/json");
-  if (large) write_text(writer, "dataref", task_path(report.id) + "/result");
-  writer.key("data");
-  writer.raw(task_document(told));
-  writer.end_object();
-  std::string text = "id: " + event_id(report) + "\nevent: " + type + "\ndata: ";
-  for (const char c : writer.text()) {  // A result's own line ends are white space.
+  const std::string result = good && !large ? result_json(report) : "";
+  const bool failed = is_terminal(report.state) && !good;
+  const Error error = failed ? detail::error_of(report) : Error{};
+  const std::string ref = large ? task_path(report.id) + "/result" : "";
+  const wire::Completion told{.task_id = report.id,
+                              .name = report.name,
+                              .state = report.state,
+                              .result_json = result,
+                              .result_bytes = large ? report.result.size() : 0,
+                              .error = failed ? &error : nullptr,
+                              .attempt = report.attempt,
+                              .worker = report.worker_name,
+                              .worker_id = report.worker,
+                              .delivery = 0,
+                              .submitted_at = report.submitted_at,
+                              .started_at = report.started_at,
+                              .completed_at = report.completed_at,
+                              .at = report.started_at ? report.started_at : report.submitted_at,
+                              .dataref = ref};
+  return server_event(wire::event_id(told), wire::event_type(told), wire::cloud_event(told, mesh));
+}
+
+std::string server_event(std::string_view id, std::string_view type, std::string_view data) {
+  std::string text = "id: " + std::string(id) + "\nevent: " + std::string(type) + "\ndata: ";
+  for (const char c : data) {  // A result's own line ends are white space.
     if (c == '\n')
       text += "\ndata: ";
     else if (c != '\r')
@@ -168,10 +143,10 @@ std::string receipt_document(const TaskId& id, std::string_view name, TaskState 
                              const std::vector<NodeId>& nodes, bool minimal) {
   JsonWriter writer;
   writer.begin_object();
-  write_text(writer, "task_id", to_string(id));
+  writer.member("task_id", to_string(id));
   if (!minimal) {
-    write_text(writer, "name", name);
-    write_text(writer, "status", to_string(state));
+    writer.member("name", name);
+    writer.member("status", to_string(state));
     writer.key("nodes");
     writer.begin_array();
     for (const NodeId& node : nodes) writer.string(to_string(node));
@@ -185,8 +160,8 @@ std::string receipt_document(const TaskId& id, std::string_view name, TaskState 
 std::string cancel_document(const core::Cancellation& answer) {
   JsonWriter writer;
   writer.begin_object();
-  write_text(writer, "task_id", to_string(answer.id));
-  write_text(writer, "status", to_string(answer.state));
+  writer.member("task_id", to_string(answer.id));
+  writer.member("status", to_string(answer.state));
   write_flag(writer, "stopping", answer.stopping);
   write_links(writer, answer.id);
   writer.end_object();
@@ -196,17 +171,17 @@ std::string cancel_document(const core::Cancellation& answer) {
 void write_row(JsonWriter& writer, const proto::TaskRow& row, const core::MemberView& worker) {
   const WallTime submitted{static_cast<std::int64_t>(created_unix_ms(row.id)) * 1000};
   writer.begin_object();
-  write_text(writer, "task_id", to_string(row.id));
-  write_text(writer, "name", row.name);
-  write_text(writer, "status", to_string(row.state));
+  writer.member("task_id", to_string(row.id));
+  writer.member("name", row.name);
+  writer.member("status", to_string(row.state));
   write_flag(writer, "stopping", (row.flags & proto::TaskReport::stopping_flag) != 0);
-  write_number(writer, "attempt", row.attempt);
-  write_text(writer, "callback", to_string(row.callback));
-  write_text(writer, "worker", worker.member.name);
-  write_text(writer, "worker_id", to_string(worker.member.node));
-  write_text(writer, "submitted_at", to_rfc3339(submitted));
-  write_text(writer, "started_at", to_rfc3339(row.started_at));
-  write_text(writer, "completed_at", to_rfc3339(row.completed_at));
+  writer.member("attempt", row.attempt);
+  writer.member("callback", to_string(row.callback));
+  writer.member("worker", worker.member.name);
+  writer.member("worker_id", to_string(worker.member.node));
+  writer.member("submitted_at", to_rfc3339(submitted));
+  writer.member("started_at", to_rfc3339(row.started_at));
+  writer.member("completed_at", to_rfc3339(row.completed_at));
   write_links(writer, row.id);
   writer.end_object();
 }

@@ -25,6 +25,8 @@ std::string task_document(const proto::TaskReport& report);
 std::string event_id(const proto::TaskReport& report);
 /// The state as a CloudEvent, written as a server-sent event.
 std::string server_event(const proto::TaskReport& report, std::string_view mesh);
+/// `data` is JSON text.
+std::string server_event(std::string_view id, std::string_view type, std::string_view data);
 
 /// What a submit is answered with. `minimal`: its id alone.
 std::string receipt_document(const TaskId& id, std::string_view name, TaskState state,

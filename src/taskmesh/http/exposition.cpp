@@ -1,28 +1,10 @@
 #include "taskmesh/http/exposition.hpp"
 
-#include <array>
 #include <cstdio>
 
 namespace taskmesh::http {
 
 namespace {
-
-struct Bound {
-  Duration most;
-  std::string_view text;
-};
-constexpr std::array<Bound, 12> time_bounds{{{1ms, "0.001"},
-                                             {2500us, "0.0025"},
-                                             {5ms, "0.005"},
-                                             {10ms, "0.01"},
-                                             {25ms, "0.025"},
-                                             {50ms, "0.05"},
-                                             {100ms, "0.1"},
-                                             {500ms, "0.5"},
-                                             {1s, "1.0"},
-                                             {5s, "5.0"},
-                                             {15s, "15.0"},
-                                             {60s, "60.0"}}};
 
 std::string_view type_name(Exposition::Type type) {
   switch (type) {
@@ -107,24 +89,16 @@ std::string_view Exposition::content_type(Format format) {
                                         : "text/plain; version=0.0.4; charset=utf-8";
 }
 
-void TimeHistogram::add(Duration time) {
-  std::size_t i = 0;
-  while (i < bounds && time > time_bounds[i].most) ++i;
-  ++counts_[i];
-  ++count_;
-  sum_ += time;
-}
-
-void TimeHistogram::write(Exposition& out, const Exposition::Labels& labels) const {
+void Exposition::times(const Labels& labels, const TimeCounts& counts) {
   std::uint64_t so_far = 0;
-  for (std::size_t i = 0; i <= bounds; ++i) {
-    so_far += counts_[i];
-    Exposition::Labels with = labels;
-    with.emplace_back("le", i < bounds ? time_bounds[i].text : "+Inf");
-    out.sample("_bucket", with, std::to_string(so_far));
+  for (std::size_t i = 0; i < counts.counts.size(); ++i) {
+    so_far += counts.counts[i];
+    Labels with = labels;
+    with.emplace_back("le", i < TimeCounts::bounds.size() ? TimeCounts::bounds[i].seconds : "+Inf");
+    sample("_bucket", with, std::to_string(so_far));
   }
-  out.sample("_sum", labels, number(std::chrono::duration<double>(sum_).count()));
-  out.sample("_count", labels, std::to_string(count_));
+  sample("_sum", labels, number(static_cast<double>(counts.sum_ns) / 1e9));
+  sample("_count", labels, std::to_string(so_far));
 }
 
 }  // namespace taskmesh::http

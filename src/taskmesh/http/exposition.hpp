@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "taskmesh/base/time.hpp"
+#include "taskmesh/base/time_counts.hpp"
 
 namespace taskmesh::http {
 
@@ -28,6 +28,8 @@ class Exposition {
   void sample(const Labels& labels, double value);
   /// One of several lines of a histogram: `suffix` is _bucket, _sum or _count.
   void sample(std::string_view suffix, const Labels& labels, std::string_view value);
+  /// All lines of a histogram, into the family that was begun.
+  void times(const Labels& labels, const TimeCounts& counts);
   /// The whole document.
   std::string take();
 
@@ -40,21 +42,6 @@ class Exposition {
   std::string name_;
   Type type_ = Type::gauge;
   std::string text_;
-};
-
-/// Times in fixed buckets, from a millisecond to a minute.
-class TimeHistogram {
- public:
-  void add(Duration time);
-  /// Into the family that was begun.
-  void write(Exposition& out, const Exposition::Labels& labels) const;
-  std::uint64_t count() const { return count_; }
-
- private:
-  static constexpr std::size_t bounds = 12;
-  std::uint64_t counts_[bounds + 1] = {};  // By bound; the last is everything above.
-  std::uint64_t count_ = 0;
-  Duration sum_{};
 };
 
 }  // namespace taskmesh::http

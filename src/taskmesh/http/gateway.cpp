@@ -89,6 +89,7 @@ Result<void> Gateway::Impl::start(const GatewayOptions& options) {
                                                    .local_only = !options.client.insecure && !*keys,
                                                    .keys = *keys,
                                                    .now = [] { return io::steady_now(); },
+                                                   .wall_now = [] { return io::wall_now(); },
                                                    .mesh = mesh->mesh(),
                                                    .boot_id = boot_id()});
   url = (options.certificate_file.empty() ? "http://" : "https://") + bound->host + ":" +
@@ -101,6 +102,7 @@ Result<void> Gateway::Impl::start(const GatewayOptions& options) {
 void Gateway::Impl::tick() {
   const TimePoint now = io::steady_now();
   mesh->tick(now);
+  desk->tick();
   if (!stop_at) return;
   if (desk->open() == 0 || now >= *stop_at) server->stop();
 }

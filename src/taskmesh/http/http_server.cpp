@@ -82,10 +82,13 @@ class RestinioStream : public Stream {
 
   void write(std::string text) override {
     if (!open()) return;
+    const std::size_t size = text.size();
+    flow_->pending += size;
     response_.append_chunk(std::move(text));
     // Who is gone is noticed by what cannot be written.
-    response_.flush([gone = gone_](const asio::error_code& error) {
-      if (error) *gone = true;
+    response_.flush([flow = flow_, size](const asio::error_code& error) {
+      flow->pending -= size;
+      if (error) flow->gone = true;
     });
   }
   void end() override {
@@ -93,11 +96,16 @@ class RestinioStream : public Stream {
     ended_ = true;
     response_.done();
   }
-  bool open() const override { return !ended_ && !*gone_; }
+  std::size_t pending() const override { return flow_->pending; }
+  bool open() const override { return !ended_ && !flow_->gone; }
 
  private:
+  struct Flow {
+    std::size_t pending = 0;
+    bool gone = false;
+  };
   ChunkedResponse response_;
-  std::shared_ptr<bool> gone_ = std::make_shared<bool>(false);
+  std::shared_ptr<Flow> flow_ = std::make_shared<Flow>();
   bool ended_ = false;
 };
 

@@ -37,6 +37,8 @@ class Stream {
 
   virtual void write(std::string text) = 0;
   virtual void end() = 0;
+  /// Octets that were written and have not left.
+  virtual std::size_t pending() const = 0;
   /// False: the other end is gone; nothing more reaches it.
   virtual bool open() const = 0;
 };

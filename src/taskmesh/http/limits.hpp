@@ -23,7 +23,11 @@ inline constexpr Duration http_write_timeout = 30s;          ///< For an answer 
 inline constexpr Duration http_wait_max = 60s;               ///< The longest wait that a request may ask for.
 inline constexpr Duration http_accept_wait = 10s;            ///< A submit waits so long for a worker.
 inline constexpr Duration http_question_wait = 5s;           ///< A question to the mesh.
-inline constexpr Duration http_heartbeat_every = 15s;  ///< A comment in a stream of events without news.
+inline constexpr Duration http_heartbeat_every = 15s;    ///< A comment in a stream of events without news.
+inline constexpr std::size_t http_events_kept = 10'000;  ///< Events kept for streams that come back...
+inline constexpr std::size_t http_events_kept_bytes = 8 * 1024 * 1024;  ///< ...and their size...
+inline constexpr Duration http_events_linger = 60s;           ///< ...so long after the last stream has ended.
+inline constexpr std::size_t http_stream_bytes = 128 * 1024;  ///< Written to a stream that has not read it.
 inline constexpr std::size_t http_event_bytes =
     48 * 1024;                                        ///< A larger result is named in its event, not told.
 inline constexpr Duration http_stop_wait = 5s;        ///< Open requests, once the gateway is told to stop.

@@ -72,7 +72,11 @@ void ClientPort::pump() {
     handing_out_.swap(heard_);
   }
   for (core::Notice& notice : handing_out_) {
-    if (Then then = take(detail::token_of(notice))) then(&notice);
+    if (auto* told = std::get_if<core::EventsTold>(&notice)) {
+      if (told->token == watch_ && on_events_) on_events_(std::move(*told));
+    } else if (Then then = take(detail::token_of(notice))) {
+      then(&notice);
+    }
   }
   handing_out_.clear();
 }
@@ -196,6 +200,21 @@ void ClientPort::tasks(NodeId worker, proto::ListTasks which, Duration budget, O
     then(answer == nullptr ? nullptr : std::get_if<proto::TaskList>(&answer->body));
   });
   host_->post(core::AskWorker{.token = token, .node = worker, .what = std::move(which)});
+}
+
+/// Its token is that of no question: those have a place.
+core::Token ClientPort::watch(OnEvents then) {
+  on_events_ = std::move(then);
+  watch_ = static_cast<core::Token>(++uses_) << 32U;
+  host_->post(core::WatchEvents{.token = watch_, .name = {}});
+  return watch_;
+}
+
+void ClientPort::unwatch(core::Token watch) {
+  if (watch != watch_ || watch == 0) return;
+  host_->post(core::Abandon{.token = watch_});
+  on_events_ = {};
+  watch_ = 0;
 }
 
 }  // namespace taskmesh::http

@@ -26,6 +26,7 @@ class MeshPort {
   using OnCancellation = std::function<void(const core::Cancellation*)>;
   using OnMembers = std::function<void(const std::vector<core::MemberView>&)>;
   using OnTasks = std::function<void(const proto::TaskList*)>;
+  using OnEvents = std::function<void(core::EventsTold&&)>;
 
   MeshPort() = default;
   MeshPort(const MeshPort&) = delete;
@@ -48,6 +49,9 @@ class MeshPort {
   virtual void members(Duration budget, OnMembers then) = 0;
   /// A page of what one worker knows; also null where it is gone.
   virtual void tasks(NodeId worker, proto::ListTasks which, Duration budget, OnTasks then) = 0;
+  /// What happens to all tasks, until unwatch(). One watch at a time.
+  virtual core::Token watch(OnEvents then) = 0;
+  virtual void unwatch(core::Token watch) = 0;
   /// Questions that have no answer yet.
   virtual std::size_t open() const = 0;
 };
@@ -78,6 +82,8 @@ class ClientPort : public MeshPort {
   void withdraw(TaskId id) override;
   void members(Duration budget, OnMembers then) override;
   void tasks(NodeId worker, proto::ListTasks which, Duration budget, OnTasks then) override;
+  core::Token watch(OnEvents then) override;
+  void unwatch(core::Token watch) override;
   std::size_t open() const override { return open_; }
 
  private:
@@ -102,6 +108,8 @@ class ClientPort : public MeshPort {
   std::uint32_t counter_ = 0;
   std::uint32_t uses_ = 0;
   std::size_t open_ = 0;
+  OnEvents on_events_;
+  core::Token watch_ = 0;
   std::vector<Question> questions_;
   std::vector<std::uint32_t> free_;
   std::map<std::int64_t, std::vector<core::Token>> due_;  // By tenths of seconds.

@@ -29,6 +29,11 @@ void write_each(Exposition& out, std::string_view name, std::string_view unit, s
   }
 }
 
+void write_times(Exposition& out, std::string_view name, std::string_view help, const TimeCounts& times) {
+  out.begin(name, Type::histogram, "seconds", help);
+  out.times({}, times);
+}
+
 bool lives(const core::MemberView& view) {
   return view.liveness == core::Liveness::alive || view.liveness == core::Liveness::draining ||
          view.liveness == core::Liveness::suspect;
@@ -49,7 +54,7 @@ void RequestNumbers::write(Exposition& out, std::size_t open, std::size_t questi
   }
   out.begin("taskmesh_http_request_duration_seconds", Type::histogram, "seconds",
             "From a request to its answer.");
-  for (const auto& [pattern, times] : times_) times.write(out, {{"route", pattern}});
+  for (const auto& [pattern, times] : times_) out.times({{"route", pattern}}, times);
   out.begin("taskmesh_http_requests_open", Type::gauge, "", "Requests that wait for their answer.");
   out.sample({}, static_cast<std::uint64_t>(open));
   out.begin("taskmesh_gateway_questions_open", Type::gauge, "",
@@ -101,6 +106,16 @@ void write_mesh(Exposition& out, const std::vector<core::MemberView>& members) {
   write_each(out, "taskmesh_worker_oldest_running_seconds", "seconds",
              "How long the oldest running task runs.", workers,
              [](const auto& view) { return view.load.oldest_ms / 1000.0; });
+  write_each(out, "taskmesh_worker_oldest_queued_seconds", "seconds",
+             "How long the task waits for a slot that waits longest.", workers,
+             [](const auto& view) { return view.load.oldest_queued_ms / 1000.0; });
+}
+
+void write_streams(Exposition& out, std::size_t streams, std::uint64_t missed) {
+  out.begin("taskmesh_event_streams", Type::gauge, "", "Streams of events that are open.");
+  out.sample({}, static_cast<std::uint64_t>(streams));
+  write_counter(out, "taskmesh_event_stream_missed",
+                "Events that streams could not be told, as far as their number is known.", missed);
 }
 
 void write_worker(Exposition& out, const WorkerCounters& counters) {
@@ -120,6 +135,13 @@ void write_worker(Exposition& out, const WorkerCounters& counters) {
   out.begin("taskmesh_tasks_refused", Type::counter, "", "Submits that were not taken, by why.");
   out.sample({{"reason", "busy"}}, counters.busy);
   out.sample({{"reason", "rejected"}}, counters.rejected);
+  write_times(out, "taskmesh_task_queue_wait_seconds", "From when a task may start to its first start.",
+              counters.queue_wait);
+  write_times(out, "taskmesh_task_run_seconds", "Of attempts whose code returned.", counters.run_time);
+  write_times(out, "taskmesh_task_end_to_end_seconds",
+              "From submit to end, by the clocks of client and worker.", counters.end_to_end);
+  write_times(out, "taskmesh_callback_delay_seconds",
+              "From a task's end to the acknowledgement of its event.", counters.callback_delay);
   write_counter(out, "taskmesh_tasks_taken_over", "Tasks of workers that died.", counters.taken_over);
   write_counter(out, "taskmesh_tasks_handed_over", "Tasks given to another worker when this one left.",
                 counters.given);
@@ -129,6 +151,8 @@ void write_worker(Exposition& out, const WorkerCounters& counters) {
   out.sample({{"outcome", "acknowledged"}}, counters.events_acked);
   out.sample({{"outcome", "undelivered"}}, counters.events_undelivered);
   out.sample({{"outcome", "revived"}}, counters.events_revived);
+  write_counter(out, "taskmesh_events_left_out", "Life-cycle events that a watch had no room for.",
+                counters.events_left_out);
   out.begin("taskmesh_dropped_frames", Type::counter, "", "What came in or should go out, and did not.");
   out.sample({{"reason", "unreadable"}}, counters.bad_input);
   out.sample({{"reason", "too_large"}}, counters.oversized);

@@ -26,7 +26,7 @@ class RequestNumbers {
 
  private:
   std::map<std::pair<std::string_view, int>, std::uint64_t> by_status_;  // By pattern.
-  std::map<std::string_view, TimeHistogram> times_;
+  std::map<std::string_view, TimeCounts> times_;
   std::uint64_t replayed_ = 0;
 };
 
@@ -34,6 +34,8 @@ class RequestNumbers {
 void write_process(Exposition& out);
 /// The mesh as this gateway sees it.
 void write_mesh(Exposition& out, const std::vector<core::MemberView>& members);
+/// Streams of GET /v1/events, and what they missed.
+void write_streams(Exposition& out, std::size_t streams, std::uint64_t missed);
 /// The worker in this process.
 void write_worker(Exposition& out, const WorkerCounters& counters);
 

@@ -148,6 +148,7 @@ Good good_of(Operation operation, int status) {
     case Operation::openapi:
       return {"Document"};
     case Operation::events:
+    case Operation::all_events:
       return {"", "text/event-stream"};
   }
   return {};
@@ -181,6 +182,8 @@ std::string_view id_of(const Route& route) {
       return "getDocument";
     case Operation::events:
       return "streamEvents";
+    case Operation::all_events:
+      return "streamAllEvents";
   }
   return "";
 }
@@ -225,7 +228,11 @@ void write_parameters(JsonWriter& writer, const Route& route) {
     write_parameter(writer, "header", "Idempotency-Key", "The same request again gets the same answer.");
   if (submits || waits)
     write_parameter(writer, "header", "Prefer", "wait=SECONDS, respond-async, return=minimal");
-  if (route.operation == Operation::events) {
+  if (route.operation == Operation::all_events) {
+    write_parameter(writer, "query", "type", "Types of events, separated by comma.");
+    write_parameter(writer, "query", "name", "Of tasks of this name.");
+  }
+  if (route.operation == Operation::events || route.operation == Operation::all_events) {
     write_parameter(writer, "header", "Last-Event-ID", "The last event that was received.");
   }
   const bool tagged = std::find(route.statuses.begin(), route.statuses.end(), 304) != route.statuses.end();

@@ -27,6 +27,7 @@ enum class Operation : std::uint8_t {
   metrics,
   openapi,
   events,
+  all_events,
 };
 
 /// What a key is good for; each includes those before it.

@@ -128,6 +128,7 @@ std::string body_of(const core::Post& post, const std::string& mesh) {
                             .callback_data = ended->callback_data,
                             .attempt = report.attempt,
                             .worker = report.worker_name,
+                            .worker_id = report.worker,
                             .delivery = post.delivery,
                             .submitted_at = report.submitted_at,
                             .started_at = report.started_at,

@@ -1,5 +1,6 @@
 #include "taskmesh/wire/completion_json.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "taskmesh/base/json.hpp"
@@ -26,51 +27,39 @@ std::string base64(std::string_view bytes) {
   return out;
 }
 
-void write_text(JsonWriter& out, std::string_view name, std::string_view text) {
+void write_time(JsonWriter& out, std::string_view name, WallTime time) {
+  out.member(name, time ? to_rfc3339(time) : std::string{});
+}
+
+/// Never null: what is empty is a string.
+void write_string(JsonWriter& out, std::string_view name, std::string_view text) {
   out.key(name);
   out.string(text);
 }
 
-void write_number(JsonWriter& out, std::string_view name, std::uint64_t number) {
-  out.key(name);
-  out.number(number);
-}
-
-void write_time(JsonWriter& out, std::string_view name, WallTime time) {
-  out.key(name);
-  time ? out.string(to_rfc3339(time)) : out.null();
-}
-
-void write_error(JsonWriter& out, const Error* error) {
-  out.key("error");
-  if (error == nullptr) return out.null();
-  out.begin_object();
-  write_text(out, "kind", to_string(error->kind));
-  write_text(out, "what", error->what);
-  write_text(out, "why", error->why);
-  write_text(out, "fix", error->fix);
-  out.end_object();
-}
-
 void write_completion(JsonWriter& out, const Completion& completion) {
   out.begin_object();
-  write_text(out, "event_id", event_id_of(completion.task_id));
-  write_text(out, "type", event_type_of(completion.state));
-  write_text(out, "task_id", to_string(completion.task_id));
-  write_text(out, "name", completion.name);
-  write_text(out, "status", word_of(completion.state));
+  out.member("event_id", event_id(completion));
+  out.member("type", event_type(completion));
+  out.member("task_id", to_string(completion.task_id));
+  write_string(out, "name", completion.name);
+  out.member("status", word_of(completion.state));
   out.key("result");
   out.raw(completion.result_json.empty() ? "null" : completion.result_json);
-  if (completion.result_bytes > 0) write_number(out, "result_omitted_bytes", completion.result_bytes);
-  write_error(out, completion.error);
+  if (completion.result_bytes > 0) out.member("result_omitted_bytes", completion.result_bytes);
+  out.key("error");
+  out.error(completion.error);
   write_time(out, "submitted_at", completion.submitted_at);
   write_time(out, "started_at", completion.started_at);
   write_time(out, "completed_at", completion.completed_at);
-  out.key("callback_data");
-  out.raw(is_json(completion.callback_data) ? completion.callback_data : "null");
-  write_number(out, "attempt", completion.attempt);
-  write_text(out, "worker", completion.worker);
-  write_number(out, "delivery", completion.delivery);
+  if (completion.delivery > 0) {
+    out.key("callback_data");
+    out.raw(is_json(completion.callback_data) ? completion.callback_data : "null");
+  }
+  out.member("attempt", std::uint64_t{completion.attempt});
+  write_string(out, "worker", completion.worker);
+  out.member("worker_id", completion.worker_id ? to_string(completion.worker_id) : std::string{});
+  if (completion.delivery > 0) out.member("delivery", std::uint64_t{completion.delivery});
   out.end_object();
 }
 
@@ -123,19 +112,37 @@ Error error_of(const proto::TaskReport& report) {
 
 std::string event_id_of(const TaskId& id) { return to_string(id) + "-end"; }
 
+std::string event_id(const Completion& told) {
+  const std::string id = to_string(told.task_id);
+  if (told.moved_epoch > 0) return id + "-moved-" + std::to_string(told.moved_epoch);
+  if (is_terminal(told.state)) return event_id_of(told.task_id);
+  return id + "-" + std::string(word_of(told.state)) + "-" + std::to_string(told.attempt);
+}
+
 std::string_view event_type_of(TaskState state) {
-  switch (state) {
-    case TaskState::success:
-      return "taskmesh.task.succeeded.v1";
-    case TaskState::failure:
-      return "taskmesh.task.failed.v1";
-    case TaskState::cancelled:
-      return "taskmesh.task.cancelled.v1";
-    case TaskState::expired:
-      return "taskmesh.task.expired.v1";
-    default:
-      return "taskmesh.task.lost.v1";
+  for (const EventKind& kind : event_kinds) {
+    if (kind.state == state) return kind.type;
   }
+  return "taskmesh.task.lost.v1";
+}
+
+std::string_view event_type(const Completion& told) {
+  return told.moved_epoch > 0 ? event_kinds.back().type : event_type_of(told.state);
+}
+
+std::optional<std::uint32_t> event_bit(std::string_view word) {
+  constexpr std::string_view before = "taskmesh.task.";
+  constexpr std::string_view after = ".v1";
+  if (word.starts_with(before) && word.ends_with(after)) {
+    word = word.substr(before.size(), word.size() - before.size() - after.size());
+  } else if (word == word_of(TaskState::success) || word == word_of(TaskState::failure)) {
+    word = word == word_of(TaskState::success) ? "succeeded" : "failed";
+  }
+  for (const EventKind& kind : event_kinds) {
+    const std::string_view type = kind.type.substr(before.size());
+    if (type.substr(0, type.size() - after.size()) == word) return kind.bit();
+  }
+  return std::nullopt;
 }
 
 std::string payload_json(const Payload& payload) {
@@ -143,8 +150,8 @@ std::string payload_json(const Payload& payload) {
   if (payload.codec == Codec::none) return "null";
   JsonWriter writer;
   writer.begin_object();
-  write_text(writer, "codec", payload.codec == Codec::cereal ? "cereal" : "opaque");
-  write_text(writer, "base64", base64(payload.bytes.view()));
+  write_string(writer, "codec", payload.codec == Codec::cereal ? "cereal" : "opaque");
+  write_string(writer, "base64", base64(payload.bytes.view()));
   writer.end_object();
   return writer.take();
 }
@@ -156,17 +163,63 @@ std::string completion_json(const Completion& completion) {
 }
 
 std::string cloud_event(const Completion& completion, std::string_view mesh) {
+  const WallTime at = completion.completed_at ? completion.completed_at : completion.at;
   JsonWriter out;
   out.begin_object();
-  write_text(out, "specversion", "1.0");
-  write_text(out, "id", event_id_of(completion.task_id));
-  write_text(out, "source", "/meshes/" + std::string(mesh));
-  write_text(out, "type", event_type_of(completion.state));
-  write_text(out, "subject", to_string(completion.task_id));
-  if (completion.completed_at) write_text(out, "time", to_rfc3339(completion.completed_at));
-  write_text(out, "datacontenttype", "application/json");
+  out.member("specversion", "1.0");
+  out.member("id", event_id(completion));
+  out.member("source", "/meshes/" + std::string(mesh));
+  out.member("type", event_type(completion));
+  out.member("subject", to_string(completion.task_id));
+  if (at) out.member("time", to_rfc3339(at));
+  out.member("datacontenttype", "application/json");
+  if (!completion.dataref.empty()) out.member("dataref", completion.dataref);
   out.key("data");
   write_completion(out, completion);
+  out.end_object();
+  return out.take();
+}
+
+Completion completion_of(const proto::TaskEvent& event, NodeId worker, std::string_view worker_name,
+                         const Error* error) {
+  const bool moved = (event.flags & proto::TaskEvent::moved_flag) != 0;
+  return {.task_id = event.id,
+          .name = event.name,
+          .state = event.state,
+          .error = error,
+          .attempt = event.attempt,
+          .worker = worker_name,
+          .worker_id = worker,
+          .delivery = 0,
+          .submitted_at = {static_cast<std::int64_t>(created_unix_ms(event.id)) * 1000},
+          .started_at = event.started_at,
+          .completed_at = event.completed_at,
+          .at = event.at,
+          .moved_epoch = moved ? std::max(event.epoch, 1U) : 0};
+}
+
+std::optional<Error> error_of(const proto::TaskEvent& event) {
+  if (event.fault.has_value()) return event.fault->to_error();
+  if (!is_terminal(event.state) || event.state == TaskState::success) return std::nullopt;
+  return error_of(proto::TaskReport{.id = event.id, .state = event.state});
+}
+
+std::string gap_event(const Gap& gap, std::string_view mesh) {
+  JsonWriter out;
+  out.begin_object();
+  out.member("specversion", "1.0");
+  out.member("id", gap.id);
+  out.member("source", "/meshes/" + std::string(mesh));
+  out.member("type", gap_type);
+  out.member("time", to_rfc3339(gap.at));
+  out.member("datacontenttype", "application/json");
+  out.key("data");
+  out.begin_object();
+  out.key("missed");
+  gap.missed > 0 ? out.number(gap.missed) : out.null();
+  out.member("worker", gap.worker);
+  out.member("worker_id", gap.worker_id ? to_string(gap.worker_id) : std::string{});
+  out.end_object();
   out.end_object();
   return out.take();
 }

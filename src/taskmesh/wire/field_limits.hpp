@@ -116,6 +116,13 @@ inline void check(const proto::CallbackList& message) {
 inline void check(const proto::RetryCallbacks& message) {
   require("address", message.address.size(), limits::address_bytes);
 }
+inline void check(const proto::Watch& message) { require("name", message.name.size(), limits::name_bytes); }
+inline void check(const proto::Events& message) {
+  for (const proto::TaskEvent& event : message.events) {
+    require("name", event.name.size(), limits::name_bytes);
+    if (event.fault.has_value()) check(*event.fault);
+  }
+}
 inline void check(const proto::ErrorReport& message) {
   require("text", message.text.size(), limits::error_text_bytes);
 }
@@ -150,11 +157,22 @@ inline const proto::Fault* texts_of(const proto::Reject& message) { return &mess
 inline const proto::Fault* texts_of(const proto::Notify& message) { return texts_of(*message.report); }
 inline const proto::Fault* texts_of(const proto::Status& message) { return texts_of(message.report); }
 inline const proto::Fault* texts_of(const proto::Done& message) { return texts_of(*message.report); }
+inline const proto::Fault* texts_of(const proto::Events& message) {
+  for (const proto::TaskEvent& event : message.events) {
+    if (event.fault.has_value() && is_long(*event.fault)) return &*event.fault;
+  }
+  return nullptr;
+}
 inline const std::string* texts_of(const proto::ErrorReport& message) { return &message.text; }
 
 inline void cut(proto::Reject& message) { cut(message.fault); }
 inline void cut(proto::Notify& message) { cut(message.report.edit().fault.edit()); }
 inline void cut(proto::Status& message) { cut(message.report.fault.edit()); }
 inline void cut(proto::Done& message) { cut(message.report.edit().fault.edit()); }
+inline void cut(proto::Events& message) {
+  for (proto::TaskEvent& event : message.events) {
+    if (event.fault.has_value()) cut(event.fault.edit());
+  }
+}
 inline void cut(proto::ErrorReport& message) { cut(message.text); }
 }  // namespace taskmesh::wire

@@ -85,6 +85,8 @@ inline constexpr std::size_t elements_max<proto::ListenerRow> = limits::list_row
 template <>
 inline constexpr std::size_t elements_max<proto::CallbackRow> = limits::list_rows_max;
 template <>
+inline constexpr std::size_t elements_max<proto::TaskEvent> = limits::events_in_record_max;
+template <>
 inline constexpr std::size_t elements_max<proto::Copies> = limits::query_ids_max;
 template <>
 inline constexpr std::size_t elements_max<proto::Claim> = limits::claims_max;

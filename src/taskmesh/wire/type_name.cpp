@@ -94,6 +94,10 @@ std::string type_name(std::uint16_t type) {
       return "RETRY_CALLBACKS";
     case proto::Type::callbacks_retried:
       return "CALLBACKS_RETRIED";
+    case proto::Type::watch:
+      return "WATCH";
+    case proto::Type::events:
+      return "EVENTS";
     case proto::Type::error:
       return "ERROR";
     default:

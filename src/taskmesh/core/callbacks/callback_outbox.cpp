@@ -187,7 +187,10 @@ void CallbackOutbox::on_ack(LinkId link, const proto::NotifyAck& ack, Now now, E
   Listener* listener = by_link(link);
   if (listener == nullptr) return;
   const std::size_t before = listener->flow.size();
-  listener->flow.acknowledge(ack.seqs, [&](const Ended& ended) { settle(ended, CallbackState::delivered); });
+  listener->flow.acknowledge(ack.seqs, [&](const Ended& ended) {
+    counters_.callback_delay.add(between(ended.report.completed_at, now.wall));
+    settle(ended, CallbackState::delivered);
+  });
   const std::size_t acked = before - listener->flow.size();
   if (acked == 0) return;
   counters_.events_acked += acked;

@@ -98,6 +98,7 @@ void WebhookOutbox::on_answer(const PostAnswered& answer, Now now, Effects& out)
   mark(endpoint);
   if (is_good(answer)) {
     ++counters_.events_acked;
+    counters_.callback_delay.add(between(item.ended->report.completed_at, now.wall));
     finish(endpoint, posted.item, {}, now, out);
     on_good(endpoint, now, out);
   } else if (answer.status == gone_status || endpoint.gone) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "taskmesh/base/check.hpp"
+#include "taskmesh/core/events/event_tap.hpp"
 #include "taskmesh/core/tasks/executor_role.hpp"
 #include "taskmesh/core/tasks/giver_role.hpp"
 #include "taskmesh/core/tasks/keeper_role.hpp"
@@ -53,11 +54,12 @@ void ExecutorRole::on_copied(const TaskId& id, Now now) {
   task->place = Place::nowhere;
   answer_accepted(*task, now);
   if (task->begun && std::exchange(task->claimed_anew, false)) return go_on(*task);
-  if (std::exchange(task->claimed_anew, false) || !task->submit.terms.has_value()) return enqueue(*task);
+  if (std::exchange(task->claimed_anew, false) || !task->submit.terms.has_value()) return enqueue(*task, now);
   if (settle_adopted(*task, now)) return;
   if (!keys_.joined(id)) return place_by_terms(*task, now);
   task->place = Place::joined;
   ++later_;
+  if (tap_.watched()) tap_.note(*task, now);
 }
 
 /// True: its end waits until somebody else has recorded it. Nor is it accepted before that, if nobody holds it yet (R1).
@@ -198,6 +200,7 @@ void ExecutorRole::adopt(const TaskId& id, Adoption&& adoption, Now now, Effects
     keep(ended, adoption.ttl, now);
     owner_->adopt_ended(ended, adoption.epoch, adoption.ttl, adoption.others, now);
     owner_->owe(id, tell(adoption.waiters, ended, now), now);
+    if (tap_.watched()) tap_.note(*ended, now);
     if (keys_.waiting() > 0) end_joined(id, ended, now);
     return;
   }
@@ -226,6 +229,7 @@ void ExecutorRole::adopt(const TaskId& id, Adoption&& adoption, Now now, Effects
   live_bytes_ += held_bytes(task.submit);
   if (!task.submit.callback_address.empty()) outbox_.reserve(task.submit.callback_address);
   add_timers(task, now);
+  if (tap_.watched()) tap_.note(task, now, proto::TaskEvent::moved_flag);
   if (!is_copied(task) ||
       !owner_->adopt(id, adoption.epoch, config_.self.serves[*name], adoption.others, now))
     on_copied(id, now);
@@ -267,6 +271,7 @@ void ExecutorRole::end_unrun(const TaskId& id, Adoption&& adoption, TaskState st
   keep(ended, config_.result_ttl, now);
   owner_->adopt_ended(ended, adoption.epoch, config_.result_ttl, adoption.others, now);
   owner_->owe(id, tell(adoption.waiters, ended, now), now);
+  if (tap_.watched()) tap_.note(*ended, now);
   if (keys_.waiting() > 0) end_joined(id, ended, now);
 }
 

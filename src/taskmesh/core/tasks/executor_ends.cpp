@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "taskmesh/base/check.hpp"
+#include "taskmesh/core/events/event_tap.hpp"
 #include "taskmesh/core/tasks/executor_role.hpp"
 #include "taskmesh/core/tasks/finder_role.hpp"
 #include "taskmesh/core/tasks/giver_role.hpp"
@@ -71,6 +72,7 @@ void ExecutorRole::end_attempt(TaskRecord& task, Outcome&& outcome, Now now) {
   ++counters_.retried;
   task.state = TaskState::retrying;
   task.last_fault = std::move(outcome.fault);
+  if (tap_.watched()) tap_.note(task, now);
   if (!clear_start(task, now) && is_copied(task)) owner_->tell_attempt(task.submit.id, now);
   task.place = Place::later;
   ++later_;
@@ -227,9 +229,12 @@ void ExecutorRole::end(TaskRecord& task, Outcome&& outcome, Now now) {
 /// Its end is told; the record is gone afterwards.
 void ExecutorRole::conclude(TaskRecord& task, const EndedPtr& ended, Now now) {
   const proto::Submit& submit = task.submit;
+  counters_.end_to_end.add(between(submitted_at(submit.id), ended->report.completed_at));
   --live_;
   live_bytes_ -= held_bytes(submit);
   publish(task, ended, now);
+  if (tap_.watched()) [[unlikely]]
+    tap_.note(*ended, now);
   const TaskId ended_id = submit.id;
   const bool was_first = submit.terms.has_value() && !submit.terms->key.empty();
   if (was_first && !ended->key.has_value()) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "taskmesh/base/check.hpp"
+#include "taskmesh/core/events/event_tap.hpp"
 #include "taskmesh/core/tasks/executor_role.hpp"
 #include "taskmesh/core/tasks/spans.hpp"
 
@@ -17,29 +18,32 @@ constexpr std::uint32_t backoff_percent_max = 10'000;
 
 }  // namespace
 
-void ExecutorRole::enqueue(TaskRecord& task) {
+void ExecutorRole::enqueue(TaskRecord& task, Now now) {
   task.state = TaskState::queued;
   task.place = Place::waiting;
   queue_.push(task.submit.id, task.submit.priority);
   ++waiting_;
   offer_due_ = true;
+  if (tap_.watched()) [[unlikely]]
+    tap_.note(task, now);
 }
 
 /// Where an accepted task with terms goes.
 void ExecutorRole::place_by_terms(TaskRecord& task, Now now) {
   const proto::Terms& terms = *task.submit.terms;
-  if (terms.delay_ms == 0) return enqueue(task);
+  if (terms.delay_ms == 0) return enqueue(task, now);
   task.state = TaskState::scheduled;
   task.place = Place::later;
   ++later_;
+  if (tap_.watched()) tap_.note(task, now);
   timers_.add({now.at + span_of_ms(terms.delay_ms), task.submit.id, Timers::What::due});
 }
 
 /// Its time, or the time of its next attempt, has come.
-void ExecutorRole::come_due(TaskRecord& task, Now) {
+void ExecutorRole::come_due(TaskRecord& task, Now now) {
   --later_;
   task.last_fault.reset();
-  enqueue(task);
+  enqueue(task, now);
 }
 
 bool ExecutorRole::may_retry(const TaskRecord& task, const Outcome& outcome) const {

@@ -91,7 +91,7 @@ void ExecutorRole::keep_here(const TaskId& id, TimePoint due, Now now, Effects& 
   if (task->deadline && *task->deadline <= now.at) return expire(*task, now, out);
   if (due <= now.at) {
     task->last_fault.reset();
-    return enqueue(*task);
+    return enqueue(*task, now);
   }
   if (due >= *drain_until_) return end_early(*task, now, out);
   task->place = Place::later;

@@ -19,11 +19,13 @@ std::string mebibytes(std::uint64_t bytes) { return std::to_string(bytes >> 20);
 
 }  // namespace
 
-ExecutorRole::ExecutorRole(const NodeConfig& config, NodeCounters& counters, CallbackOutbox& outbox)
+ExecutorRole::ExecutorRole(const NodeConfig& config, NodeCounters& counters, CallbackOutbox& outbox,
+                           EventTap& tap)
     : config_(config),
       counters_(counters),
       outbox_(outbox),
-      slots_(config.self.slots, config.self.serves.size(), counters),
+      tap_(tap),
+      slots_(config.self.slots, config.self.serves.size(), counters, tap),
       random_(config.seed),
       cache_(config.results_max, config.results_bytes_max, limits::remembered_max) {
   for (const std::string& name : config_.self.serves) {
@@ -177,7 +179,7 @@ void ExecutorRole::accept(LinkId link, proto::Submit&& submit, std::uint32_t nam
   if (task.submit.terms.has_value()) [[unlikely]] {
     place_by_terms(task, now);
   } else {
-    enqueue(task);
+    enqueue(task, now);
   }
 }
 
@@ -296,6 +298,7 @@ void ExecutorRole::on_finished(Finished&& finished, Now now, Effects& out) {
     expire(*task, now, out);
   } else {
     ++counters_.finished;
+    counters_.run_time.add(finished.elapsed);
     end_attempt(*task, outcome_of(std::move(finished), *task), now);
   }
 }
@@ -396,6 +399,19 @@ std::uint32_t ExecutorRole::oldest_ms(TimePoint now) const {
   if (!oldest) return 0;
   const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(now - oldest->in_slot_since).count();
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(age, 0, UINT32_MAX));
+}
+
+/// Lanes are in the order in which tasks came, so the first that still waits in each is the oldest there, or was put back.
+std::uint32_t ExecutorRole::oldest_queued_ms(TimePoint now) const {
+  if (waiting_ == 0) return 0;
+  TimePoint since = now;
+  queue_.each_front([&](const TaskId& id) {
+    const TaskRecord* task = find(id);
+    if (!task || task->place != Place::waiting) return false;
+    since = std::min(since, may_start_from(*task));
+    return true;
+  });
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>((now - since) / 1ms, 0, UINT32_MAX));
 }
 
 // ---- Records

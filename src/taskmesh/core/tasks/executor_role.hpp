@@ -36,6 +36,7 @@
 
 namespace taskmesh::core {
 
+class EventTap;
 class FinderRole;
 class KeptEnds;
 class GiverRole;
@@ -45,7 +46,7 @@ struct Adoption;
 
 class ExecutorRole {
  public:
-  ExecutorRole(const NodeConfig& config, NodeCounters& counters, CallbackOutbox& outbox);
+  ExecutorRole(const NodeConfig& config, NodeCounters& counters, CallbackOutbox& outbox, EventTap& tap);
   ExecutorRole(const ExecutorRole&) = delete;
   ExecutorRole& operator=(const ExecutorRole&) = delete;
 
@@ -154,6 +155,8 @@ class ExecutorRole {
   /// Slots that are occupied; never more than there are.
   std::uint32_t running() const;
   std::uint32_t oldest_ms(TimePoint now) const;
+  /// How long the task waits that waits for a slot longest.
+  std::uint32_t oldest_queued_ms(TimePoint now) const;
   bool draining() const { return drain_until_.has_value(); }
   bool short_of_memory() const { return short_of_memory_; }
   /// Nothing that was accepted is open.
@@ -219,7 +222,7 @@ class ExecutorRole {
   void add_timers(TaskRecord& task, Now now);
 
   // Waiting for a time or for another task (executor_later.cpp).
-  void enqueue(TaskRecord& task);
+  void enqueue(TaskRecord& task, Now now);
   void place_by_terms(TaskRecord& task, Now now);
   void come_due(TaskRecord& task, Now now);
   bool may_retry(const TaskRecord& task, const Outcome& outcome) const;
@@ -296,6 +299,7 @@ class ExecutorRole {
   const NodeConfig config_;
   NodeCounters& counters_;
   CallbackOutbox& outbox_;
+  EventTap& tap_;
   OwnerRole* owner_ = nullptr;
   KeeperRole* keeper_ = nullptr;
   GiverRole* giver_ = nullptr;

@@ -24,6 +24,15 @@ class RunQueue {
   /// The next task to start; nullopt when empty.
   std::optional<TaskId> pop();
   std::optional<TaskId> peek() const;
+  /// Calls look(id) for the first of each priority; where that says false, for the next one, a few times at most.
+  template <class Look>
+  void each_front(Look&& look) const {
+    constexpr std::size_t looks_max = 8;
+    for (const auto& lane : lanes_) {
+      for (std::size_t i = 0; i < lane.size() && i < looks_max && !look(lane[i]); ++i) {
+      }
+    }
+  }
   /// Drops what `keep` says no to; the order of the rest stays.
   void compact(const std::function<bool(const TaskId&)>& keep);
   std::size_t size() const { return size_; }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "taskmesh/base/check.hpp"
+#include "taskmesh/core/events/event_tap.hpp"
 
 namespace taskmesh::core {
 
@@ -13,8 +14,8 @@ constexpr Duration slowly(Duration from, Duration to) { return from + (to - from
 
 }  // namespace
 
-Slots::Slots(std::uint32_t slots, std::size_t names, NodeCounters& counters)
-    : total_(std::max(slots, 1U)), counters_(counters), estimates_(names) {}
+Slots::Slots(std::uint32_t slots, std::size_t names, NodeCounters& counters, EventTap& tap)
+    : total_(std::max(slots, 1U)), counters_(counters), tap_(tap), estimates_(names) {}
 
 Slots::Room Slots::room_for(const TaskRecord& task, TimePoint now) const {
   if (in_slots_ < total_) return Room::slot;
@@ -61,6 +62,9 @@ void Slots::mark_started(TaskRecord& task, Now now) {
   ++task.attempt;
   task.started_at = now.wall;
   ++counters_.started;
+  if (task.attempt == 1) counters_.queue_wait.add(now.at - may_start_from(task));
+  if (tap_.watched()) [[unlikely]]
+    tap_.note(task, now);
 }
 
 void Slots::hand_on(TaskRecord& task, TaskRecord& heir) {

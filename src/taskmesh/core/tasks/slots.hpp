@@ -22,6 +22,8 @@
 
 namespace taskmesh::core {
 
+class EventTap;
+
 class Slots {
  public:
   /// What is handed over ahead and not started by then is taken back.
@@ -29,7 +31,7 @@ class Slots {
 
   /// `names`: how many task names are served here; records carry a number below
   /// it.
-  Slots(std::uint32_t slots, std::size_t names, NodeCounters& counters);
+  Slots(std::uint32_t slots, std::size_t names, NodeCounters& counters, EventTap& tap);
 
   enum class Room : std::uint8_t { none, slot, ahead };
   /// Where a waiting task may go now.
@@ -81,6 +83,7 @@ class Slots {
 
   std::uint32_t total_;
   NodeCounters& counters_;
+  EventTap& tap_;
   std::vector<Duration> estimates_;  // Zero: never seen.
   List slot_list_;
   List ahead_list_;

@@ -1,7 +1,9 @@
 // A task at the worker that holds it, and what remains of it after its end.  Spec: proto/03-tasks.md section 4.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -185,6 +187,13 @@ struct TaskRecord : TaskProgress {
 /// The number of the attempt that the executor has, or would get next.
 inline std::uint32_t attempt_at_executor(const TaskRecord& task) {
   return task.state == TaskState::queued ? task.attempt + 1 : task.attempt;
+}
+
+/// Accepted, and its time has come.
+inline TimePoint may_start_from(const TaskRecord& task) {
+  if (!task.submit.terms.has_value()) return task.accepted_at;
+  constexpr std::uint64_t most = 10ULL * 365 * 24 * 3600 * 1000;
+  return task.accepted_at + std::chrono::milliseconds(std::min(task.submit.terms->delay_ms, most));
 }
 
 /// What a task occupies while it has not ended.
