@@ -28,6 +28,12 @@ enum class Operation : std::uint8_t {
   openapi,
   events,
   all_events,
+  queues,
+  callbacks,
+  replay,
+  me,
+  page,
+  page_file,
 };
 
 /// What a key is good for; each includes those before it.
