@@ -29,6 +29,9 @@ SCENARIO("four priorities, first in, first out inside each", "[core][run_queue]"
     queue.push(id(5), Priority::critical);
     queue.push(id(6), Priority::normal);
     CHECK(queue.size() == 6);
+    CHECK(queue.size(Priority::critical) == 2);
+    CHECK(queue.size(Priority::high) == 1);
+    CHECK(queue.size(Priority::low) == 1);
     THEN("they leave by priority, and by age where that is equal") {
       CHECK(queue.peek() == id(3));
       CHECK(drain(queue) == std::vector<std::uint32_t>{3, 5, 4, 2, 6, 1});

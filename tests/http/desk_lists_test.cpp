@@ -104,6 +104,17 @@ TEST_CASE("a cursor of a worker that is gone goes on with the next one", "[desk]
   CHECK(world.mesh.pages[0].which.from == 0);
 }
 
+TEST_CASE("a list can be of several states", "[desk]") {
+  World world;
+  world.mesh.known = {member("a", first_id)};
+  world.get("/v1/tasks?state=running,queued");
+  REQUIRE(world.mesh.pages.size() == 1);
+  CHECK(world.mesh.pages[0].which.states == ((1U << static_cast<unsigned>(TaskState::running)) |
+                                             (1U << static_cast<unsigned>(TaskState::queued))));
+  CHECK(world.get("/v1/tasks?state=running,")->status() == 400);
+  CHECK(world.get("/v1/tasks?state=running,odd")->status() == 400);
+}
+
 TEST_CASE("a worker that says nothing is named in a list", "[desk]") {
   World world;
   world.mesh.known = {member("a", first_id)};

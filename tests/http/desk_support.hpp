@@ -117,6 +117,12 @@ class FakeMesh : public MeshPort {
   void tasks(NodeId worker, proto::ListTasks which, Duration, OnTasks then) override {
     pages.push_back({worker, std::move(which), std::move(then)});
   }
+  void callbacks(NodeId worker, proto::ListCallbacks which, Duration, OnCallbacks then) override {
+    callback_pages.push_back({worker, std::move(which), std::move(then)});
+  }
+  void retry(NodeId worker, proto::RetryCallbacks which, Duration, OnRetried then) override {
+    retries.push_back({worker, std::move(which), std::move(then)});
+  }
   std::size_t open() const override { return busy; }
 
   template <class Queue>
@@ -133,10 +139,11 @@ class FakeMesh : public MeshPort {
   }
   void report_next(const proto::TaskReport& report) { take(statuses)(&report); }
 
-  struct PageAsked {
+  template <class Which, class Then>
+  struct Asked {
     NodeId worker;
-    proto::ListTasks which;
-    OnTasks then;
+    Which which;
+    Then then;
   };
   std::vector<Sent> sent;
   std::vector<Duration> budgets;
@@ -146,7 +153,9 @@ class FakeMesh : public MeshPort {
   std::deque<OnReport> statuses;
   std::deque<OnReport> ends;
   std::deque<OnCancellation> cancels;
-  std::deque<PageAsked> pages;
+  std::deque<Asked<proto::ListTasks, OnTasks>> pages;
+  std::deque<Asked<proto::ListCallbacks, OnCallbacks>> callback_pages;
+  std::deque<Asked<proto::RetryCallbacks, OnRetried>> retries;
   std::size_t busy = 0;
 };
 

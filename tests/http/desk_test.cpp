@@ -265,7 +265,7 @@ TEST_CASE("taking a task back: 202, or 409 where it has ended", "[desk]") {
 
 TEST_CASE("paths, methods and ids that are none of ours", "[desk]") {
   World world;
-  CHECK(world.get("/")->problem() == "no-such-page");
+  CHECK(world.get("/v2")->problem() == "no-such-page");
   CHECK(world.get("/v1/tasks/../../etc/passwd")->problem() == "bad-request");
   CHECK(world.get("/v1/tasks/xyz")->problem() == "bad-request");
   CHECK(world.get("/v1/tasks/00000000000000000000000000000000")->problem() == "bad-request");

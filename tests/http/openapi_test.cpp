@@ -118,8 +118,9 @@ TEST_CASE("answers are what the document says", "[openapi]") {
   worker.member.serves = {"add"};
   worker.liveness = core::Liveness::alive;
   world.mesh.known = {worker};
-  for (const char* target : {"/v1/workers", "/healthz", "/readyz", "/metrics", "/problems/conflict",
-                             "/problems/nix", "/v1/openapi.json", "/v1/tasks?limit=0", "/v1/tasks/nix"}) {
+  for (const char* target :
+       {"/v1/workers", "/healthz", "/readyz", "/metrics", "/problems/conflict", "/problems/nix",
+        "/v1/openapi.json", "/v1/tasks?limit=0", "/v1/tasks/nix", "/v1/me", "/", "/v1/callbacks?limit=0"}) {
     hold_against_document("GET", target, *world.get(target));
   }
   for (const TaskState state : {TaskState::queued, TaskState::running, TaskState::success, TaskState::failure,
@@ -135,6 +136,18 @@ TEST_CASE("answers are what the document says", "[openapi]") {
   page.rows.push_back({.id = report_of(TaskState::running).id, .state = TaskState::running, .name = "add"});
   FakeMesh::take(world.mesh.pages).then(&page);
   hold_against_document("GET", "/v1/tasks", *list);
+  const auto queues = world.get("/v1/queues");
+  FakeMesh::take(world.mesh.pages).then(&page);
+  hold_against_document("GET", "/v1/queues", *queues);
+  const auto undelivered = world.get("/v1/callbacks");
+  const proto::CallbackList callbacks{
+      .listeners = {{.address = "tcp://127.0.0.1:6000", .events = {{.id = page.rows[0].id}}}}};
+  FakeMesh::take(world.mesh.callback_pages).then(&callbacks);
+  hold_against_document("GET", "/v1/callbacks", *undelivered);
+  const auto replayed = world.post("/v1/callbacks/replay?all=true", "");
+  const proto::CallbacksRetried done{.revived = 1, .hurried = 2};
+  FakeMesh::take(world.mesh.retries).then(&done);
+  hold_against_document("POST", "/v1/callbacks/replay", *replayed);
 }
 
 TEST_CASE("answers to what changes something are what the document says", "[openapi]") {

@@ -16,12 +16,14 @@ TEST_CASE("a request finds its route, its parameter and the other methods", "[ro
   CHECK(match("GET", {"v1", "tasks", "7f", "result"}).route->operation == Operation::result);
   CHECK(match("POST", {"v1", "tasks", "7f", "cancel"}).route->operation == Operation::cancel);
   CHECK(match("GET", {"healthz"}).route->role == Role::nobody);
+  CHECK(match("GET", {}).route->operation == Operation::page);
+  CHECK(match("GET", {"dashboard", "app.js"}).route->operation == Operation::page_file);
 
   const Match other = match("PUT", {"v1", "tasks", "7f"});
   CHECK(other.route == nullptr);
   CHECK(other.allow == "POST, GET, DELETE");
-  for (const auto& path : std::vector<std::vector<std::string>>{{},
-                                                                {"v1"},
+  for (const auto& path : std::vector<std::vector<std::string>>{{"v1"},
+                                                                {"dashboard"},
                                                                 {"v2", "tasks"},
                                                                 {"v1", "tasks", "a", "b"},
                                                                 {"v1", "tasks", "a", "result", "x"},

@@ -114,6 +114,16 @@ proto::TaskRow task_row() {
           .name = "add"};
 }
 
+proto::TaskList task_list() {
+  return {.request = 9,
+          .next = 8'193,
+          .rows = {task_row(), {}},
+          .queued_critical = 1,
+          .queued_high = 2,
+          .queued_normal = 3,
+          .queued_low = 4};
+}
+
 proto::ListenerRow listener_row() {
   return {.address = "tcp://127.0.0.1:6000",
           .state = ListenerState::broken,
@@ -334,7 +344,7 @@ std::vector<Message> most_of_each() {
       proto::ErrorReport{.code = 11, .about = 16, .retry_after_ms = 0, .text = "too old"},
       proto::Cancel{.request = 9, .ids = {task(), task(8)}},
       proto::ListTasks{.request = 9, .from = 4'097, .states = 12, .rows_max = 50, .name = "add"},
-      proto::TaskList{.request = 9, .next = 8'193, .rows = {task_row(), {}}},
+      task_list(),
       proto::ListCallbacks{.request = 9,
                            .from_listener = 2,
                            .from_event = 3,

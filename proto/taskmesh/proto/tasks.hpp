@@ -259,10 +259,14 @@ struct TaskList {
   std::uint64_t request = 0;
   std::uint64_t next = 0;  ///< LIST_TASKS goes on from here; 0: that was all.
   std::vector<TaskRow> rows;
+  std::uint32_t queued_critical = 0;  ///< Tasks that wait for a slot, by priority, whatever was asked for;
+  std::uint32_t queued_high = 0;      ///< a cancelled one may count until it comes to the front.
+  std::uint32_t queued_normal = 0;
+  std::uint32_t queued_low = 0;
   bool operator==(const TaskList&) const = default;
   template <class Archive>
   void serialize(Archive& ar) {
-    ar(request, next, rows);
+    ar(request, next, rows, queued_critical, queued_high, queued_normal, queued_low);
   }
 };
 

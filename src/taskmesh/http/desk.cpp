@@ -35,6 +35,17 @@ Desk::Operate Desk::operate(Operation operation) {
       return &Desk::events;
     case Operation::openapi:
       return &Desk::openapi;
+    case Operation::queues:
+      return &Desk::queues;
+    case Operation::callbacks:
+      return &Desk::callbacks;
+    case Operation::replay:
+      return &Desk::replay;
+    case Operation::me:
+      return &Desk::me;
+    case Operation::page:
+    case Operation::page_file:
+      return &Desk::page_file;
     case Operation::problem:
       break;
   }
@@ -114,6 +125,7 @@ bool Desk::is_allowed(const VisitPtr& visit) {
     return false;
   }
   visit->asker = who->name;
+  visit->role = who->role;
   if (who->role >= visit->route->role) return true;
   refuse(visit, Problem::not_allowed,
          "this takes a key with role " + std::string(role_name(visit->route->role)) + ", yours is " +
@@ -162,13 +174,17 @@ void Desk::answer(const VisitPtr& visit, int status, std::string body) {
 }
 
 void Desk::answer_tagged(const VisitPtr& visit, std::string body) {
-  std::string tag = entity_tag(body);
+  answer_tagged(visit, {.status = 200, .body = std::move(body)});
+}
+
+void Desk::answer_tagged(const VisitPtr& visit, Answer all) {
+  std::string tag = entity_tag(all.body);
   const auto known = visit->exchange->header("If-None-Match");
   const bool same = known && tag_matches(*known, tag);
   visit->headers.emplace_back("ETag", std::move(tag));
   visit->headers.emplace_back("Cache-Control", "private, no-cache");
   if (same) return answer(visit, {.status = 304, .content_type = {}, .body = {}});
-  answer(visit, 200, std::move(body));
+  answer(visit, std::move(all));
 }
 
 void Desk::refuse(const VisitPtr& visit, Complaint complaint) {

@@ -57,7 +57,8 @@ class Desk {
     std::string request_id;
     std::string trace_parent;
     Preferences prefer;
-    std::string asker;         // The name of the key; empty without keys.
+    std::string asker;         // The name of the key; empty without keys...
+    Role role = Role::admin;   // ...and then everybody may do everything.
     std::string repeat_scope;  // Where its answer is kept for repeats; empty: nowhere.
     std::string repeat_key;    // The Idempotency-Key itself, as the mesh is told it.
     std::vector<std::pair<std::string, std::string>> headers;  // Of the answer, beside the usual ones.
@@ -78,6 +79,7 @@ class Desk {
   void answer(const VisitPtr& visit, int status, std::string body);
   /// With its entity tag; 304 where the asker has it already.
   void answer_tagged(const VisitPtr& visit, std::string body);
+  void answer_tagged(const VisitPtr& visit, Answer all);
   void refuse(const VisitPtr& visit, Complaint complaint);
   void refuse(const VisitPtr& visit, Problem problem, std::string detail);
   void advise(const VisitPtr& visit, std::uint64_t seconds);
@@ -129,6 +131,20 @@ class Desk {
   void problem(const VisitPtr& visit);
   void metrics(const VisitPtr& visit);
   void openapi(const VisitPtr& visit);
+
+  // For the dashboard: desk_page.cpp
+  void page_file(const VisitPtr& visit);
+  void me(const VisitPtr& visit);
+  void queues(const VisitPtr& visit);
+
+  // Undelivered callbacks: desk_callbacks.cpp
+  struct CallbackPage;
+  struct Replay;
+  void callbacks(const VisitPtr& visit);
+  void fill(const VisitPtr& visit, const std::shared_ptr<CallbackPage>& page);
+  void replay(const VisitPtr& visit);
+  void find_address(const VisitPtr& visit, const std::shared_ptr<Replay>& replay);
+  void replay_at(const VisitPtr& visit, const std::shared_ptr<Replay>& replay);
 
   MeshPort& mesh_;
   const DeskOptions options_;

@@ -31,6 +31,20 @@ std::optional<std::uint32_t> state_bit(std::string_view text) {
   return std::nullopt;
 }
 
+/// One state, or several with commas between them.
+std::optional<std::string> set_states(std::uint32_t& states, std::string_view text) {
+  for (bool more = true; more;) {
+    const auto comma = text.find(',');
+    more = comma != std::string_view::npos;
+    const std::string_view word = text.substr(0, comma);
+    const auto bit = state_bit(word);
+    if (!bit) return "'" + std::string(word) + "' is no state of a task that a worker knows";
+    states |= *bit;
+    if (more) text.remove_prefix(comma + 1);
+  }
+  return {};
+}
+
 std::optional<std::string> set_cursor(NodeId& node, std::uint64_t& from, const std::string& text) {
   constexpr std::string_view wrong = "it is none that was given out here";
   const auto dot = text.find('.');
@@ -53,9 +67,7 @@ void Desk::list_tasks(const VisitPtr& visit) {
     if (name == "name") {
       page->which.name = text;
     } else if (name == "state") {
-      const auto bit = state_bit(text);
-      if (bit) page->which.states = *bit;
-      if (!bit) wrong = "'" + text + "' is no state of a task that a worker knows";
+      wrong = set_states(page->which.states, text);
     } else if (name == "limit") {
       const auto limit = parse_count(text, limits::http_page_max);
       if (limit && *limit > 0) page->limit = *limit;
@@ -75,20 +87,20 @@ void Desk::list_tasks(const VisitPtr& visit) {
   page->writer.begin_object();
   page->writer.key("tasks");
   page->writer.begin_array();
-  mesh_.members(
-      limits::http_question_wait, [this, visit, page](const std::vector<core::MemberView>& members) {
-        for (const core::MemberView& member : members) {
-          const bool answers =
-              member.liveness == core::Liveness::alive || member.liveness == core::Liveness::draining;
-          if (answers && !(member.member.node < page->from)) page->workers.push_back(member);
-        }
-        std::sort(page->workers.begin(), page->workers.end(), [](const auto& a, const auto& b) {
-          return b.member.node < a.member.node;
-        });  // Taken from the back.
-        // The worker of the cursor may be gone: then the next one is read from its beginning.
-        if (page->workers.empty() || page->workers.back().member.node != page->from) page->which.from = 0;
-        fill(visit, page);
-      });
+  mesh_.members(limits::http_question_wait,
+                [this, visit, page](const std::vector<core::MemberView>& members) {
+                  for (const core::MemberView& member : members) {
+                    if (answers_questions(member) && !(member.member.node < page->from))
+                      page->workers.push_back(member);
+                  }
+                  std::sort(page->workers.begin(), page->workers.end(), [](const auto& a, const auto& b) {
+                    return b.member.node < a.member.node;
+                  });  // Taken from the back.
+                  // The worker of the cursor may be gone: then the next one is read from its beginning.
+                  if (page->workers.empty() || page->workers.back().member.node != page->from)
+                    page->which.from = 0;
+                  fill(visit, page);
+                });
 }
 
 void Desk::fill(const VisitPtr& visit, const std::shared_ptr<Page>& page) {

@@ -42,6 +42,10 @@ auto only(F then) {
 
 bool takes_tasks(const core::MemberView& member) { return member.liveness == core::Liveness::alive; }
 
+bool answers_questions(const core::MemberView& member) {
+  return member.liveness == core::Liveness::alive || member.liveness == core::Liveness::draining;
+}
+
 ClientPort::ClientPort(std::function<void()> wake) : wake_(std::move(wake)), instance_(io::random_u32()) {}
 
 ClientPort::~ClientPort() {
@@ -213,12 +217,26 @@ void ClientPort::members(Duration budget, OnMembers then) {
   host_->post(core::ListMembers{.token = token, .settle = false});
 }
 
-void ClientPort::tasks(NodeId worker, proto::ListTasks which, Duration budget, OnTasks then) {
+template <class Body>
+void ClientPort::ask_worker(NodeId worker, core::AskWorker::What what, Duration budget,
+                            std::function<void(const Body*)> then) {
   const core::Token token = ask(budget, [then = std::move(then)](core::Notice* notice) {
     const auto* answer = notice == nullptr ? nullptr : std::get_if<core::WorkerAnswer>(notice);
-    then(answer == nullptr ? nullptr : std::get_if<proto::TaskList>(&answer->body));
+    then(answer == nullptr ? nullptr : std::get_if<Body>(&answer->body));
   });
-  host_->post(core::AskWorker{.token = token, .node = worker, .what = std::move(which)});
+  host_->post(core::AskWorker{.token = token, .node = worker, .what = std::move(what)});
+}
+
+void ClientPort::tasks(NodeId worker, proto::ListTasks which, Duration budget, OnTasks then) {
+  ask_worker<proto::TaskList>(worker, std::move(which), budget, std::move(then));
+}
+
+void ClientPort::callbacks(NodeId worker, proto::ListCallbacks which, Duration budget, OnCallbacks then) {
+  ask_worker<proto::CallbackList>(worker, std::move(which), budget, std::move(then));
+}
+
+void ClientPort::retry(NodeId worker, proto::RetryCallbacks which, Duration budget, OnRetried then) {
+  ask_worker<proto::CallbacksRetried>(worker, std::move(which), budget, std::move(then));
 }
 
 }  // namespace taskmesh::http

@@ -26,6 +26,8 @@ class MeshPort {
   using OnCancellation = std::function<void(const core::Cancellation*)>;
   using OnMembers = std::function<void(const std::vector<core::MemberView>&)>;
   using OnTasks = std::function<void(const proto::TaskList*)>;
+  using OnCallbacks = std::function<void(const proto::CallbackList*)>;
+  using OnRetried = std::function<void(const proto::CallbacksRetried*)>;
 
   MeshPort() = default;
   MeshPort(const MeshPort&) = delete;
@@ -48,12 +50,18 @@ class MeshPort {
   virtual void members(Duration budget, OnMembers then) = 0;
   /// A page of what one worker knows; also null where it is gone.
   virtual void tasks(NodeId worker, proto::ListTasks which, Duration budget, OnTasks then) = 0;
+  /// A page of the callbacks that one worker has not delivered.
+  virtual void callbacks(NodeId worker, proto::ListCallbacks which, Duration budget, OnCallbacks then) = 0;
+  /// Has it send them now.
+  virtual void retry(NodeId worker, proto::RetryCallbacks which, Duration budget, OnRetried then) = 0;
   /// Questions that have no answer yet.
   virtual std::size_t open() const = 0;
 };
 
 /// The worker can be given tasks.
 bool takes_tasks(const core::MemberView& member);
+/// The worker answers questions about what it has.
+bool answers_questions(const core::MemberView& member);
 
 class ClientPort : public MeshPort {
  public:
@@ -78,6 +86,8 @@ class ClientPort : public MeshPort {
   void withdraw(TaskId id) override;
   void members(Duration budget, OnMembers then) override;
   void tasks(NodeId worker, proto::ListTasks which, Duration budget, OnTasks then) override;
+  void callbacks(NodeId worker, proto::ListCallbacks which, Duration budget, OnCallbacks then) override;
+  void retry(NodeId worker, proto::RetryCallbacks which, Duration budget, OnRetried then) override;
   std::size_t open() const override { return open_; }
 
  private:
@@ -91,6 +101,9 @@ class ClientPort : public MeshPort {
   explicit ClientPort(std::function<void()> wake);
   Result<void> start(const ClientOptions& options);
   core::Token ask(Duration budget, Then then, TaskId awaited = {});
+  template <class Body>
+  void ask_worker(NodeId worker, core::AskWorker::What what, Duration budget,
+                  std::function<void(const Body*)> then);
   Then take(core::Token token);
   void expire(core::Token token);
   void heard(std::vector<core::Notice>& notices);

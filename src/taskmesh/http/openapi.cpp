@@ -84,6 +84,31 @@ constexpr std::string_view problem_schema =
         "errors":{"type":"array","items":{"type":"object","required":["field","detail"],"additionalProperties":false,
         "properties":{"field":{"type":"string"},"detail":{"type":"string"}}}}}})";
 
+constexpr std::string_view queued_schema =
+    R"({"type":"object","required":["critical","high","normal","low"],"additionalProperties":false,"properties":{
+        "critical":{"type":"integer"},"high":{"type":"integer"},"normal":{"type":"integer"},"low":{"type":"integer"}}})";
+
+constexpr std::string_view queues_schema =
+    R"({"type":"object","required":["queued","workers","silent"],"additionalProperties":false,"properties":{
+        "queued":{"$ref":"#/components/schemas/Queued"},"silent":{"type":"array","items":{"type":"string"}},
+        "workers":{"type":"array","items":{"type":"object","required":["id","name","queued"],
+        "additionalProperties":false,"properties":{"id":{"$ref":"#/components/schemas/Id"},
+        "name":{"type":["string","null"]},"queued":{"$ref":"#/components/schemas/Queued"}}}}}})";
+
+constexpr std::string_view callback_schema =
+    R"({"type":"object","additionalProperties":false,
+        "required":["task_id","name","status","stage","deliveries","age_ms","left_ms","trouble","worker","worker_id",
+                    "address","listener","retry_in_ms","in_flight","window","in_flight_bytes","window_bytes"],
+        "properties":{"task_id":{"$ref":"#/components/schemas/Id"},"name":{"type":["string","null"]},
+        "status":{"$ref":"#/components/schemas/State"},
+        "stage":{"type":"string","enum":["waiting","in_flight","refused","dead"]},"deliveries":{"type":"integer"},
+        "age_ms":{"type":"integer"},"left_ms":{"type":"integer"},"trouble":{"type":["string","null"]},
+        "worker":{"type":["string","null"]},"worker_id":{"$ref":"#/components/schemas/Id"},
+        "address":{"type":["string","null"]},
+        "listener":{"type":"string","enum":["idle","away","greeting","ready","broken"]},
+        "retry_in_ms":{"type":"integer"},"in_flight":{"type":"integer"},"window":{"type":"integer"},
+        "in_flight_bytes":{"type":"integer"},"window_bytes":{"type":"integer"}}})";
+
 struct Schema {
   std::string_view name;
   std::string_view json;
@@ -111,6 +136,20 @@ constexpr Schema schemas[] = {
         "tasks":{"type":"array","items":{"$ref":"#/components/schemas/TaskRow"}},"next":{"type":["string","null"]},
         "silent":{"type":"array","items":{"type":"string"}}}})"},
     {"Workers", R"({"type":"array","items":{"$ref":"#/components/schemas/Worker"}})"},
+    {"Queued", queued_schema},
+    {"Queues", queues_schema},
+    {"Callback", callback_schema},
+    {"CallbackPage",
+     R"({"type":"object","required":["callbacks","next","silent"],"additionalProperties":false,"properties":{
+        "callbacks":{"type":"array","items":{"$ref":"#/components/schemas/Callback"}},
+        "next":{"type":["string","null"]},"silent":{"type":"array","items":{"type":"string"}}}})"},
+    {"Replayed",
+     R"({"type":"object","required":["tried","revived","silent"],"additionalProperties":false,"properties":{
+        "tried":{"type":"integer"},"revived":{"type":"integer"},"silent":{"type":"array","items":{"type":"string"}}}})"},
+    {"Me",
+     R"({"type":"object","required":["mesh","version","keys","name","role"],"additionalProperties":false,"properties":{
+        "mesh":{"type":"string"},"version":{"type":"string"},"keys":{"type":"boolean"},
+        "name":{"type":["string","null"]},"role":{"type":"string","enum":["read","submit","admin"]}}})"},
     {"Health",
      R"({"type":"object","required":["status"],"properties":{"status":{"type":"string"},"workers":{"type":"integer"}}})"},
     {"Document", R"({"type":"object","required":["openapi","paths"]})"},
@@ -149,6 +188,18 @@ Good good_of(Operation operation, int status) {
       return {"Document"};
     case Operation::events:
       return {"", "text/event-stream"};
+    case Operation::queues:
+      return {"Queues"};
+    case Operation::callbacks:
+      return {"CallbackPage"};
+    case Operation::replay:
+      return {"Replayed"};
+    case Operation::me:
+      return {"Me"};
+    case Operation::page:
+      return {"", "text/html"};
+    case Operation::page_file:
+      return {"", "*/*"};
   }
   return {};
 }
@@ -181,6 +232,18 @@ std::string_view id_of(const Route& route) {
       return "getDocument";
     case Operation::events:
       return "streamEvents";
+    case Operation::queues:
+      return "listQueues";
+    case Operation::callbacks:
+      return "listCallbacks";
+    case Operation::replay:
+      return "replayCallbacks";
+    case Operation::me:
+      return "getMe";
+    case Operation::page:
+      return "getDashboard";
+    case Operation::page_file:
+      return "getDashboardFile";
   }
   return "";
 }
@@ -210,7 +273,8 @@ void write_parameters(JsonWriter& writer, const Route& route) {
   const std::size_t brace = route.pattern.find('{');
   if (brace != std::string_view::npos) {
     const std::string_view name = route.pattern.substr(brace + 1, route.pattern.find('}') - brace - 1);
-    const bool by_name = route.operation == Operation::submit || route.operation == Operation::problem;
+    const bool by_name = route.operation == Operation::submit || route.operation == Operation::problem ||
+                         route.operation == Operation::page_file;
     write_parameter(writer, "path", name, by_name ? "a name" : "an id of 32 hexadecimal digits");
   }
   if (route.operation == Operation::submit) {
@@ -218,6 +282,15 @@ void write_parameters(JsonWriter& writer, const Route& route) {
   }
   if (route.operation == Operation::list_tasks) {
     for (const char* name : {"state", "name", "limit", "cursor"}) write_parameter(writer, "query", name, "");
+  }
+  if (route.operation == Operation::callbacks) {
+    for (const char* name : {"task", "address", "limit", "cursor"})
+      write_parameter(writer, "query", name, "");
+  }
+  if (route.operation == Operation::replay) {
+    for (const char* name : {"task", "address", "all"}) {
+      write_parameter(writer, "query", name, "one of the three");
+    }
   }
   const bool submits = route.operation == Operation::submit || route.operation == Operation::submit_batch;
   const bool waits = route.operation == Operation::task || route.operation == Operation::result;

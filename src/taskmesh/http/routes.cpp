@@ -7,8 +7,8 @@ namespace taskmesh::http {
 
 namespace {
 
-const std::vector<Route>& table() {
-  static const std::vector<Route> all{
+std::vector<Route> routes_of_tasks() {
+  return {
       {Operation::submit,
        "POST",
        "/v1/tasks/{task}",
@@ -47,12 +47,38 @@ const std::vector<Route>& table() {
        Role::read,
        "What happens to a task, as it happens",
        {200, 204, 410, 503}},
+  };
+}
+
+std::vector<Route> routes_of_mesh() {
+  return {
       {Operation::workers,
        "GET",
        "/v1/workers",
        Role::read,
        "The workers, and how busy they are",
        {200, 304, 503}},
+      {Operation::queues,
+       "GET",
+       "/v1/queues",
+       Role::read,
+       "Tasks that wait for a slot, by priority",
+       {200, 304}},
+      {Operation::callbacks,
+       "GET",
+       "/v1/callbacks",
+       Role::read,
+       "Callbacks that nobody has taken, page by page",
+       {200, 304}},
+      {Operation::replay,
+       "POST",
+       "/v1/callbacks/replay",
+       Role::admin,
+       "Send callbacks now, those that were given up too",
+       {200, 503}},
+      {Operation::me, "GET", "/v1/me", Role::read, "Who asks here, and what this gateway is", {200, 304}},
+      {Operation::page, "GET", "/", Role::nobody, "The dashboard", {200, 304}},
+      {Operation::page_file, "GET", "/dashboard/{name}", Role::nobody, "A file of the dashboard", {200, 304}},
       {Operation::health, "GET", "/healthz", Role::nobody, "This process answers", {200}},
       {Operation::ready,
        "GET",
@@ -74,12 +100,22 @@ const std::vector<Route>& table() {
        {200, 304}},
       {Operation::problem, "GET", "/problems/{name}", Role::nobody, "What a type of problem means", {200}},
   };
+}
+
+const std::vector<Route>& table() {
+  static const std::vector<Route> all = [] {
+    std::vector<Route> routes = routes_of_tasks();
+    const std::vector<Route> more = routes_of_mesh();
+    routes.insert(routes.end(), more.begin(), more.end());
+    return routes;
+  }();
   return all;
 }
 
 /// What stands for the part in braces; nothing where the path is another one.
 std::optional<std::string> fits(std::string_view pattern, const std::vector<std::string>& path) {
   std::string parameter;
+  if (pattern == "/") return path.empty() ? std::optional(parameter) : std::nullopt;
   for (const std::string& part : path) {
     if (pattern.empty()) return std::nullopt;
     pattern.remove_prefix(1);  // The slash.

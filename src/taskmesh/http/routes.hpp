@@ -27,6 +27,12 @@ enum class Operation : std::uint8_t {
   metrics,
   openapi,
   events,
+  queues,
+  callbacks,
+  replay,
+  me,
+  page,
+  page_file,
 };
 
 /// What a key is good for; each includes those before it.

@@ -47,6 +47,11 @@ void ExecutorRole::on_list(LinkId link, const proto::ListTasks& ask, Effects& ou
     done = list_ended(ask.from - ended_section, page);
   }
   if (done) page.list.next = 0;
+  const auto waiting = [&](Priority priority) { return static_cast<std::uint32_t>(queue_.size(priority)); };
+  page.list.queued_critical = waiting(Priority::critical);
+  page.list.queued_high = waiting(Priority::high);
+  page.list.queued_normal = waiting(Priority::normal);
+  page.list.queued_low = waiting(Priority::low);
   out.send.push_back({link, std::move(page.list)});
 }
 

@@ -27,6 +27,7 @@ class RunQueue {
   /// Drops what `keep` says no to; the order of the rest stays.
   void compact(const std::function<bool(const TaskId&)>& keep);
   std::size_t size() const { return size_; }
+  std::size_t size(Priority priority) const { return lanes_[static_cast<std::size_t>(priority)].size(); }
   bool empty() const { return size_ == 0; }
 
  private:
