@@ -51,7 +51,7 @@ export async function start_busy(program) {
   const feeding = (async () => {
     await submit(60);
     for (let round = 0; busy; ++round) {
-      await submit(18 + Math.round(8 * Math.sin(round / 9) + 5 * Math.sin(round / 2.3)));
+      await submit(15 + Math.round(8 * Math.sin(round / 9) + 5 * Math.sin(round / 2.3)));
       await pause(250);
     }
   })();

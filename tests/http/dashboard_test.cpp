@@ -90,7 +90,7 @@ TEST_CASE("the policy lets nothing run that is not a file of ours, and no text b
   }
 }
 
-TEST_CASE("who asks is told its role; without keys everybody may do everything", "[dashboard]") {
+TEST_CASE("who asks is told its role, and without keys everybody may do everything", "[dashboard]") {
   World open;
   CHECK(open.get("/v1/me")->text("role") == "admin");
   CHECK(open.get("/v1/me")->text("keys") == "false");
