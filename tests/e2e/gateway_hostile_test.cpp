@@ -47,26 +47,58 @@ std::string request(const std::string& line, const std::string& headers = "", co
 
 }  // namespace
 
-SCENARIO("requests that break HTTP are cut off, and nobody else notices", "[gateway][hostile]") {
+SCENARIO("requests that break HTTP or its limits are told so and cut off, and nobody else notices",
+         "[gateway][hostile]") {
   World world;
   const std::string chunked = "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n";
   const std::string post = "POST /v1/tasks/add";
-  CHECK(world.said("\x16\x03\x01\x02") == "cut");
-  CHECK(world.said("hello\r\n\r\n") == "cut");
-  CHECK(world.said("GET /healthz HTTP/9.9 x\r\n\r\n") == "cut");
-  CHECK(world.said(request(post, chunked, "zz\r\n[]\r\n0\r\n\r\n")) == "cut");
-  CHECK(world.said(request(post, chunked, "fffffffffffffffff\r\n[]")) == "cut");
-  CHECK(world.said(request(post, chunked + "Content-Length: 4\r\n", "[]\r\n")) == "cut");
-  CHECK(world.said(request(post, "Content-Length: -1\r\n")) == "cut");
-  CHECK(world.said(request(post, "Content-Length: 4\r\nContent-Length: 5\r\n", "[  ]")) == "cut");
-  CHECK(world.said(request(post, "Content-Length: 99999999999999\r\n")) == "cut");
-  CHECK(world.said(request("GET /" + std::string(20'000, 'a'))) == "cut");
-  CHECK(world.said(request("GET /healthz", "X: " + std::string(20'000, 'a') + "\r\n")) == "cut");
-  CHECK(world.said(request("GET /healthz", std::string(1'000, 'n') + ": x\r\n")) == "cut");
+  CHECK(world.said("\x16\x03\x01\x02") == "400 cut");
+  CHECK(world.said("hello\r\n\r\n") == "400 cut");
+  CHECK(world.said("GET /healthz HTTP/9.9 x\r\n\r\n") == "400 cut");
+  CHECK(world.said(request(post, chunked, "zz\r\n[]\r\n0\r\n\r\n")) == "400 cut");
+  CHECK(world.said(request(post, chunked, "fffffffffffffffff\r\n[]")) == "400 cut");
+  CHECK(world.said(request(post, chunked + "Content-Length: 4\r\n", "[]\r\n")) == "400 cut");
+  CHECK(world.said(request(post, "Content-Length: -1\r\n")) == "400 cut");
+  CHECK(world.said(request(post, "Content-Length: 4\r\nContent-Length: 5\r\n", "[  ]")) == "400 cut");
+  CHECK(world.said(request(post, "Content-Length: 99999999999999\r\n")) == "413 cut");
+  CHECK(world.said(request("GET /" + std::string(20'000, 'a'))) == "400 cut");
+  CHECK(world.said(request("GET /healthz", "X: " + std::string(20'000, 'a') + "\r\n")) == "431 cut");
+  CHECK(world.said(request("GET /healthz", std::string(1'000, 'n') + ": x\r\n")) == "431 cut");
   std::string many;
   for (int i = 0; i < 1'000; ++i) many += "X-" + std::to_string(i) + ": 1\r\n";
-  CHECK(world.said(request("GET /healthz", many)) == "cut");
+  CHECK(world.said(request("GET /healthz", many)) == "431 cut");
   CHECK(world.serves());
+}
+
+SCENARIO("who breaks HTTP while an answer is due gets that answer alone or none, never another's",
+         "[gateway][hostile]") {
+  World world;
+  const HttpAnswer accepted = world.gateway.ask("POST", "/v1/tasks/sleep_ms", "[60000]");
+  const std::string wait = request("GET " + accepted.headers.at("location"), "Prefer: wait=30\r\n");
+  CHECK(world.said(wait + "hello\r\n\r\n") == "cut");
+  HttpPeer stream = world.gateway.connect();
+  stream.say(request("GET " + accepted.headers.at("location") + "/events"));
+  std::string text;
+  while (!text.ends_with("\n\n\r\n")) text += stream.raw().hear(1);  // A piece: the stream is open.
+  stream.say("hello\r\n\r\n");
+  std::string more;
+  while (!(more = stream.raw().hear(1)).empty()) text += more;
+  CHECK(text.starts_with("HTTP/1.1 200 "));
+  CHECK(text.find("HTTP/1.1 400") == std::string::npos);
+  CHECK(world.said(request("GET /healthz") + "hello\r\n\r\n") == "200 400 cut");
+  CHECK(world.serves());
+}
+
+SCENARIO("what is said to who breaks a limit is a problem with its page", "[gateway][hostile]") {
+  World world;
+  HttpPeer peer = world.gateway.connect();
+  peer.say(request("GET /healthz", "X: " + std::string(20'000, 'a') + "\r\n"));
+  const auto answer = peer.read();
+  REQUIRE(answer);
+  CHECK(answer->headers.at("content-type") == "application/problem+json");
+  CHECK(member(*answer, "type") == "/problems/headers-too-large");
+  CHECK(world.gateway.ask("GET", "/problems/headers-too-large").status == 200);
+  CHECK(Mesh::eventually([&] { return peer.raw().closed(); }));
 }
 
 SCENARIO("requests that are HTTP and wrong get a problem that says why", "[gateway][hostile]") {

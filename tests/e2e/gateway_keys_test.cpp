@@ -52,6 +52,31 @@ SCENARIO("with keys a gateway answers who has one, as far as its role goes", "[g
         "3");
 }
 
+SCENARIO("other keys in the file are those of a running gateway, and a broken file changes nothing",
+         "[gateway]") {
+  support::Host host(TASKMESH_CLI);
+  const std::string file = key_file(host);
+  GatewayProcess gateway(host, {"--keys", file});
+  const auto status = [&](const std::string& key) {
+    return gateway.ask("GET", "/v1/workers", {}, "Authorization: Bearer " + key + "\r\n").status;
+  };
+  const auto replace = [&](const std::string& text) {  // In one step, as everybody should.
+    const std::string next = host.file("next");
+    std::ofstream(next) << text;
+    ::chmod(next.c_str(), 0600);
+    REQUIRE(::rename(next.c_str(), file.c_str()) == 0);
+  };
+  CHECK(status("0123456789abcdef0123") == 200);
+  replace("read other zyxwvutsrqponmlkjihg\n");
+  CHECK(Mesh::eventually([&] { return status("zyxwvutsrqponmlkjihg") == 200; }));
+  CHECK(status("0123456789abcdef0123") == 401);
+  replace("read other\n");
+  CHECK(gateway.process().wait_for_err("stay in force"));
+  CHECK(status("zyxwvutsrqponmlkjihg") == 200);
+  replace("read look 0123456789abcdef0123\n");
+  CHECK(Mesh::eventually([&] { return status("0123456789abcdef0123") == 200; }));
+}
+
 SCENARIO("a submit that is sent twice with one Idempotency-Key runs once, whichever gateway it meets",
          "[gateway]") {
   support::Host host(TASKMESH_CLI);

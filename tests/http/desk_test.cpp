@@ -271,7 +271,7 @@ TEST_CASE("paths, methods and ids that are none of ours", "[desk]") {
   CHECK(world.get("/v1/tasks/00000000000000000000000000000000")->problem() == "bad-request");
   const auto wrong = world.ask({.method = "PATCH", .target = some_task});
   CHECK(wrong->status() == 405);
-  CHECK(wrong->said("Allow") == "POST, GET, DELETE");
+  CHECK(wrong->said("Allow") == "POST, GET, HEAD, DELETE");
   CHECK(wrong->text("instance") == some_task);
 }
 

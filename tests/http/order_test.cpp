@@ -54,6 +54,19 @@ TEST_CASE("an order is a name, options of the query, and a body of arguments", "
   CHECK(order.options.callback_attempts == 4U);
 }
 
+TEST_CASE("the time when a task may start names its zone", "[order]") {
+  Errors errors;
+  const Order order = read_order("add", {{"eta", "2126-01-01T01:00:00+01:00"}}, "[]", errors);
+  CHECK(errors.empty());
+  REQUIRE(order.options.eta);
+  CHECK(order.options.eta->time_since_epoch() == std::chrono::seconds(4'922'899'200));
+  read_order("add", {{"eta", "2126-01-01T01:00:00"}}, "[]", errors);
+  REQUIRE(errors.size() == 1);
+  CHECK(errors[0].why.find("names no zone") != std::string::npos);
+  read_order("add", {{"eta", "tomorrow"}}, "[]", errors);
+  CHECK(errors.size() == 2);
+}
+
 TEST_CASE("an empty body is no arguments", "[order]") {
   Errors errors;
   CHECK(arguments(read_order("pid", {}, "", errors)) == "[]");

@@ -21,13 +21,16 @@ TEST_CASE("a request finds its route, its parameter and the other methods", "[ro
 
   const Match other = match("PUT", {"v1", "tasks", "7f"});
   CHECK(other.route == nullptr);
-  CHECK(other.allow == "POST, GET, DELETE");
+  CHECK(other.allow == "POST, GET, HEAD, DELETE");
+  CHECK(match("HEAD", {"v1", "tasks", "7f"}).route->operation == Operation::task);
+  CHECK(match("HEAD", {"v1", "batches"}).route == nullptr);
   for (const auto& path : std::vector<std::vector<std::string>>{{"v1"},
                                                                 {"dashboard"},
                                                                 {"v2", "tasks"},
                                                                 {"v1", "tasks", "a", "b"},
                                                                 {"v1", "tasks", "a", "result", "x"},
                                                                 {"V1", "tasks"}}) {
+    CHECK(match("GET", path).route == nullptr);
     CHECK(match("GET", path).allow.empty());
   }
 }

@@ -38,8 +38,11 @@ class HttpPeer {
     return peer_.say(text + "\r\n" + std::string(body));
   }
 
+  /// Whether an answer's body follows its head; that of HEAD has none.
+  enum class Body { as_said, none };
+
   /// The next answer; nothing where the other end has closed before it was complete.
-  std::optional<HttpAnswer> read() {
+  std::optional<HttpAnswer> read(Body body = Body::as_said) {
     while (text_.find("\r\n\r\n") == std::string::npos) {
       if (!more()) return std::nullopt;
     }
@@ -56,7 +59,8 @@ class HttpPeer {
       at = line_end + 2;
     }
     const auto length = answer.headers.find("content-length");
-    const std::size_t size = length == answer.headers.end() ? 0 : std::stoul(length->second);
+    const bool bodiless = body == Body::none || length == answer.headers.end();
+    const std::size_t size = bodiless ? 0 : std::stoul(length->second);
     while (text_.size() < end + size) {
       if (!more()) return std::nullopt;
     }

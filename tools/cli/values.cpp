@@ -8,6 +8,7 @@
 
 #include "taskmesh/base/json.hpp"
 #include "taskmesh/base/log.hpp"
+#include "taskmesh/base/moment.hpp"
 
 namespace taskmesh::cli {
 
@@ -178,6 +179,10 @@ std::optional<std::string> nearest(std::string_view word, const Words& candidate
     }
   }
   return best;
+}
+
+Result<std::chrono::system_clock::time_point> parse_moment(std::string_view text) {
+  return taskmesh::parse_moment(text, Zone::local);
 }
 
 }  // namespace taskmesh::cli

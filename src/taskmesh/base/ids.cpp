@@ -23,13 +23,13 @@ void put_big_endian(std::uint8_t* out, std::uint64_t value, int bytes) {
 namespace detail {
 
 std::string id_to_hex(const std::array<std::uint8_t, 16>& bytes) {
-  std::string text;
-  text.reserve(32);
+  std::array<char, 32> text;
+  char* out = text.data();
   for (const std::uint8_t byte : bytes) {
-    text += digits[byte >> 4];
-    text += digits[byte & 15];
+    *out++ = digits[byte >> 4];
+    *out++ = digits[byte & 15];
   }
-  return text;
+  return {text.data(), text.size()};
 }
 
 Result<std::array<std::uint8_t, 16>> id_from_hex(std::string_view text, std::string_view what) {

@@ -97,9 +97,25 @@ std::size_t utf8_length(std::string_view text, std::size_t i) {
   return length;
 }
 
+/// How many octets from `i` on stand for themselves.
+std::size_t plain_length(std::string_view text, std::size_t i) {
+  const std::size_t begin = i;
+  while (i < text.size()) {
+    const auto octet = static_cast<unsigned char>(text[i]);
+    if (octet < 0x20 || octet >= 0x80 || octet == '"' || octet == '\\') break;
+    ++i;
+  }
+  return i - begin;
+}
+
 void append_escaped(std::string& out, std::string_view text) {
   constexpr std::string_view digits = "0123456789abcdef";
   for (std::size_t i = 0; i < text.size();) {
+    if (const std::size_t plain = plain_length(text, i); plain > 0) {
+      out.append(text, i, plain);
+      i += plain;
+      continue;
+    }
     const std::size_t length = utf8_length(text, i);
     const char c = text[i];
     if (length == 0) {

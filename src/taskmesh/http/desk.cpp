@@ -10,6 +10,7 @@ Desk::Desk(MeshPort& mesh, DeskOptions options)
     : mesh_(mesh),
       options_(std::move(options)),
       hub_(mesh, {options_.now, options_.wall_now, options_.mesh, options_.boot_id}),
+      keys_(options_.keys),
       open_(std::make_shared<std::size_t>(0)) {}
 
 Desk::Operate Desk::operate(Operation operation) {
@@ -95,7 +96,7 @@ bool Desk::find_route(const VisitPtr& visit) {
   }
   visit->target = std::move(*target);
   Match found = match(visit->exchange->method(), visit->target.path);
-  if (found.allow.empty()) {
+  if (found.route == nullptr && found.allow.empty()) {
     refuse(visit, Problem::no_such_page, "there is nothing at this path");
     return false;
   }
@@ -110,7 +111,7 @@ bool Desk::find_route(const VisitPtr& visit) {
 }
 
 bool Desk::is_welcome(const VisitPtr& visit) {
-  if (!(options_.keys ? is_allowed(visit) : is_from_here(visit))) return false;
+  if (!(keys_ ? is_allowed(visit) : is_from_here(visit))) return false;
   const std::size_t size = visit->exchange->body().size();
   if (size <= options_.body_max) return true;
   refuse(
@@ -123,7 +124,7 @@ bool Desk::is_allowed(const VisitPtr& visit) {
   if (visit->route->role == Role::nobody) return true;
   const auto authorization = visit->exchange->header("Authorization");
   const auto key = authorization ? bearer_key(*authorization) : std::nullopt;
-  const Principal* who = key ? options_.keys->find(*key) : nullptr;
+  const Principal* who = key ? keys_->find(*key) : nullptr;
   if (who == nullptr) {
     visit->headers.emplace_back("WWW-Authenticate", "Bearer");
     refuse(visit, Problem::not_authenticated, key ? "nobody has this key" : "the request carries no key");

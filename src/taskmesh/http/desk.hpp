@@ -45,6 +45,8 @@ class Desk {
   void leave();
   /// A few times each second.
   void tick() { hub_.tick(); }
+  /// Other keys, from the next request on. Not for a desk without keys.
+  void use(std::shared_ptr<const ApiKeys> keys) { keys_ = std::move(keys); }
   /// Tells the numbers of a worker in this process as well.
   void watch(std::function<WorkerCounters()> worker) { worker_ = std::move(worker); }
   /// Requests without an answer yet.
@@ -153,6 +155,7 @@ class Desk {
 
   MeshPort& mesh_;
   const DeskOptions options_;
+  std::shared_ptr<const ApiKeys> keys_;
   RetryAdvice advice_;
   IdempotencyBook repeats_;
   EventHub hub_;

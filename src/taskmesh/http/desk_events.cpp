@@ -42,6 +42,9 @@ void Desk::tell_events(const VisitPtr& visit, const proto::TaskReport& report) {
   watch->told = visit->exchange->header("Last-Event-ID").value_or("");
   watch->heartbeat_at = options_.now() + limits::http_heartbeat_every;
   visit->headers.emplace_back("Cache-Control", "no-store");
+  if (visit->exchange->method() == "HEAD") {
+    return answer(visit, {.status = 200, .content_type = "text/event-stream", .body = {}});
+  }
   watch->stream = visit->exchange->stream(
       head_of(visit, {.status = 200, .content_type = "text/event-stream", .body = {}}));
   watch->stream->write("retry: 2000\n\n");

@@ -1,6 +1,7 @@
 #include "taskmesh/http/documents.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <tuple>
 
 #include "taskmesh/http/limits.hpp"
@@ -20,12 +21,13 @@ void write_flag(JsonWriter& writer, std::string_view name, bool flag) {
 void write_links(JsonWriter& writer, const TaskId& id) {
   const std::string self = task_path(id);
   writer.key("links");
-  writer.begin_object();
-  writer.member("self", self);
-  writer.member("result", self + "/result");
-  writer.member("cancel", self + "/cancel");
-  writer.member("events", self + "/events");
-  writer.end_object();
+  std::string links;  // Nothing in them needs an escape.
+  links.reserve(4 * self.size() + 64);
+  links.append(R"({"self":")").append(self);
+  links.append(R"(","result":")").append(self).append(R"(/result)");
+  links.append(R"(","cancel":")").append(self).append(R"(/cancel)");
+  links.append(R"(","events":")").append(self).append(R"(/events"})");
+  writer.raw(links);
 }
 
 void write_error(JsonWriter& writer, const proto::TaskReport& report) {
@@ -198,9 +200,18 @@ std::string workers_document(std::vector<core::MemberView> members) {
 }
 
 std::string entity_tag(std::string_view body) {
-  std::uint64_t hash =
-      14'695'981'039'346'656'037ULL;  // FNV-1a: the same everywhere, and nobody gains by a collision.
-  for (const char c : body) hash = (hash ^ static_cast<unsigned char>(c)) * 1'099'511'628'211ULL;
+  // Eight octets at a time, multiplied and folded: the same at every gateway, and nobody gains by a collision.
+  constexpr std::uint64_t prime = 0x9E37'79B9'7F4A'7C15ULL;
+  std::uint64_t hash = prime ^ body.size();
+  const auto mix = [&hash](const char* octets, std::size_t count) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, octets, count);
+    hash = (hash ^ word) * prime;
+    hash ^= hash >> 29U;
+  };
+  std::size_t at = 0;
+  for (; at + 8 <= body.size(); at += 8) mix(body.data() + at, 8);
+  mix(body.data() + at, body.size() - at);
   constexpr std::string_view digits = "0123456789abcdef";
   std::string tag = "\"";
   for (int shift = 60; shift >= 0; shift -= 4) tag += digits[(hash >> static_cast<unsigned>(shift)) & 15U];

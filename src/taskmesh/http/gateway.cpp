@@ -1,9 +1,12 @@
 #include "taskmesh/http/gateway.hpp"
 
 #include <pthread.h>
+#include <sys/stat.h>
 
 #include <thread>
+#include <tuple>
 
+#include "taskmesh/base/log.hpp"
 #include "taskmesh/http/desk.hpp"
 #include "taskmesh/http/mesh_port.hpp"
 #include "taskmesh/io/address.hpp"
@@ -57,10 +60,49 @@ std::string boot_id() {
 
 }  // namespace
 
+/// The file of API keys, read again when it has changed. A broken one changes nothing, and is said once.
+class KeyWatch {
+ public:
+  KeyWatch(std::string file, LogLevel level) : file_(std::move(file)), log_(level), seen_(look()) {}
+
+  /// Other keys than before; null: the same. To be called now and then.
+  std::shared_ptr<const ApiKeys> changed() {
+    if (file_.empty() || ++calls_ % calls_per_look != 0) return {};
+    const Look now = look();
+    if (now == seen_) return {};
+    seen_ = now;
+    auto keys = ApiKeys::read(file_);
+    if (!keys) {
+      log_.error("the keys that were read before stay in force: " + to_string(keys.error()));
+      return {};
+    }
+    log_.info("API keys were read again: " + std::to_string(keys->size()));
+    return std::make_shared<const ApiKeys>(std::move(*keys));
+  }
+
+ private:
+  static constexpr std::uint64_t calls_per_look = 10;
+  /// Which file it is, and when it was written: a new one that took the name differs as well.
+  using Look = std::tuple<ino_t, off_t, std::int64_t, std::int64_t, mode_t>;
+
+  Look look() const {
+    struct stat about {};
+    if (file_.empty() || ::stat(file_.c_str(), &about) != 0) return {};
+    const auto at = [](const timespec& time) { return time.tv_sec * 1'000'000'000 + time.tv_nsec; };
+    return {about.st_ino, about.st_size, at(about.st_mtim), at(about.st_ctim), about.st_mode};
+  }
+
+  const std::string file_;
+  const Log log_;
+  std::uint64_t calls_ = 0;
+  Look seen_;
+};
+
 struct Gateway::Impl {
   std::unique_ptr<HttpServer> server;  // First: exchanges that are left end before it.
   std::unique_ptr<ClientPort> mesh;
   std::unique_ptr<Desk> desk;
+  std::optional<KeyWatch> key_watch;
   std::string url;
   std::optional<TimePoint> stop_at;  // On the server's thread.
   std::thread thread;
@@ -73,6 +115,8 @@ struct Gateway::Impl {
 Result<void> Gateway::Impl::start(const GatewayOptions& options) {
   auto bound = where(options);
   if (!bound) return fail(std::move(bound.error()));
+  key_watch.emplace(options.key_file,
+                    options.client.log.value_or(log_level_from_environment(LogLevel::warning)));
   auto keys = keys_of(options);
   if (!keys) return fail(std::move(keys.error()));
   auto opened = HttpServer::open(
@@ -80,7 +124,9 @@ Result<void> Gateway::Impl::start(const GatewayOptions& options) {
       [this] { tick(); });
   if (!opened) return fail(std::move(opened.error()));
   server = std::move(*opened);
-  auto joined = ClientPort::open(options.client, [this] { server->post([this] { mesh->pump(); }); });
+  auto joined = ClientPort::open(
+      options.client, [this] { server->post([this] { mesh->pump(); }); },
+      [this] { server->post([this] { mesh->flush(); }); });
   if (!joined) return fail(std::move(joined.error()));
   mesh = std::move(*joined);
   desk = std::make_unique<Desk>(*mesh, DeskOptions{.body_max = options.body_max,
@@ -103,6 +149,7 @@ void Gateway::Impl::tick() {
   const TimePoint now = io::steady_now();
   mesh->tick(now);
   desk->tick();
+  if (auto keys = key_watch->changed()) desk->use(std::move(keys));
   if (!stop_at) return;
   if (desk->open() == 0 || now >= *stop_at) server->stop();
 }

@@ -1,12 +1,20 @@
 #include "taskmesh/http/http_server.hpp"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <ctime>
+#include <list>
 #include <restinio/all.hpp>
 #include <restinio/tls.hpp>
 #include <system_error>
 
 #include "taskmesh/base/check.hpp"
+#include "taskmesh/http/last_word.hpp"
 #include "taskmesh/io/clock.hpp"
 
 namespace taskmesh::http {
@@ -16,12 +24,36 @@ namespace {
 constexpr std::size_t read_buffer_bytes = 4 * 1024;
 constexpr Duration longest_request = limits::http_wait_max + limits::http_accept_wait + 10s;
 constexpr Duration tick_every = 100ms;
+constexpr std::size_t head_bytes = 256;               // Of most heads, without the headers of one answer.
+constexpr std::size_t copied_body_bytes = 16 * 1024;  // A longer body is sent from where it is.
 
 /// What all exchanges of a server share.
 struct Common {
   HttpServer::Handler handler;
   std::string date;  ///< As the Date header says it; renewed with each tick.
+  /// The connections of requests whose answers have not gone out yet, once for each.
+  std::list<restinio::connection_id_t> waiting{};
+
+  bool waits(restinio::connection_id_t connection) const {
+    return std::find(waiting.begin(), waiting.end(), connection) != waiting.end();
+  }
 };
+using CommonPtr = std::shared_ptr<Common>;
+
+/// A request's entry among those that wait, for its own lifetime.
+class Waiting {
+ public:
+  Waiting(CommonPtr common, restinio::connection_id_t connection)
+      : common_(std::move(common)), at_(common_->waiting.insert(common_->waiting.end(), connection)) {}
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+  ~Waiting() { common_->waiting.erase(at_); }
+
+ private:
+  CommonPtr common_;
+  std::list<restinio::connection_id_t>::iterator at_;
+};
+using WaitingPtr = std::unique_ptr<Waiting>;
 
 std::string http_date() {
   const auto seconds = static_cast<std::time_t>(io::wall_now().unix_us / 1'000'000);
@@ -62,6 +94,8 @@ std::string_view reason_of(int status) {
       return "Unsupported Media Type";
     case 422:
       return "Unprocessable Content";
+    case 431:
+      return "Request Header Fields Too Large";
     case 429:
       return "Too Many Requests";
     case 500:
@@ -77,7 +111,8 @@ using ChunkedResponse = restinio::response_builder_t<restinio::chunked_output_t>
 
 class RestinioStream : public Stream {
  public:
-  explicit RestinioStream(ChunkedResponse response) : response_(std::move(response)) {}
+  RestinioStream(ChunkedResponse response, WaitingPtr waiting)
+      : response_(std::move(response)), waiting_(std::move(waiting)) {}
   ~RestinioStream() override { end(); }
 
   void write(std::string text) override {
@@ -95,6 +130,7 @@ class RestinioStream : public Stream {
     if (ended_) return;
     ended_ = true;
     response_.done();
+    waiting_.reset();
   }
   std::size_t pending() const override { return flow_->pending; }
   bool open() const override { return !ended_ && !flow_->gone; }
@@ -106,14 +142,16 @@ class RestinioStream : public Stream {
   };
   ChunkedResponse response_;
   std::shared_ptr<Flow> flow_ = std::make_shared<Flow>();
+  WaitingPtr waiting_;
   bool ended_ = false;
 };
 
 class RestinioExchange : public Exchange {
  public:
-  RestinioExchange(restinio::request_handle_t request, std::shared_ptr<const Common> common)
+  RestinioExchange(restinio::request_handle_t request, CommonPtr common)
       : request_(std::move(request)),
         common_(std::move(common)),
+        waiting_(std::make_unique<Waiting>(common_, request_->connection_id())),
         method_(request_->header().method().c_str()) {}
 
   std::string_view method() const override { return method_; }
@@ -134,25 +172,64 @@ class RestinioExchange : public Exchange {
     return joined;
   }
 
+  /// Written as one text, past RESTinio's builder: that makes two strings of each header first, half of an answer's cost.
   void answer(Answer answer) override {
-    auto response = begin<restinio::restinio_controlled_output_t>(answer);
-    response.set_body(std::move(answer.body));
-    response.done();
+    restinio::impl::connection_handle_t connection = take_connection();
+    const bool stays = !answer.close && request_->header().should_keep_alive();
+    const bool has_body = method_ != "HEAD" && !answer.body.empty();
+    const bool apart = has_body && answer.body.size() > copied_body_bytes;
+    std::string text = head_of(answer, stays);
+    if (has_body && !apart) text += answer.body;
+    restinio::writable_items_container_t parts;
+    parts.emplace_back(std::move(text));
+    if (apart) parts.emplace_back(std::move(answer.body));
+    connection->write_response_parts(
+        request_->request_id(),
+        {restinio::response_parts_attr_t::final_parts, restinio::response_connection_attr(stays)},
+        restinio::write_group_t{std::move(parts)});
+    waiting_.reset();
   }
 
   StreamPtr stream(Answer head) override {
-    return std::make_shared<RestinioStream>(begin<restinio::chunked_output_t>(head));
+    return std::make_shared<RestinioStream>(begin(head), std::move(waiting_));
   }
 
  private:
-  /// Its head, taken from `answer`.
-  template <class Output>
-  restinio::response_builder_t<Output> begin(Answer& answer) {
-    TASKMESH_CHECK(request_ != nullptr);
+  restinio::impl::connection_handle_t take_connection() {
+    auto connection = std::move(restinio::impl::access_req_connection(*request_));
+    TASKMESH_CHECK(connection != nullptr);  // The one answer.
+    return connection;
+  }
+
+  std::string head_of(const Answer& answer, bool stays) const {
+    std::string text;
+    std::size_t size = head_bytes + (answer.body.size() > copied_body_bytes ? 0 : answer.body.size());
+    for (const auto& [name, value] : answer.headers) size += name.size() + value.size() + 4;
+    text.reserve(size);
+    text.append("HTTP/1.1 ").append(std::to_string(answer.status)).append(" ");
+    text.append(reason_of(answer.status))
+        .append(stays ? "\r\nConnection: keep-alive" : "\r\nConnection: close");
+    const bool bare =
+        answer.status == 204 || answer.status == 304;  // They end with their head, whatever it says.
+    if (!bare) text.append("\r\nContent-Length: ").append(std::to_string(answer.body.size()));
+    text.append("\r\nDate: ").append(common_->date);
+    if (!answer.content_type.empty()) {
+      text.append("\r\nContent-Type: ").append(answer.content_type);
+      text.append("\r\nX-Content-Type-Options: nosniff");
+    }
+    for (const auto& [name, value] : answer.headers) {
+      text.append("\r\n").append(name).append(": ").append(value);
+    }
+    return text.append("\r\n\r\n");
+  }
+
+  /// The head of a stream, taken from `answer`.
+  ChunkedResponse begin(Answer& answer) {
+    TASKMESH_CHECK(restinio::impl::access_req_connection(*request_) != nullptr);
     const restinio::http_status_line_t line{
         restinio::http_status_code_t(static_cast<std::uint16_t>(answer.status)),
         std::string(reason_of(answer.status))};
-    auto response = request_->create_response<Output>(line);
+    auto response = request_->create_response<restinio::chunked_output_t>(line);
     response.append_header(restinio::http_field_t::date, common_->date);
     if (!answer.content_type.empty()) {
       response.append_header(restinio::http_field_t::content_type, std::move(answer.content_type));
@@ -167,20 +244,124 @@ class RestinioExchange : public Exchange {
   }
 
   restinio::request_handle_t request_;
-  std::shared_ptr<const Common> common_;
+  CommonPtr common_;
+  WaitingPtr waiting_;
   std::string_view method_;
 };
 
 struct RequestHandler {
-  std::shared_ptr<Common> common;
+  CommonPtr common;
   restinio::request_handling_status_t operator()(restinio::request_handle_t request) const {
     common->handler(std::make_shared<RestinioExchange>(std::move(request), common));
     return restinio::request_accepted();
   }
 };
 
+// RESTinio ends a connection that breaks HTTP or a limit without a word. It logs why first and shuts the socket next, both
+// types of ours and on one thread: the log leaves the answer here, and the socket sends it, stops sending, and reads on for a
+// while, for a socket that is closed with octets unread takes back what it has sent.
+thread_local std::string last_word;
+
+/// Reads what still comes, and forgets it.
+class Farewell : public std::enable_shared_from_this<Farewell> {
+ public:
+  explicit Farewell(asio::ip::tcp::socket socket)
+      : socket_(std::move(socket)), timer_(socket_.get_executor()), count_(counter()) {
+    ++*count_;
+  }
+  Farewell(const Farewell&) = delete;
+  Farewell& operator=(const Farewell&) = delete;
+  ~Farewell() { --*count_; }
+
+  static bool may_begin() { return *counter() < limits::http_farewells_max; }
+  void begin() {
+    timer_.expires_after(limits::http_farewell);
+    timer_.async_wait([self = shared_from_this()](const asio::error_code& error) {
+      asio::error_code ignored;
+      if (!error) self->socket_.close(ignored);
+    });
+    read();
+  }
+
+ private:
+  /// Of this thread: a server has one.
+  static const std::shared_ptr<std::size_t>& counter() {
+    thread_local const auto count = std::make_shared<std::size_t>(0);
+    return count;
+  }
+  void read() {
+    socket_.async_read_some(asio::buffer(block_),
+                            [self = shared_from_this()](const asio::error_code& error, std::size_t got) {
+                              self->heard_ += got;
+                              if (error || self->heard_ > limits::http_farewell_bytes)
+                                self->timer_.cancel();  // The last who holds this.
+                              else
+                                self->read();
+                            });
+  }
+
+  asio::ip::tcp::socket socket_;
+  asio::steady_timer timer_;
+  std::shared_ptr<std::size_t> count_;
+  std::size_t heard_ = 0;
+  std::array<char, 4096> block_{};
+};
+
+class LastWordSocket : public asio::ip::tcp::socket {
+ public:
+  using asio::ip::tcp::socket::socket;
+
+  /// Hides the base's: RESTinio calls it when it closes.
+  void shutdown(shutdown_type what, asio::error_code& error) {
+    const std::string word = std::exchange(last_word, {});
+    int unsent = 0;
+    const bool said = !word.empty() && Farewell::may_begin() &&
+                      ::ioctl(native_handle(), SIOCOUTQ, &unsent) == 0 && unsent == 0 &&
+                      ::send(native_handle(), word.data(), word.size(), MSG_NOSIGNAL | MSG_DONTWAIT) > 0;
+    if (!said) {
+      asio::ip::tcp::socket::shutdown(what, error);
+      return;
+    }
+    asio::ip::tcp::socket::shutdown(shutdown_send, error);
+    std::make_shared<Farewell>(asio::ip::tcp::socket(std::move(*this)))->begin();
+  }
+};
+
+/// RESTinio says in its log alone why it ends a connection: what can be said to the other end is handed on from there.
+class RefusalLog {
+ public:
+  explicit RefusalLog(CommonPtr common) : common_(std::move(common)) {}
+
+  template <class Build>
+  void trace(Build&&) const noexcept {}
+  template <class Build>
+  void info(Build&&) const noexcept {}
+  template <class Build>
+  void warn(Build&&) const noexcept {}
+  template <class Build>
+  void error(Build&& build) const {
+    const std::string text = build();
+    const auto refused = refusal_in(text);
+    // An answer that is due first would be taken for this one, or the other way round.
+    if (refused && !common_->waits(refused->connection)) last_word = raw_answer(refused->problem);
+  }
+
+ private:
+  std::string raw_answer(Problem problem) const {
+    const ProblemType& type = type_of(problem);
+    const std::string body = to_json({.problem = problem, .detail = std::string(type.meaning)}, "");
+    return "HTTP/1.1 " + std::to_string(type.status) + " " + std::string(reason_of(type.status)) +
+           "\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) +
+           "\r\nDate: " + common_->date +
+           "\r\nContent-Type: application/problem+json\r\nX-Content-Type-Options: nosniff\r\n\r\n" + body;
+  }
+
+  CommonPtr common_;
+};
+
 using Timer = restinio::asio_timer_manager_t;
-struct PlainTraits : restinio::single_thread_traits_t<Timer, restinio::null_logger_t, RequestHandler> {
+struct PlainTraits
+    : restinio::traits_t<Timer, RefusalLog, RequestHandler, restinio::noop_strand_t, LastWordSocket> {
   static constexpr bool use_connection_count_limiter = true;
 };
 struct TlsTraits : restinio::single_thread_tls_traits_t<Timer, restinio::null_logger_t, RequestHandler> {
@@ -216,8 +397,7 @@ struct Context : asio::io_context {
 template <class Traits>
 class Server : public HttpServer {
  public:
-  Server(const ServerOptions& options, std::uint16_t port, std::shared_ptr<Common> common,
-         std::function<void()> ticks)
+  Server(const ServerOptions& options, std::uint16_t port, CommonPtr common, std::function<void()> ticks)
       : common_(std::move(common)),
         ticks_(std::move(ticks)),
         timer_(context_),
@@ -258,7 +438,10 @@ class Server : public HttpServer {
             [this](asio::ip::tcp::acceptor& acceptor) { port_ = acceptor.local_endpoint().port(); })
         .socket_options_setter([](auto& socket) { socket.set_option(asio::ip::tcp::no_delay(true)); })
         .request_handler(RequestHandler{common_});
-    if constexpr (std::is_same_v<Traits, TlsTraits>) settings.tls_context(tls_context(options));
+    if constexpr (std::is_same_v<Traits, TlsTraits>)
+      settings.tls_context(tls_context(options));
+    else
+      settings.logger(common_);
   }
 
   void tick() {
@@ -271,7 +454,7 @@ class Server : public HttpServer {
     });
   }
 
-  std::shared_ptr<Common> common_;
+  CommonPtr common_;
   std::function<void()> ticks_;
   std::uint16_t port_ = 0;
   Context context_{1};
@@ -287,8 +470,7 @@ Error not_bound(const ServerOptions& options, const std::string& why) {
 }
 
 template <class Traits>
-Result<std::unique_ptr<HttpServer>> open_at(const ServerOptions& options,
-                                            const std::shared_ptr<Common>& common,
+Result<std::unique_ptr<HttpServer>> open_at(const ServerOptions& options, const CommonPtr& common,
                                             const std::function<void()>& ticks) {
   std::string why = "no port is free";
   for (std::uint32_t port = options.port_first; port <= options.port_last; ++port) {

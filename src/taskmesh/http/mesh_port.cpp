@@ -32,17 +32,19 @@ bool answers_questions(const core::MemberView& member) {
   return member.liveness == core::Liveness::alive || member.liveness == core::Liveness::draining;
 }
 
-ClientPort::ClientPort(std::function<void()> wake) : wake_(std::move(wake)), instance_(io::random_u32()) {}
+ClientPort::ClientPort(std::function<void()> wake, std::function<void()> soon)
+    : wake_(std::move(wake)), soon_(std::move(soon)), instance_(io::random_u32()) {}
 
 ClientPort::~ClientPort() {
   if (!host_) return;
+  flush();
   host_->drain(farewell_wait);
   host_->stop();
 }
 
-Result<std::unique_ptr<ClientPort>> ClientPort::open(const ClientOptions& options,
-                                                     std::function<void()> wake) {
-  std::unique_ptr<ClientPort> port(new ClientPort(std::move(wake)));
+Result<std::unique_ptr<ClientPort>> ClientPort::open(const ClientOptions& options, std::function<void()> wake,
+                                                     std::function<void()> soon) {
+  std::unique_ptr<ClientPort> port(new ClientPort(std::move(wake), std::move(soon)));
   auto started = port->start(options);
   if (!started) return fail(std::move(started.error()));
   return port;
@@ -83,6 +85,17 @@ void ClientPort::pump() {
     }
   }
   handing_out_.clear();
+}
+
+void ClientPort::send(core::Event&& event) {
+  asked_.push_back(std::move(event));
+  if (asked_.size() == 1) soon_();
+}
+
+/// The first of them wakes the node, and finds all: what is pushed while it wakes up wakes nobody.
+void ClientPort::flush() {
+  for (core::Event& event : asked_) host_->post(std::move(event));
+  asked_.clear();
 }
 
 void ClientPort::tick(TimePoint now) {
@@ -128,7 +141,7 @@ ClientPort::Then ClientPort::take(core::Token token) {
 void ClientPort::expire(core::Token token) {
   const std::uint32_t place = detail::place_of(token);
   if (place >= questions_.size() || questions_[place].token != token) return;  // Answered long ago.
-  host_->post(core::Abandon{.token = token, .id = questions_[place].awaited});
+  send(core::Abandon{.token = token, .id = questions_[place].awaited});
   if (Then then = take(token)) then(nullptr);
 }
 
@@ -142,7 +155,7 @@ TaskId ClientPort::submit(detail::SubmitPlan plan) {
   core::SubmitTask task = detail::event_of(std::move(plan), id);
   // With a callback the end is waited for as well: if the worker dies, this client tells the listener `lost`.
   task.wait = !task.callback_address.empty();
-  host_->post(std::move(task));
+  send(std::move(task));
   return id;
 }
 
@@ -157,12 +170,12 @@ TaskId ClientPort::submit(detail::SubmitPlan plan, Duration budget, OnReport end
       },
       id);
   task.wait = true;
-  host_->post(std::move(task));
+  send(std::move(task));
   return id;
 }
 
 void ClientPort::accepted(TaskId id, Duration budget, OnAcceptance then) {
-  host_->post(core::AwaitAccepted{.token = ask(budget, only<core::Acceptance>(std::move(then))), .id = id});
+  send(core::AwaitAccepted{.token = ask(budget, only<core::Acceptance>(std::move(then))), .id = id});
 }
 
 void ClientPort::status(TaskId id, Duration budget, OnReport then) {
@@ -170,7 +183,7 @@ void ClientPort::status(TaskId id, Duration budget, OnReport then) {
     const auto* answer = notice == nullptr ? nullptr : std::get_if<core::Answered>(notice);
     then(answer == nullptr || answer->reports.empty() ? nullptr : &answer->reports.front());
   });
-  host_->post(core::QueryTasks{.token = token, .ids = {id}, .wait = false, .reply_codec = Codec::json});
+  send(core::QueryTasks{.token = token, .ids = {id}, .wait = false, .reply_codec = Codec::json});
 }
 
 void ClientPort::end(TaskId id, Duration budget, OnReport then) {
@@ -181,21 +194,21 @@ void ClientPort::end(TaskId id, Duration budget, OnReport then) {
         then(end == nullptr ? nullptr : &*end->report);
       },
       id);
-  host_->post(core::QueryTasks{.token = token, .ids = {id}, .wait = true, .reply_codec = Codec::json});
+  send(core::QueryTasks{.token = token, .ids = {id}, .wait = true, .reply_codec = Codec::json});
 }
 
 void ClientPort::cancel(TaskId id, Duration budget, OnCancellation then) {
-  host_->post(core::CancelTask{.token = ask(budget, only<core::Cancellation>(std::move(then))), .id = id});
+  send(core::CancelTask{.token = ask(budget, only<core::Cancellation>(std::move(then))), .id = id});
 }
 
-void ClientPort::withdraw(TaskId id) { host_->post(core::CancelTask{.token = 0, .id = id}); }
+void ClientPort::withdraw(TaskId id) { send(core::CancelTask{.token = 0, .id = id}); }
 
 void ClientPort::members(Duration budget, OnMembers then) {
   const core::Token token = ask(budget, [then = std::move(then)](core::Notice* notice) {
     const auto* list = notice == nullptr ? nullptr : std::get_if<core::MemberList>(notice);
     then(list == nullptr ? std::vector<core::MemberView>{} : list->members);
   });
-  host_->post(core::ListMembers{.token = token, .settle = false});
+  send(core::ListMembers{.token = token, .settle = false});
 }
 
 template <class Body>
@@ -205,7 +218,7 @@ void ClientPort::ask_worker(NodeId worker, core::AskWorker::What what, Duration 
     const auto* answer = notice == nullptr ? nullptr : std::get_if<core::WorkerAnswer>(notice);
     then(answer == nullptr ? nullptr : std::get_if<Body>(&answer->body));
   });
-  host_->post(core::AskWorker{.token = token, .node = worker, .what = std::move(what)});
+  send(core::AskWorker{.token = token, .node = worker, .what = std::move(what)});
 }
 
 void ClientPort::tasks(NodeId worker, proto::ListTasks which, Duration budget, OnTasks then) {
@@ -224,13 +237,13 @@ void ClientPort::retry(NodeId worker, proto::RetryCallbacks which, Duration budg
 core::Token ClientPort::watch(OnEvents then) {
   on_events_ = std::move(then);
   watch_ = static_cast<core::Token>(++uses_) << 32U;
-  host_->post(core::WatchEvents{.token = watch_, .name = {}});
+  send(core::WatchEvents{.token = watch_, .name = {}});
   return watch_;
 }
 
 void ClientPort::unwatch(core::Token watch) {
   if (watch != watch_ || watch == 0) return;
-  host_->post(core::Abandon{.token = watch_});
+  send(core::Abandon{.token = watch_});
   on_events_ = {};
   watch_ = 0;
 }

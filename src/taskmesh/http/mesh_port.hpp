@@ -69,12 +69,17 @@ bool answers_questions(const core::MemberView& member);
 
 class ClientPort : public MeshPort {
  public:
-  /// Joins the mesh. `wake` is called on another thread when there is something for pump(), once until it has run.
-  static Result<std::unique_ptr<ClientPort>> open(const ClientOptions& options, std::function<void()> wake);
+  /// Joins the mesh. `wake` is called on another thread when there is something for pump(), once until it has run;
+  /// `soon` on the server's thread when there is something for flush(), once until it has run: what one round of the
+  /// server's loop asks goes to the node together, and wakes it once.
+  static Result<std::unique_ptr<ClientPort>> open(const ClientOptions& options, std::function<void()> wake,
+                                                  std::function<void()> soon);
   ~ClientPort() override;
 
   /// Hands out what the mesh has said.
   void pump();
+  /// Hands the node what was asked.
+  void flush();
   /// Gives up what is over its budget. To be called a few times each second.
   void tick(TimePoint now);
   /// Every question that is open gets its null now, and every later one with the next tick.
@@ -104,7 +109,8 @@ class ClientPort : public MeshPort {
     TaskId awaited;         // Whose end is waited for; nil: something else.
     Then then;
   };
-  explicit ClientPort(std::function<void()> wake);
+  ClientPort(std::function<void()> wake, std::function<void()> soon);
+  void send(core::Event&& event);
   Result<void> start(const ClientOptions& options);
   core::Token ask(Duration budget, Then then, TaskId awaited = {});
   template <class Body>
@@ -116,6 +122,8 @@ class ClientPort : public MeshPort {
   TaskId next_id(std::uint16_t flags);
 
   const std::function<void()> wake_;
+  const std::function<void()> soon_;
+  std::vector<core::Event> asked_;
   const std::uint32_t instance_;
   std::string mesh_;
   std::uint32_t counter_ = 0;

@@ -77,7 +77,7 @@ constexpr std::string_view worker_schema =
         "tasks":{"type":"array","items":{"type":"string"}}}})";
 
 constexpr std::string_view problem_schema =
-    R"({"type":"object","required":["type","title","status","instance","retryable"],"additionalProperties":false,
+    R"({"type":"object","required":["type","title","status","retryable"],"additionalProperties":false,
         "properties":{"type":{"type":"string"},"title":{"type":"string"},"status":{"type":"integer"},
         "detail":{"type":"string"},"instance":{"type":"string"},"task_id":{"$ref":"#/components/schemas/Id"},
         "task_status":{"$ref":"#/components/schemas/State"},"retryable":{"type":"boolean"},

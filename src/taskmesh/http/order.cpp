@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "taskmesh/base/moment.hpp"
 #include "taskmesh/http/limits.hpp"
 #include "taskmesh/io/address.hpp"
 #include "taskmesh/task_result.hpp"
@@ -72,11 +73,20 @@ Reason set_callback_attempts(Order& order, const std::string& text) {
   return wrong;
 }
 
+/// In a query a + is a plus, not a blank: a zone is written as it is.
+Reason set_eta(Order& order, const std::string& text) {
+  const auto moment = parse_moment(text, Zone::needed);
+  if (!moment) return to_string(moment.error());
+  order.options.eta = *moment;
+  return {};
+}
+
 constexpr std::uint64_t retries_max = 1'000'000;
 
-const std::array<std::pair<std::string_view, Setter>, 14> setters{{
+const std::array<std::pair<std::string_view, Setter>, 15> setters{{
     {"priority", set_priority},
     {"countdown", [](Order& o, const std::string& t) { return set_duration(o.options.countdown, t); }},
+    {"eta", set_eta},
     {"deadline", [](Order& o, const std::string& t) { return set_duration(o.options.deadline, t); }},
     {"time_limit", [](Order& o, const std::string& t) { return set_duration(o.options.time_limit, t); }},
     {"retries",

@@ -9,7 +9,7 @@ namespace taskmesh::http {
 
 namespace {
 
-constexpr std::array<ProblemType, 18> table{{
+constexpr std::array<ProblemType, 19> table{{
     {Problem::bad_request, "bad-request", 400, "The request cannot be read", false,
      "A header, a query parameter, an id or the body is not what it has to be. `errors` names each of them.",
      "Correct what `errors` names and send it again."},
@@ -55,6 +55,11 @@ constexpr std::array<ProblemType, 18> table{{
      "The body is larger than this gateway takes.",
      "Send less, or raise the gateway's `--body-max`. Large inputs are better sent as an address to fetch "
      "them from."},
+    {Problem::headers_too_large, "headers-too-large", 431, "A header is too large, or there are too many",
+     false,
+     "The name or the value of a header is longer than the gateway takes, or there are more headers than it "
+     "takes.",
+     "Send fewer and shorter headers. The limits are in docs/limits.md."},
     {Problem::wrong_content_type, "wrong-content-type", 415, "This kind of body is not understood", false,
      "The body is not JSON, or does not say so.", "Send `Content-Type: application/json`."},
     {Problem::key_reused, "key-reused", 422, "This Idempotency-Key was used for another request", false,

@@ -32,6 +32,7 @@ enum class Problem : std::uint8_t {
   not_finished,
   expired,
   too_large,
+  headers_too_large,
   wrong_content_type,
   key_reused,
   rate_limited,

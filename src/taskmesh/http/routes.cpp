@@ -119,8 +119,8 @@ const std::vector<Route>& table() {
 }
 
 /// What stands for the part in braces; nothing where the path is another one.
-std::optional<std::string> fits(std::string_view pattern, const std::vector<std::string>& path) {
-  std::string parameter;
+std::optional<std::string_view> fits(std::string_view pattern, const std::vector<std::string>& path) {
+  std::string_view parameter;
   if (pattern == "/") return path.empty() ? std::optional(parameter) : std::nullopt;
   for (const std::string& part : path) {
     if (pattern.empty()) return std::nullopt;
@@ -133,7 +133,7 @@ std::optional<std::string> fits(std::string_view pattern, const std::vector<std:
       return std::nullopt;
     }
   }
-  return pattern.empty() ? std::optional(std::move(parameter)) : std::nullopt;
+  return pattern.empty() ? std::optional(parameter) : std::nullopt;
 }
 
 }  // namespace
@@ -156,21 +156,26 @@ std::span<const Route> routes() { return table(); }
 
 std::vector<int> statuses_of(const Route& route) {
   std::set<int> all(route.statuses.begin(), route.statuses.end());
-  all.insert({400, 403, 404, 413, 500});
+  all.insert({400, 403, 404, 413, 431, 500});
   if (route.role != Role::nobody) all.insert(401);
   return {all.begin(), all.end()};
 }
 
 Match match(std::string_view method, const std::vector<std::string>& path) {
+  if (method == "HEAD") method = "GET";  // Answered alike, but for the body (RFC 9110, 9.3.2).
   Match found;
   for (const Route& route : table()) {
-    auto parameter = fits(route.pattern, path);
-    if (!parameter) continue;
-    found.allow += (found.allow.empty() ? "" : ", ") + std::string(route.method);
     if (route.method != method) continue;
-    found.route = &route;
-    found.parameter = std::move(*parameter);
-    return found;
+    if (const auto parameter = fits(route.pattern, path)) {
+      found.route = &route;
+      found.parameter = *parameter;
+      return found;
+    }
+  }
+  for (const Route& route : table()) {
+    if (!fits(route.pattern, path)) continue;
+    found.allow += (found.allow.empty() ? "" : ", ") + std::string(route.method);
+    if (route.method == "GET") found.allow += ", HEAD";
   }
   return found;
 }

@@ -57,7 +57,7 @@ std::vector<int> statuses_of(const Route& route);
 struct Match {
   const Route* route = nullptr;  ///< Null: none takes this method.
   std::string parameter;         ///< What stands for {...}; empty if there is none.
-  std::string allow;             ///< The methods of this path, "GET, DELETE"; empty: there is no such path.
+  std::string allow;  ///< Without a route: what this path takes, "GET, HEAD"; empty: there is no such path.
 };
 Match match(std::string_view method, const std::vector<std::string>& path);
 

@@ -1,12 +1,10 @@
-// Dates and times that people write, as points in time.
-#include <array>
-#include <charconv>
+#include "taskmesh/base/moment.hpp"
+
 #include <ctime>
 #include <optional>
+#include <string>
 
-#include "cli/values.hpp"
-
-namespace taskmesh::cli {
+namespace taskmesh {
 
 namespace {
 
@@ -73,7 +71,7 @@ Error no_moment(std::string_view text, std::string why) {
 
 }  // namespace
 
-Result<Moment> parse_moment(std::string_view text) {
+Result<Moment> parse_moment(std::string_view text, Zone without) {
   Reader reader(text);
   std::tm parts{};
   parts.tm_year = reader.number(4, 1970, 2200) - 1900;
@@ -93,6 +91,7 @@ Result<Moment> parse_moment(std::string_view text) {
     fraction = reader.fraction();
   }
   const std::optional<int> zone = read_zone(reader);
+  if (!zone && without == Zone::needed && !reader.bad()) return fail(no_moment(text, "it names no zone"));
   if (reader.bad() || !reader.at_end()) return fail(no_moment(text, "it is not RFC 3339"));
   const int day = parts.tm_mday;
   parts.tm_isdst = -1;  // Whether it is summer time then is for the system to know.
@@ -104,4 +103,4 @@ Result<Moment> parse_moment(std::string_view text) {
   return Moment(std::chrono::seconds(seconds) + fraction);
 }
 
-}  // namespace taskmesh::cli
+}  // namespace taskmesh
