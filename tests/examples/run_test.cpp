@@ -45,6 +45,14 @@ TEST_CASE("06_task_module prints what it says, with a worker that loads it", "[e
   runs_as_expected("06_task_module", {}, host);
   CHECK(host.run({"submit", "factorise", "1001"}).out == "[7,11,13]\n");  // As its page says.
 }
+TEST_CASE("13_web_api prints what it says, by a script of curl", "[examples]") {
+  const std::filesystem::path folder = std::filesystem::path(TASKMESH_SOURCE_DIR) / "examples/13_web_api";
+  const support::Host host("");
+  auto outcome = host.start_program({(folder / "run").string(), EXAMPLES_BINARY_DIR, TASKMESH_CLI}).wait();
+  INFO(outcome.err);
+  CHECK(outcome.exit_code == 0);
+  CHECK(outcome.out == content(folder / "expected.txt"));
+}
 TEST_CASE("14_webhook_receiver prints what it says", "[examples]") {
   runs_as_expected("14_webhook_receiver");
 }
