@@ -62,7 +62,10 @@ SCENARIO("a task with a key is taken when all others have said that they have no
     CHECK(bench.runs.size() == 1);
   }
   THEN("who has not answered is asked again") {
-    bench.pass(limits::copy_repeat);
+    for (Duration passed{}; passed < limits::copy_repeat; passed += 250ms) {
+      bench.at += 250ms;
+      bench.turn(Tick{});
+    }
     CHECK(bench.sent<proto::WhoHas>(bench.links[2]).empty());
     CHECK(bench.sent<proto::WhoHas>(bench.links[3]).size() == 1);
   }
@@ -147,6 +150,8 @@ SCENARIO("a worker that hangs holds up no task with copies for longer than it is
 
 namespace {
 
+using Others = std::initializer_list<std::uint8_t>;
+
 /// Four others have been there for a while; worker 5 says nothing about the key.
 struct Calm : Bench {
   explicit Calm(int others = 4, Rules rules = {}) : Bench(others, rules) {
@@ -201,7 +206,7 @@ SCENARIO(
     bench.say(bench.links[5], proto::Has{bench.stamp, {}, {}});
     bench.submit(2, 1, {.key = "another"});
     bench.stamp = bench.sent<proto::WhoHas>(bench.links[2]).at(0).stamp;
-    for (const std::uint8_t other : {2, 3, 4}) bench.answer(other);
+    for (const std::uint8_t other : Others{2, 3, 4}) bench.answer(other);
     CHECK(bench.node.finder()->is_searching(task(2, 1)));
   }
 }
@@ -226,7 +231,7 @@ SCENARIO("a worker that does not answer, and may be asking itself, is waited for
   CHECK(bench.searches());
   for (int i = 0; i < 15; ++i) {
     bench.at += 200ms;
-    for (const std::uint8_t other : {2, 3, 4}) {
+    for (const std::uint8_t other : Others{2, 3, 4}) {
       bench.say(bench.links[other], proto::Heartbeat{.node = node_id(other), .incarnation = 1});
     }
     if (bench.links[6]) bench.say(bench.links[6], proto::Heartbeat{.node = node_id(6), .incarnation = 1});
@@ -249,14 +254,17 @@ SCENARIO("who is asked about a key tells who else has asked about it lately", "[
   const bool broken = GENERATE(false, true);
   Bench bench{3, Rules::without(broken ? 22 : 0)};
   const auto told = [&](std::uint8_t other, const std::string& key) {
-    bench.say(from(other), question(7, other, key));
-    return bench.sent<proto::Has>(from(other)).at(0).askers;
+    bench.say(bench.links[other], question(7, other, key));
+    return bench.sent<proto::Has>(bench.links[other]).at(0).askers;
   };
   CHECK(told(2, "order-7").empty());
   CHECK(told(2, "order-7").empty());
   CHECK(told(3, "order-8").empty());
   const auto askers = told(4, "order-7");
-  if (broken) return CHECK(askers.empty());
+  if (broken) {
+    CHECK(askers.empty());
+    return;
+  }
   CHECK(askers == std::vector<NodeId>{node_id(2)});
   bench.pass(limits::key_asked_for);
   CHECK(told(3, "order-7").empty());
@@ -265,17 +273,20 @@ SCENARIO("who is asked about a key tells who else has asked about it lately", "[
 SCENARIO("a worker that stood still asks anew about what it has not begun", "[core][finder]") {
   const bool broken = GENERATE(false, true);
   Calm bench{4, Rules::without(broken ? 23 : 0)};
-  for (const std::uint8_t other : {2, 3, 4}) bench.answer(other);
+  for (const std::uint8_t other : Others{2, 3, 4}) bench.answer(other);
   WHEN("it asks still: what comes late is no answer") {
     bench.at += limits::key_stall + 1ms;
     bench.answer(5);
-    if (broken) return CHECK_FALSE(bench.searches());
+    if (broken) {
+      CHECK_FALSE(bench.searches());
+      return;
+    }
     CHECK(bench.searches());
     const auto asked = bench.sent<proto::WhoHas>(bench.links[2]);
     REQUIRE(asked.size() == 1);
     CHECK(asked[0].stamp > bench.stamp);
     bench.stamp = asked[0].stamp;
-    for (const std::uint8_t other : {2, 3, 4, 5}) bench.answer(other);
+    for (const std::uint8_t other : Others{2, 3, 4, 5}) bench.answer(other);
     CHECK_FALSE(bench.searches());
   }
   WHEN("it has taken it, and nobody has confirmed a copy") {
@@ -285,11 +296,14 @@ SCENARIO("a worker that stood still asks anew about what it has not begun", "[co
     while (bench.sent<proto::Repl>(bench.links[keeper]).empty()) ++keeper;
     bench.at += limits::key_stall + 1ms;
     bench.say(bench.links[keeper], proto::ReplOk{{{task(1, 1), 1}}});
-    if (broken) return CHECK(bench.runs.size() == 1);
+    if (broken) {
+      CHECK(bench.runs.size() == 1);
+      return;
+    }
     CHECK(bench.runs.empty());
     REQUIRE(bench.sent<proto::WhoHas>(bench.links[2]).size() == 1);
     bench.stamp = bench.sent<proto::WhoHas>(bench.links[2])[0].stamp;
-    for (const std::uint8_t other : {2, 3, 4}) bench.answer(other);
+    for (const std::uint8_t other : Others{2, 3, 4}) bench.answer(other);
     THEN("it starts when nobody has it") {
       bench.answer(5);
       CHECK(bench.runs.size() == 1);
@@ -436,6 +450,34 @@ SCENARIO(
       copies += bench.sent<proto::Done>(bench.links[4]).size();
     }
     CHECK(copies > 0);
+  }
+}
+
+SCENARIO(
+    "what was handed on is not thought to be with one that is dead, and its end is told by who learns it",
+    "[core][finder]") {
+  Asking bench{1};
+  const TaskId id = task(1, 1);
+  bench.answer(2, node_id(3));
+  REQUIRE(bench.offered(id) == 3);
+  WHEN("it is refused for the sake of a dead one") {
+    bench.dies(2);
+    bench.say(bench.links[3], proto::ReplDup{id, 1, proto::Refused::taken, node_id(2), 2});
+    CHECK(bench.sent<proto::Moved>(client).empty());
+    CHECK(bench.node.executor()->has(id));
+  }
+  WHEN("who took it has ended it, and says only that") {
+    proto::Repl taken{.id = id, .owner = node_id(3), .epoch = 2, .holders = {node_id(1)}};
+    taken.submit = {.seq = 1, .id = id, .name = "add"};
+    bench.say(from(3), taken);
+    proto::Done done{.id = id, .owner = node_id(3), .epoch = 2, .result_ttl_ms = 60'000};
+    done.holders = {node_id(1)};
+    done.report = proto::TaskReport{.id = id, .state = TaskState::success, .attempt = 1, .name = "add"};
+    if (GENERATE(false, true)) done.flags = proto::Done::unowed_flag;
+    bench.say(from(3), done);
+    REQUIRE(bench.sent<proto::Notify>(client).size() == 1);
+    CHECK(bench.sent<proto::Notify>(client)[0].report->state == TaskState::success);
+    CHECK(bench.node.executor()->records() == 0);
   }
 }
 

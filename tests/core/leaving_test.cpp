@@ -208,6 +208,20 @@ SCENARIO("a worker takes what another one hands over, and says so", "[core][leav
       CHECK(bench.runs.size() == 1);
     }
   }
+  WHEN("somebody else turns out to have it, or its end") {
+    bench.say(from(2), gift(1, 1));
+    const LinkId keeper = bench.sent<proto::Repl>(bench.links[3]).empty() ? bench.links[2] : bench.links[3];
+    bench.say(keeper, proto::ReplDup{.id = task(1, 1),
+                                     .epoch = 4,
+                                     .why = proto::Refused::taken,
+                                     .owner = node_id(7),
+                                     .owner_epoch = 5});
+    THEN("who gave it is sent there") {
+      REQUIRE(bench.sent<proto::Moved>(from(2)).size() == 1);
+      CHECK(bench.sent<proto::Moved>(from(2))[0].owner == node_id(7));
+      CHECK(bench.runs.empty());
+    }
+  }
   WHEN("it leaves itself, or does not serve the name") {
     proto::Repl record = gift(1);
     SECTION("leaves") { bench.turn(Drain{30s}); }

@@ -178,6 +178,16 @@ void ExecutorRole::yield(const TaskId& id, NodeId winner, Now now, Effects& out)
   if (had_due) drop_timer();
 }
 
+/// It was offered to another worker, which has taken it and said nothing but its end.
+void ExecutorRole::tell_given(const EndedPtr& ended, Now now, Effects& out) {
+  TaskRecord* task = find(ended->report.id);
+  if (task == nullptr || task->place != Place::giving) return;
+  answer_accepted(*task, now);
+  const std::vector<Waiter> waiters = std::move(task->waiters);
+  yield(ended->report.id, {}, now, out);
+  tell_links(waiters, ended, now);
+}
+
 // ---- Taking over -----------------------------------------------------------------------------------------
 
 /// The times of its SUBMIT count from when this worker got the copy.
@@ -197,6 +207,7 @@ void ExecutorRole::add_timers(TaskRecord& task, Now now) {
 void ExecutorRole::adopt(const TaskId& id, Adoption&& adoption, Now now, Effects& out) {
   if (adoption.ended) {
     const EndedPtr ended = std::move(adoption.ended);
+    tell_given(ended, now, out);
     keep(ended, adoption.ttl, now);
     owner_->adopt_ended(ended, adoption.epoch, adoption.ttl, adoption.others, now);
     owner_->owe(id, tell(adoption.waiters, ended, now), now);

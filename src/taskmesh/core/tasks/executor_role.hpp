@@ -127,6 +127,8 @@ class ExecutorRole {
   void on_found(const TaskId& id, NodeId owner, Now now, Effects& out);
   /// It is copied, and was found to be the first with its key so long ago that it has to be asked for once more.
   void doubt(const TaskId& id);
+  /// The end of what may have been given away, and of that nothing was heard.
+  void tell_given(const EndedPtr& ended, Now now, Effects& out);
   /// It was handed on, and is not taken there.
   void find_again(const TaskId& id, Now now, Effects& out);
   /// Who has it, or the first task of that name with its key, as far as is known here; nil: nobody.

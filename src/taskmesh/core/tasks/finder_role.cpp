@@ -194,7 +194,7 @@ void FinderRole::on_peer_change(const PeerChange& change, Now now) {
     const bool known = awaited != search.awaited.end();
     if (gone) {
       if (known) search.awaited.erase(awaited);
-      std::erase(search.ahead, change.node);
+      for (auto* nodes : {&search.asked, &search.answered, &search.ahead}) std::erase(*nodes, change.node);
       if (search.owner == change.node) search.owner = {};
       check(serial, search);
     } else {
@@ -222,10 +222,14 @@ bool FinderRole::may_pass_over(const Search& search, NodeId node) const {
 /// One that hangs, or cannot be reached for a while, holds up no key.
 void FinderRole::pass_over(Search& search, Now now) {
   if (search.key.empty() || replicas_of(search.id) == 0 || now.at < calm_at_) return;
-  if (search.awaited.size() != 1 || search.answered.empty()) return;
+  const bool only_one = search.awaited.size() == 1 && search.answered.size() + 1 == search.asked.size();
+  if (!only_one || search.answered.empty()) return;  // Who is suspect has not answered either.
   const NodeId node = search.awaited[0];
   const bool late = now.at >= search.asked_at + limits::key_skip_after || is_in(silent_, node);
   if (!late || !may_pass_over(search, node)) return;
+  bool all_met = true;  // Else it is not known who else does not answer.
+  membership_.for_each([&](const Peer& peer) { all_met = all_met && peer.liveness != Liveness::joining; });
+  if (!all_met) return;
   if (!is_in(silent_, node)) silent_.push_back(node);
   search.awaited.clear();
   ++counters_.passed_over;
@@ -266,7 +270,7 @@ void FinderRole::on_tick(Now now) {
         for (const NodeId& node : search.awaited) say(search, node);
         search.again_at = now.at + limits::copy_repeat;
       }
-      wake_at(search, search.again_at);
+      wake_at(search, std::min(search.again_at, now.at + limits::key_skip_after));
     }
   }
   look_at_taken(now);

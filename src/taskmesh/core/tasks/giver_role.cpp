@@ -158,13 +158,21 @@ bool GiverRole::on_refused(NodeId node, const proto::ReplDup& dup, Now now, Effe
       pass_on(dup.id, now, out);
       return true;
     case proto::Refused::taken:
-      given(dup.id, dup.owner, now, out);
+      // Of one that is dead nobody would be told a second time that it is: whoever takes the task over is looked for.
+      if (may_have(dup.owner)) return given(dup.id, dup.owner, now, out), true;
+      found.value().refused.push_back(node);
+      pass_on(dup.id, now, out);
       return true;
     case proto::Refused::delivered:
       given(dup.id, node, now, out);
       return true;
   }
   return false;
+}
+
+bool GiverRole::may_have(NodeId node) const {
+  const Peer* peer = membership_.by_node(node);
+  return peer == nullptr || (peer->liveness != Liveness::dead && peer->liveness != Liveness::left);
 }
 
 void GiverRole::on_peer_change(const PeerChange& change, Now now, Effects& out) {

@@ -90,6 +90,7 @@ class GiverRole {
   void given(const TaskId& id, NodeId to, Now now, Effects& out);
   bool has_room() const;
   void forget_taker(NodeId node);
+  bool may_have(NodeId node) const;
   bool is_current(const std::pair<std::uint64_t, TaskId>& entry) const;
   void tidy();
 

@@ -250,6 +250,7 @@ void KeeperRole::on_done(LinkId link, NodeId node, proto::Done&& done, Now now, 
   }
   const EndedPtr ended = end_of(std::move(done));
   if (ended->key.has_value()) executor_.note_first(ended->report.name, *ended->key, claim.id, now);
+  executor_.tell_given(ended, now, out);
   if (held != nullptr && !held->ended) {  // The first end stands.
     held->ended = ended;
     held->ttl = ttl;
