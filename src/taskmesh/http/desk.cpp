@@ -9,8 +9,8 @@ namespace taskmesh::http {
 Desk::Desk(MeshPort& mesh, DeskOptions options)
     : mesh_(mesh),
       options_(std::move(options)),
-      hub_(mesh, {options_.now, options_.wall_now, options_.mesh, options_.boot_id}),
       keys_(options_.keys),
+      hub_(mesh, {options_.now, options_.wall_now, options_.mesh, options_.boot_id}),
       open_(std::make_shared<std::size_t>(0)) {}
 
 Desk::Operate Desk::operate(Operation operation) {

@@ -183,7 +183,7 @@ void ExecutorRole::tell_given(const EndedPtr& ended, Now now, Effects& out) {
   TaskRecord* task = find(ended->report.id);
   if (task == nullptr || task->place != Place::giving) return;
   answer_accepted(*task, now);
-  const std::vector<Waiter> waiters = std::move(task->waiters);
+  const Waiters waiters = std::move(task->waiters);
   yield(ended->report.id, {}, now, out);
   tell_links(waiters, ended, now);
 }
