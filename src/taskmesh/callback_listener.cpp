@@ -41,6 +41,11 @@ CompletionEvent to_event(core::EventArrived&& arrived) {
   return event;
 }
 
+/// For the log: which event this is, as everybody else calls it.
+std::string words_of(const CompletionEvent& event) {
+  return "event " + event.event_id + " (" + event.type + ") of task '" + event.name + "'";
+}
+
 }  // namespace
 
 std::string CompletionEvent::result_json() const { return detail::payload_to_json(result); }
@@ -153,14 +158,14 @@ void CallbackListener::Impl::handle(core::EventArrived arrived) {
     if (handler) {
       handler(event);
     } else {
-      host_->log().warning("no handler for the event of task '" + event.name + "'; it is acknowledged");
+      host_->log().warning("no handler for " + words_of(event) + "; it is acknowledged");
     }
   } catch (const std::exception& error) {
-    host_->log().warning("the handler of '" + event.name + "' threw: " + error.what() +
-                         "; the event comes again");
+    host_->log().warning("the handler threw at " + words_of(event) + ": " + error.what() +
+                         "; it comes again");
     handled.retry_after = again_after;
   } catch (...) {
-    host_->log().warning("the handler of '" + event.name + "' threw; the event comes again");
+    host_->log().warning("the handler threw at " + words_of(event) + "; it comes again");
     handled.retry_after = again_after;
   }
   host_->post(handled);

@@ -93,6 +93,29 @@ SCENARIO("all workers are asked, again and again, and have begun when they have 
   }
 }
 
+SCENARIO("who has just joined and knows nobody has not begun: workers that it finds are no news",
+         "[core][events]") {
+  WatchBench bench;
+  bench.begin();
+  CHECK(bench.told<EventsTold>().empty());
+  THEN("the first worker that it meets tells no gap, whatever it did before") {
+    const FakeWorker worker = bench.join(1);
+    bench.change(PeerChange::What::greeted, worker);
+    proto::Events told = events(1, 0);
+    told.before = 9;
+    bench.tell(worker, told);
+    CHECK(bench.gaps().empty());
+    REQUIRE(bench.told<EventsTold>().size() == 1);
+    CHECK(bench.told<EventsTold>()[0].begun);
+  }
+  THEN("it does not look for ever") {
+    bench.wait(limits::settle_for - 1ns);
+    CHECK(bench.told<EventsTold>().empty());
+    bench.wait(1ns);
+    CHECK(bench.told<EventsTold>().size() == 1);
+  }
+}
+
 SCENARIO("numbers tell what is missing", "[core][events]") {
   WatchBench bench;
   const FakeWorker worker = bench.join(1);

@@ -1,5 +1,4 @@
 // What happens to tasks, told to who watches: in C++, on the command line, over HTTP. Real processes.
-#include "e2e/cli_support.hpp"
 #include "e2e/gateway.hpp"
 #include "e2e/mesh.hpp"
 #include "taskmesh/taskmesh.hpp"
@@ -117,24 +116,30 @@ SCENARIO("a type that there is not is refused at once", "[events]") {
 }
 
 SCENARIO("taskmesh events prints what happens, for people and as CloudEvents", "[cli][events]") {
-  Host host = make_host();
+  support::Host host(TASKMESH_CLI);
   auto worker = host.worker({"--builtin", "--name", "w1"});
+  using Catch::Matchers::Contains;
+  const auto member_of = [](const std::string& line, const char* name) {
+    const auto event = taskmesh::parse_json(line);
+    REQUIRE(event);
+    return *event->at(name);
+  };
   for (const bool as_json : {false, true}) {
-    Words words{"events", "--follow", "--type", "succeeded", "--type", "failed", "--count", "2"};
+    support::Words words{"events", "--follow", "--type", "succeeded", "--type", "failed", "--count", "2"};
     if (as_json) words.emplace_back("--json");
     auto events = host.start(words);
     REQUIRE(events.wait_for_err("tell what happens"));
     CHECK(host.run({"submit", "add", "2", "3"}).exit_code == 0);
     CHECK(host.run({"submit", "fail", "on purpose"}).exit_code == 1);
-    const Outcome outcome = events.wait();
+    const support::Outcome outcome = events.wait();
     INFO(outcome.out << outcome.err);
     CHECK(outcome.exit_code == 0);
-    const Words lines = support::lines_of(outcome.out);
+    const support::Words lines = support::lines_of(outcome.out);
     REQUIRE(lines.size() == 2);
     if (as_json) {
-      CHECK(json::parse(lines[0])["type"] == "taskmesh.task.succeeded.v1");
-      CHECK(json::parse(lines[0])["data"]["name"] == "add");
-      CHECK(json::parse(lines[1])["data"]["error"]["kind"] == "failed");
+      CHECK(member_of(lines[0], "type") == taskmesh::Json("taskmesh.task.succeeded.v1"));
+      CHECK(*member_of(lines[0], "data").at("name") == taskmesh::Json("add"));
+      CHECK(*member_of(lines[1], "data").at("error")->at("kind") == taskmesh::Json("failed"));
     } else {
       CHECK_THAT(lines[0], Contains("  succeeded  ") && Contains("  add  attempt 1  w1"));
       CHECK_THAT(lines[1], Contains("  failed  ") && Contains("on purpose"));

@@ -15,7 +15,7 @@ std::uint64_t tasks_in(const std::vector<proto::Range>& seqs) {
 /// How many tasks a record is about.
 template <class T>
 std::uint64_t tasks_in(const T& message) {
-  if constexpr (requires { message.taken; }) {
+  if constexpr (requires { message.taken.size(); }) {
     return message.claims.size() + message.taken.size();
   } else if constexpr (requires { message.kept; }) {
     return message.claims.size() + message.kept.size();

@@ -263,7 +263,7 @@ void add_grown(std::vector<Sample>& to) {
                    {"message HEARTBEAT"}, framed(record(3, 0, body + "extra")), {beat}));
   to.push_back(bad("grown-nested", "HEARTBEAT whose load has four octets more than known.",
                    {"message HEARTBEAT"},
-                   framed(record(3, 0, body.substr(0, 24) + number(36) + body.substr(28) + "more")), {beat}));
+                   framed(record(3, 0, body.substr(0, 24) + number(40) + body.substr(28) + "more")), {beat}));
   to.push_back(
       bad("short-nested", "HEARTBEAT whose load ends after its second field.", {"message HEARTBEAT"},
           framed(record(3, 0, body.substr(0, 24) + number(8) + body.substr(28, 8))),
@@ -369,6 +369,12 @@ std::vector<Message> most_of_each() {
           .request = 9, .next_listener = 2, .next_event = 4, .listeners = {listener_row(), {}}},
       proto::RetryCallbacks{.request = 9, .id = task(), .address = "tcp://127.0.0.1:6000"},
       proto::CallbacksRetried{.request = 9, .revived = 1, .hurried = 2},
+  };
+}
+
+/// For those who watch.
+std::vector<Message> events_of_each() {
+  return {
       proto::Watch{.watch = 3,
                    .events = 1U << static_cast<unsigned>(TaskState::failure) | proto::Watch::moved_bit,
                    .taken = 17,
@@ -410,6 +416,7 @@ std::vector<Message> copies_of_each() {
 std::vector<Message> one_of_each() {
   std::vector<Message> each = most_of_each();
   for (Message& message : copies_of_each()) each.push_back(std::move(message));
+  for (Message& message : events_of_each()) each.push_back(std::move(message));
   return each;
 }
 

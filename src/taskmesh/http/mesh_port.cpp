@@ -66,16 +66,34 @@ void ClientPort::heard(std::vector<core::Notice>& notices) {
   {
     const std::lock_guard lock(mutex_);
     first = heard_.empty();
-    for (core::Notice& notice : notices) heard_.push_back(std::move(notice));
+    for (core::Notice& notice : notices) hear(std::move(notice));
   }
   notices.clear();
   if (first) wake_();
+}
+
+/// This thread is told events quicker than the other one can write them: what it cannot is a gap.
+void ClientPort::hear(core::Notice&& notice) {
+  const auto* told = std::get_if<core::EventsTold>(&notice);
+  if (told != nullptr) {
+    if (events_heard_ + told->events.size() > limits::http_events_kept) {
+      events_dropped_ += told->events.size();
+      return;
+    }
+    events_heard_ += told->events.size();
+  }
+  heard_.push_back(std::move(notice));
 }
 
 void ClientPort::pump() {
   {
     const std::lock_guard lock(mutex_);
     handing_out_.swap(heard_);
+    events_heard_ = 0;
+    if (events_dropped_ > 0) {
+      handing_out_.emplace_back(
+          core::EventsTold{.token = watch_, .missed = std::exchange(events_dropped_, 0)});
+    }
   }
   for (core::Notice& notice : handing_out_) {
     if (auto* told = std::get_if<core::EventsTold>(&notice)) {

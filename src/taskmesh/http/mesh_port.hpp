@@ -119,6 +119,7 @@ class ClientPort : public MeshPort {
   Then take(core::Token token);
   void expire(core::Token token);
   void heard(std::vector<core::Notice>& notices);
+  void hear(core::Notice&& notice);
   TaskId next_id(std::uint16_t flags);
 
   const std::function<void()> wake_;
@@ -134,8 +135,10 @@ class ClientPort : public MeshPort {
   std::vector<Question> questions_;
   std::vector<std::uint32_t> free_;
   std::map<std::int64_t, std::vector<core::Token>> due_;  // By tenths of seconds.
-  std::mutex mutex_;                                      // Guards the next one.
+  std::mutex mutex_;                                      // Guards the next three.
   std::vector<core::Notice> heard_;
+  std::size_t events_heard_ = 0;      // Of them, events of tasks: no more than are kept anyway.
+  std::uint64_t events_dropped_ = 0;  // What came beyond that.
   std::vector<core::Notice> handing_out_;
   std::unique_ptr<detail::NodeHost> host_;  // Last: its thread uses what is above.
 };

@@ -47,12 +47,7 @@ std::vector<Route> routes_of_tasks() {
        Role::read,
        "What happens to a task, as it happens",
        {200, 204, 410, 503}},
-      {Operation::all_events,
-       "GET",
-       "/v1/events",
-       Role::read,
-       "What happens to all tasks, as it happens",
-       {200, 503}},
+      {Operation::all_events, "GET", "/v1/events", Role::read, "What happens to all tasks", {200, 503}},
   };
 }
 

@@ -113,14 +113,15 @@ void EventWatch::on_abandon(Token token, Effects& out) {
   }
 }
 
-/// It has begun when every worker that is known has answered, or has had its time.
+/// It has begun when every worker that is known has answered, or has had its time. Who has just joined may know nobody yet.
 void EventWatch::look(Watching& watching, Now now, Effects& out) {
   if (watching.begun) return;
   const TimePoint latest = watching.since + limits::watch_settles;
   const bool waits = std::any_of(watching.feeds.begin(), watching.feeds.end(), [](const auto& each) {
     return each.second.feed == 0 && each.second.again_at != TimePoint::max();
   });
-  if (now.at < latest && (waits || membership_.settling(now.at))) {
+  const bool alone = membership_.alive() == 0 && now.at < watching.since + limits::settle_for;
+  if (now.at < latest && (waits || alone || membership_.settling(now.at))) {
     return out.wake_by(std::min(latest, now.at + 10ms));
   }
   watching.begun = true;
