@@ -4,13 +4,14 @@ import { fileURLToPath } from "node:url";
 
 import { Mesh, free_port, pause } from "./mesh.mjs";
 
+// So long that what ends in the picture's two minutes fits on one page of a list: it is whole without the stream as well.
 const kinds = [
-  { name: "thumbnail", command: "sleep 0.12; echo 1", share: 8 },
-  { name: "send_mail", command: "sleep 0.05; echo 1", share: 6 },
-  { name: "index_page", command: "sleep 0.2; echo 1", share: 5 },
-  { name: "convert_pdf", command: "sleep 0.6; echo 1", share: 3 },
-  { name: "transcode", command: "sleep 1.4; echo 1", share: 2 },
-  { name: "check_feed", command: "sleep 0.3; echo 'the feed answered 503' >&2; exit 1", share: 1 },
+  { name: "thumbnail", command: "sleep 1.6; echo 1", share: 8 },
+  { name: "send_mail", command: "sleep 0.9; echo 1", share: 6 },
+  { name: "index_page", command: "sleep 2.8; echo 1", share: 5 },
+  { name: "convert_pdf", command: "sleep 6; echo 1", share: 3 },
+  { name: "transcode", command: "sleep 9; echo 1", share: 2 },
+  { name: "check_feed", command: "sleep 1.5; echo 'the feed answered 503' >&2; exit 1", share: 1 },
 ];
 const names = ["amber", "birch", "cedar", "dahlia", "elm", "fir"];
 const slots = [4, 4, 6, 4, 3, 6];
@@ -41,7 +42,7 @@ export async function start_busy(program) {
   const submit = async (count) => {
     const batch = Array.from({ length: count }, () => {
       const one = { name: roll(bag), args: [++sent], priority: roll(priorities) };
-      if (sent % 97 === 0) Object.assign(one, { callback: `tcp://127.0.0.1:${nobody}`, callback_ttl: "3s" });
+      if (sent % 41 === 5) Object.assign(one, { callback: `tcp://127.0.0.1:${nobody}`, callback_ttl: "3s" });
       if (one.name === "check_feed") Object.assign(one, { retries: 1, retry_delay: "400ms" });
       return one;
     });
@@ -49,10 +50,10 @@ export async function start_busy(program) {
     if (answer.status !== 202) throw new Error(await answer.text());
   };
   const feeding = (async () => {
-    await submit(60);
+    await submit(30);
     for (let round = 0; busy; ++round) {
-      await submit(15 + Math.round(8 * Math.sin(round / 9) + 5 * Math.sin(round / 2.3)));
-      await pause(250);
+      await submit(Math.max(1, Math.round(3.5 + 1.6 * Math.sin(round / 11) + 1.4 * Math.sin(round / 2.3))));
+      await pause(500);
     }
   })();
   return {

@@ -18,7 +18,7 @@ test("a busy mesh is drawn: all its workers, what waits, what ends, callbacks th
     const page = await open_page(browser, busy.url, { viewport: { width: 1440, height: 1180 } });
     await linked(page);
     const rewrite = process.env.TASKMESH_REWRITE_PICTURES;
-    await pause(rewrite ? 125_000 : 12_000); // The charts hold two minutes.
+    await pause(rewrite ? 118_000 : 20_000); // The charts hold two minutes.
     assert.equal(await page.locator(".node").count(), 6);
     await page.waitForSelector('.callback-list .chip:has-text("given up")');
     const rates = await page.getAttribute("#rate svg", "aria-label");

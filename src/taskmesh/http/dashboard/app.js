@@ -117,7 +117,7 @@ async function listen() {
 // ---- Asking -------------------------------------------------------------------------------------------------
 
 async function load_tasks() {
-  const page = await get(list_path({ state: "", name: "" }, 500, null));
+  const page = await get(list_path({ state: "", name: "" }, 1000, null));
   const seen = now();
   for (const row of page.tasks) learn(row, seen);
   store.silent = page.silent;
@@ -147,7 +147,7 @@ async function ask_for_missing() {
 const sources = [
   { every: 1000, run: async () => { store.workers = await get("/v1/workers"); store.workers_at = now(); } },
   { every: 1500, run: async () => { store.queues = await get("/v1/queues"); store.silent = store.queues.silent; } },
-  { every: 1000, live: 15_000, run: load_tasks },
+  { every: 2000, live: 15_000, run: load_tasks },
   { every: 1000, live: 5000, run: load_open },
   { every: 3000, run: ask_for_missing },
   { every: 3000, run: load_callbacks },

@@ -9,11 +9,11 @@ const left = 46;
 const bottom = 20;
 const top = 10;
 
-/// The next round number above: 1, 2, 5 times a power of ten.
+/// The next round number above.
 function round_up(value) {
   if (!(value > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
-  for (const step of [1, 2, 5, 10]) if (value <= step * power) return step * power;
+  for (const step of [1, 1.5, 2, 3, 4, 5, 6, 8, 10]) if (value <= step * power) return step * power;
   return value;
 }
 
