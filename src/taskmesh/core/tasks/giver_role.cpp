@@ -143,7 +143,8 @@ void GiverRole::given(const TaskId& id, NodeId to, Now now, Effects& out) {
 void GiverRole::on_moved(NodeId node, const proto::Moved& moved, Now now, Effects& out) {
   for (const TaskId& id : moved.ids) {
     const auto found = giving_.find(id);
-    if (found != giving_.end() && found->second.taker == node) given(id, moved.owner, now, out);
+    if (found == giving_.end() || found->second.taker != node) continue;
+    taken_by(id, node, moved.owner, now, out);
   }
 }
 
@@ -158,10 +159,7 @@ bool GiverRole::on_refused(NodeId node, const proto::ReplDup& dup, Now now, Effe
       pass_on(dup.id, now, out);
       return true;
     case proto::Refused::taken:
-      // Of one that is dead nobody would be told a second time that it is: whoever takes the task over is looked for.
-      if (may_have(dup.owner)) return given(dup.id, dup.owner, now, out), true;
-      found.value().refused.push_back(node);
-      pass_on(dup.id, now, out);
+      taken_by(dup.id, node, dup.owner, now, out);
       return true;
     case proto::Refused::delivered:
       given(dup.id, node, now, out);
@@ -170,9 +168,15 @@ bool GiverRole::on_refused(NodeId node, const proto::ReplDup& dup, Now now, Effe
   return false;
 }
 
-bool GiverRole::may_have(NodeId node) const {
-  const Peer* peer = membership_.by_node(node);
-  return peer == nullptr || (peer->liveness != Liveness::dead && peer->liveness != Liveness::left);
+/// `node` says so. Of one that is dead, or was never met, nobody would tell here later that it is dead, and this worker has
+/// it no more: whoever takes it over is looked for.
+void GiverRole::taken_by(const TaskId& id, NodeId node, NodeId owner, Now now, Effects& out) {
+  const Peer* peer = membership_.by_node(owner);
+  const bool met = peer != nullptr && peer->liveness != Liveness::joining;
+  if (met && peer->liveness != Liveness::dead && peer->liveness != Liveness::left)
+    return given(id, owner, now, out);
+  giving_.find(id).value().refused.push_back(node);
+  pass_on(id, now, out);
 }
 
 void GiverRole::on_peer_change(const PeerChange& change, Now now, Effects& out) {

@@ -90,7 +90,7 @@ class GiverRole {
   void given(const TaskId& id, NodeId to, Now now, Effects& out);
   bool has_room() const;
   void forget_taker(NodeId node);
-  bool may_have(NodeId node) const;
+  void taken_by(const TaskId& id, NodeId node, NodeId owner, Now now, Effects& out);
   bool is_current(const std::pair<std::uint64_t, TaskId>& entry) const;
   void tidy();
 
