@@ -116,6 +116,10 @@ SCENARIO("top refuses what is no terminal, and prints one picture for scripts", 
   CHECK_THAT(once.out, StartsWith("taskmesh top: mesh default  workers 1  running 1/2"));
   CHECK_THAT(once.out, Contains("w1") && Contains(id) && Contains("sleep_ms"));
   CHECK(once.out.find('\x1b') == std::string::npos);
+  const json told = document(host.run({"top", "--json"}));
+  CHECK(told["mesh"] == "default");
+  CHECK(told["workers"].at(0)["name"] == "w1");
+  CHECK(told["tasks"].at(0)["task_id"] == id);
   host.run({"cancel", id});
 }
 

@@ -1,8 +1,8 @@
 // taskmesh tasks: which tasks the workers hold or remember.
+#include "cli/listing_document.hpp"
 #include "cli/mesh.hpp"
 #include "cli/output.hpp"
 #include "cli/table.hpp"
-#include "cli/task_document.hpp"
 #include "cli/values.hpp"
 #include "cli/verbs.hpp"
 
@@ -21,24 +21,6 @@ std::string table(const std::vector<TaskInfo>& tasks) {
                     task.name.empty() ? "-" : harmless(task.name)});
   }
   return table_of(rows);
-}
-
-void write_task(JsonWriter& writer, const TaskInfo& task) {
-  writer.begin_object();
-  writer.member("task_id", to_string(task.task_id));
-  writer.member("name", task.name);
-  writer.member("status", to_string(task.state));
-  writer.key("stopping");
-  writer.boolean(task.stopping);
-  writer.key("attempt");
-  writer.number(static_cast<std::uint64_t>(task.attempt));
-  writer.member("callback", to_string(task.callback));
-  writer.member("worker", task.worker);
-  writer.member("worker_id", to_string(task.worker_id));
-  writer.member("submitted_at", to_rfc3339(task.submitted_at));
-  writer.member("started_at", to_rfc3339(task.started_at));
-  writer.member("completed_at", to_rfc3339(task.completed_at));
-  writer.end_object();
 }
 
 Exit run_tasks(const Arguments& arguments) {

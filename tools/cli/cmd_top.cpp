@@ -1,8 +1,10 @@
 // taskmesh top: the mesh at a glance, in a terminal: workers, load, rates, tasks. Keys sort, filter and cancel.
 #include <cstdlib>
 
+#include "cli/listing_document.hpp"
 #include "cli/mesh.hpp"
 #include "cli/output.hpp"
+#include "cli/task_document.hpp"
 #include "cli/terminal.hpp"
 #include "cli/top_feed.hpp"
 #include "cli/top_view.hpp"
@@ -22,10 +24,31 @@ bool wants_colours() {
   return none == nullptr || *none == '\0';
 }
 
+std::string document(const TopModel& model) {
+  JsonWriter writer;
+  writer.begin_object();
+  write_text(writer, "mesh", model.sample()->mesh);
+  writer.key("ended_per_second");
+  writer.number(model.rate());
+  writer.key("more");
+  writer.boolean(model.sample()->more);
+  writer.key("workers");
+  writer.begin_array();
+  for (const WorkerInfo* worker : model.workers()) write_worker(writer, *worker);
+  writer.end_array();
+  writer.key("tasks");
+  writer.begin_array();
+  for (const TaskInfo* task : model.tasks()) write_task(writer, *task);
+  writer.end_array();
+  writer.end_object();
+  return writer.take();
+}
+
 Exit print_once(const Arguments& arguments) {
   Client client(client_options(arguments));
   TopModel model;
   model.take(take_sample(client, arguments.count("--tasks")));
+  if (arguments.given("--json")) return print_line(document(model), Exit::done);
   for (const Line& line : frame_for_print(model)) {
     const Written written = print_line(line.text);
     if (written != Written::yes) return written == Written::closed ? Exit::done : Exit::failed;
@@ -52,7 +75,7 @@ void watch(Terminal& terminal, TopFeed& feed, bool colours) {
 }
 
 Exit run_top(const Arguments& arguments) {
-  if (arguments.given("--once")) return print_once(arguments);
+  if (arguments.given("--once") || arguments.given("--json")) return print_once(arguments);
   const auto found = Terminal::look();
   if (!found) return print_failure(found.error());
   Terminal terminal;
@@ -85,7 +108,7 @@ Verb top_verb() {
             .fallback = std::to_string(tasks_default),
             .most = tasks_most},
            {.name = "--once", .help = "print one picture as text, without a terminal", .kind = Kind::toggle}},
-          mesh_flags()),
+          joined(mesh_flags(), {json_flag()})),
       .exits = "0 done (a key or a signal ended it), 2 usage, or no terminal",
       .run = run_top};
 }

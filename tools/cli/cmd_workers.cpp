@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdlib>
 
+#include "cli/listing_document.hpp"
 #include "cli/mesh.hpp"
 #include "cli/output.hpp"
 #include "cli/signals.hpp"
@@ -33,43 +34,6 @@ std::string table(const std::vector<WorkerInfo>& workers) {
       {"NAME", "STATE", "SLOTS", "RUNNING", "STUCK", "QUEUED", "SCHEDULED", "PID", "ENDPOINT"}};
   for (const WorkerInfo& worker : workers) rows.push_back(row_of(worker));
   return table_of(rows);
-}
-
-void write_list(JsonWriter& writer, std::string_view name, const std::vector<std::string>& texts) {
-  writer.key(name);
-  writer.begin_array();
-  for (const std::string& text : texts) writer.string(text);
-  writer.end_array();
-}
-
-void write_number(JsonWriter& writer, std::string_view name, std::uint64_t number) {
-  writer.key(name);
-  writer.number(number);
-}
-
-void write_worker(JsonWriter& writer, const WorkerInfo& worker) {
-  writer.begin_object();
-  writer.key("id");
-  writer.string(to_string(worker.id));
-  writer.key("name");
-  writer.string(worker.name);
-  writer.key("state");
-  writer.string(worker.state);
-  write_number(writer, "slots", worker.slots);
-  write_number(writer, "running", worker.running);
-  write_number(writer, "stuck", worker.stuck);
-  write_number(writer, "queued", worker.queued);
-  write_number(writer, "scheduled", worker.scheduled);
-  writer.key("short_of_memory");
-  writer.boolean(worker.short_of_memory);
-  writer.key("host");
-  writer.string(worker.host);
-  write_number(writer, "pid", worker.pid);
-  write_list(writer, "endpoints", worker.endpoints);
-  write_list(writer, "tasks", worker.tasks);
-  writer.key("silence_ms");
-  writer.number(static_cast<std::int64_t>(worker.silence / 1ms));
-  writer.end_object();
 }
 
 std::vector<WorkerInfo> workers_of(Client& client) {
