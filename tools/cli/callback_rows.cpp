@@ -8,11 +8,6 @@ namespace taskmesh::cli {
 
 namespace {
 
-void write_number(JsonWriter& writer, std::string_view name, std::uint64_t number) {
-  writer.key(name);
-  writer.number(number);
-}
-
 void write_span(JsonWriter& writer, std::string_view name, Duration span) {
   writer.key(name);
   writer.number(static_cast<std::int64_t>(span / 1ms));
@@ -24,7 +19,7 @@ void write_callback(JsonWriter& writer, const UndeliveredCallback& one) {
   writer.member("name", one.name);
   writer.member("status", to_string(one.state));
   writer.member("stage", to_string(one.stage));
-  write_number(writer, "deliveries", one.deliveries);
+  writer.member("deliveries", one.deliveries);
   write_span(writer, "age_ms", one.age);
   write_span(writer, "left_ms", one.left);
   writer.member("trouble", one.trouble);
@@ -33,10 +28,10 @@ void write_callback(JsonWriter& writer, const UndeliveredCallback& one) {
   writer.member("address", one.address);
   writer.member("listener", to_string(one.listener));
   write_span(writer, "retry_in_ms", one.retry_in);
-  write_number(writer, "in_flight", one.in_flight);
-  write_number(writer, "window", one.window);
-  write_number(writer, "in_flight_bytes", one.in_flight_bytes);
-  write_number(writer, "window_bytes", one.window_bytes);
+  writer.member("in_flight", one.in_flight);
+  writer.member("window", one.window);
+  writer.member("in_flight_bytes", one.in_flight_bytes);
+  writer.member("window_bytes", one.window_bytes);
   writer.end_object();
 }
 
@@ -70,8 +65,8 @@ std::string retried_text(const RetryAnswer& retried, bool as_document) {
   }
   JsonWriter writer;
   writer.begin_object();
-  write_number(writer, "tried", retried.tried);
-  write_number(writer, "revived", retried.revived);
+  writer.member("tried", retried.tried);
+  writer.member("revived", retried.revived);
   writer.key("silent");
   writer.begin_array();
   for (const std::string& name : retried.silent) writer.string(name);

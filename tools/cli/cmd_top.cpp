@@ -27,7 +27,7 @@ bool wants_colours() {
 std::string document(const TopModel& model) {
   JsonWriter writer;
   writer.begin_object();
-  write_text(writer, "mesh", model.sample()->mesh);
+  writer.member("mesh", model.sample()->mesh);
   writer.key("ended_per_second");
   writer.number(model.rate());
   writer.key("more");

@@ -33,19 +33,6 @@ struct Desk::Replay {
 
 namespace {
 
-void write_text(JsonWriter& writer, std::string_view name, std::string_view text) {
-  writer.key(name);
-  if (text.empty())
-    writer.null();
-  else
-    writer.string(text);
-}
-
-void write_number(JsonWriter& writer, std::string_view name, std::uint64_t number) {
-  writer.key(name);
-  writer.number(number);
-}
-
 void write_names(JsonWriter& writer, std::string_view name, const std::vector<std::string>& texts) {
   writer.key(name);
   writer.begin_array();
@@ -57,23 +44,23 @@ void write_names(JsonWriter& writer, std::string_view name, const std::vector<st
 void write_callback(JsonWriter& writer, const proto::CallbackRow& row, const proto::ListenerRow& listener,
                     const core::MemberView& worker) {
   writer.begin_object();
-  write_text(writer, "task_id", to_string(row.id));
-  write_text(writer, "name", row.name);
-  write_text(writer, "status", to_string(row.state));
-  write_text(writer, "stage", to_string(row.stage));
-  write_number(writer, "deliveries", row.deliveries);
-  write_number(writer, "age_ms", row.age_ms);
-  write_number(writer, "left_ms", row.left_ms);
-  write_text(writer, "trouble", listener.trouble);
-  write_text(writer, "worker", worker.member.name);
-  write_text(writer, "worker_id", to_string(worker.member.node));
-  write_text(writer, "address", listener.address);
-  write_text(writer, "listener", to_string(listener.state));
-  write_number(writer, "retry_in_ms", listener.retry_ms);
-  write_number(writer, "in_flight", listener.in_flight);
-  write_number(writer, "window", listener.window_records);
-  write_number(writer, "in_flight_bytes", listener.in_flight_bytes);
-  write_number(writer, "window_bytes", listener.window_bytes);
+  writer.member("task_id", to_string(row.id));
+  writer.member("name", row.name);
+  writer.member("status", to_string(row.state));
+  writer.member("stage", to_string(row.stage));
+  writer.member("deliveries", row.deliveries);
+  writer.member("age_ms", row.age_ms);
+  writer.member("left_ms", row.left_ms);
+  writer.member("trouble", listener.trouble);
+  writer.member("worker", worker.member.name);
+  writer.member("worker_id", to_string(worker.member.node));
+  writer.member("address", listener.address);
+  writer.member("listener", to_string(listener.state));
+  writer.member("retry_in_ms", listener.retry_ms);
+  writer.member("in_flight", listener.in_flight);
+  writer.member("window", listener.window_records);
+  writer.member("in_flight_bytes", listener.in_flight_bytes);
+  writer.member("window_bytes", listener.window_bytes);
   writer.end_object();
 }
 
@@ -148,7 +135,7 @@ void Desk::callbacks(const VisitPtr& visit) {
 void Desk::fill(const VisitPtr& visit, const std::shared_ptr<CallbackPage>& page) {
   if (page->workers.empty() || !page->next.empty()) {
     page->writer.end_array();
-    write_text(page->writer, "next", page->next);
+    page->writer.member("next", page->next);
     write_names(page->writer, "silent", page->silent);
     page->writer.end_object();
     return answer_tagged(visit, page->writer.take());
@@ -232,8 +219,8 @@ void Desk::replay_at(const VisitPtr& visit, const std::shared_ptr<Replay>& repla
                   if (--replay->missing > 0) return;
                   JsonWriter writer;
                   writer.begin_object();
-                  write_number(writer, "tried", replay->tried);
-                  write_number(writer, "revived", replay->revived);
+                  writer.member("tried", replay->tried);
+                  writer.member("revived", replay->revived);
                   write_names(writer, "silent", replay->silent);
                   writer.end_object();
                   answer(visit, 200, writer.take());
