@@ -168,7 +168,7 @@ class World {
       case 2:
         return abandon();
       case 3:
-        return list();
+        return input_.pick(4) == 0 ? watch() : list();
       default:
         return submit();
     }
@@ -237,6 +237,7 @@ class World {
   }
 
   void list() { give(ListMembers{new_token(), input_.flag()}); }
+  void watch() { give(WatchEvents{.token = new_token(), .name = input_.flag() ? "add" : ""}); }
 
   void finish_one() {
     if (running_.empty()) return;
@@ -343,6 +344,7 @@ class World {
     TASKMESH_CHECK(kind_ == NodeKind::listener && is_terminal(event.notify.report->state));
     arrived_.push_back({.link = event.link, .seq = event.seq, .id = event.notify.report->id});
   }
+  void check_told(const EventsTold& told) { TASKMESH_CHECK(open_.contains(told.token)); }
   void check_told(const Noted& noted) { TASKMESH_CHECK(!noted.text.empty() && noted.text.size() < 4'096); }
 
   void check_bounds() const {
