@@ -63,7 +63,7 @@ struct Notify {
   std::uint32_t delivery = 1;  ///< 1, 2, ...: how often this event was sent, on any link.
   Load load;                   ///< The worker's, at this moment.
   Shared<TaskReport> report;
-  RareText callback_data;     ///< To a listener: JSON as given at submit, empty: null.
+  RareText callback_data;  ///< To a listener: JSON as given at submit, empty: null.
   bool operator==(const Notify&) const = default;
   template <class Archive>
   void serialize(Archive& ar) {

@@ -16,8 +16,9 @@ class MaybeTime {
   constexpr MaybeTime() = default;
   // NOLINTBEGIN(google-explicit-constructor): a T can stand wherever a MaybeTime<T> is asked for
   template <class U>
-    requires(std::convertible_to<U, T> && !std::is_same_v<std::remove_cvref_t<U>, MaybeTime>)
-  constexpr MaybeTime(const U& value) : value_(value) {}
+  requires(std::convertible_to<U, T> &&
+           !std::is_same_v<std::remove_cvref_t<U>, MaybeTime>) constexpr MaybeTime(const U& value)
+      : value_(value) {}
   constexpr MaybeTime(std::nullopt_t /*none*/) {}
   constexpr MaybeTime(const std::optional<T>& value) : value_(value.value_or(none)) {}
   constexpr operator std::optional<T>() const {

@@ -147,9 +147,9 @@ struct EventHandled {
 struct Finished {
   TaskId id;
   std::uint32_t attempt = 0;
-  Payload result;              ///< Where it succeeded.
-  Bytes json;                  ///< The result as JSON too, where Run::want_json asked for it.
-  Boxed<Error> error;          ///< Where it did not.
+  Payload result;      ///< Where it succeeded.
+  Bytes json;          ///< The result as JSON too, where Run::want_json asked for it.
+  Boxed<Error> error;  ///< Where it did not.
   WallTime started_at;
   WallTime completed_at;
   Duration elapsed{};

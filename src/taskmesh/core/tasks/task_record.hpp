@@ -79,8 +79,7 @@ class Waiters {
  public:
   Waiters() = default;
   Waiters(const Waiters&) = default;
-  Waiters(Waiters&& other) noexcept
-      : one_(std::exchange(other.one_, {})), many_(std::move(other.many_)) {}
+  Waiters(Waiters&& other) noexcept : one_(std::exchange(other.one_, {})), many_(std::move(other.many_)) {}
   Waiters& operator=(const Waiters&) = default;
   Waiters& operator=(Waiters&& other) noexcept {
     one_ = std::exchange(other.one_, {});
