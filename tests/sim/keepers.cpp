@@ -56,7 +56,7 @@ class KeeperWorld : CopyWorld {
   }
 
   KeeperOutcome run() {
-    for (int i = 0; i < plan_.workers; ++i) add_worker(plan_.rules);
+    for (int i = 0; i < plan_.workers; ++i) add_worker(plan_.rules, false, plan_.steals);
     world_.add({.kind = NodeKind::listener, .endpoint = here});
     for (int i = 0; i < 2; ++i) clients_.push_back(world_.add({.kind = NodeKind::client}));
     for (int i = 0; i < plan_.tasks; ++i) {

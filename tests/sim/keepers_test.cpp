@@ -59,10 +59,10 @@ bool is_red(KeeperPlan plan, int rule, std::uint64_t count = 10) {
 
 TEST_CASE("without faults a copied task costs nine records, with two copies fourteen, and runs once",
           "[sim]") {
-  const KeeperOutcome one = check_kept({.both = 0});
+  const KeeperOutcome one = check_kept({.both = 0, .steals = false});
   CHECK(one.records == Approx(9.0));
   CHECK(one.extra == 0);
-  const KeeperOutcome two = check_kept({.replicas = 2, .both = 0});
+  const KeeperOutcome two = check_kept({.replicas = 2, .both = 0, .steals = false});
   CHECK(two.records == Approx(14.0));
   CHECK(two.extra == 0);
 }
@@ -70,12 +70,12 @@ TEST_CASE("without faults a copied task costs nine records, with two copies four
 TEST_CASE("without faults who is told besides costs two records, nobody saves three, and no copies cost four",
           "[sim]") {
   constexpr std::uint64_t few = 5;
-  CHECK(run_all({.callback = 1, .both = 1}, few).records == Approx(9.0 + 2));
-  CHECK(run_all({.replicas = 2, .callback = 1, .both = 1}, few).records == Approx(14.0 + 2));
-  CHECK(run_all({.unheard = true}, few).records == Approx(6.0));
-  CHECK(run_all({.replicas = 2, .unheard = true}, few).records == Approx(6.0 + 4));
-  CHECK(run_all({.replicas = 0, .both = 0}, few).records == Approx(4.0));
-  CHECK(run_all({.replicas = 0, .unheard = true}, few).records == Approx(2.0));
+  CHECK(run_all({.callback = 1, .both = 1, .steals = false}, few).records == Approx(9.0 + 2));
+  CHECK(run_all({.replicas = 2, .callback = 1, .both = 1, .steals = false}, few).records == Approx(14.0 + 2));
+  CHECK(run_all({.steals = false, .unheard = true}, few).records == Approx(6.0));
+  CHECK(run_all({.replicas = 2, .steals = false, .unheard = true}, few).records == Approx(6.0 + 4));
+  CHECK(run_all({.replicas = 0, .both = 0, .steals = false}, few).records == Approx(4.0));
+  CHECK(run_all({.replicas = 0, .steals = false, .unheard = true}, few).records == Approx(2.0));
 }
 
 TEST_CASE(

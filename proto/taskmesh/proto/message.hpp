@@ -6,6 +6,7 @@
 #include "taskmesh/proto/callback.hpp"
 #include "taskmesh/proto/copies.hpp"
 #include "taskmesh/proto/membership.hpp"
+#include "taskmesh/proto/steal.hpp"
 #include "taskmesh/proto/tasks.hpp"
 
 namespace taskmesh::proto {
@@ -41,6 +42,8 @@ enum class Type : std::uint16_t {
   moved = 41,
   who_has = 42,
   has = 43,
+  steal = 44,
+  hint = 45,
   cb_hello = 64,
   cb_welcome = 65,
   notify = 66,
@@ -57,7 +60,7 @@ using Message = std::variant<Hello, Welcome, Heartbeat, Bye, Submit, Accepted, B
                              CbHello, CbWelcome, Notify, NotifyAck, NotifyNack, ErrorReport, Cancel,
                              ListTasks, TaskList, ListCallbacks, CallbackList, RetryCallbacks,
                              CallbacksRetried, Digest, Members, Doubt, Witness, Repl, ReplOk, ReplDup, Done,
-                             DoneOk, Release, ReleaseOk, StatusQ, StatusA, Moved, WhoHas, Has>;
+                             DoneOk, Release, ReleaseOk, StatusQ, StatusA, Moved, WhoHas, Has, Steal, Hint>;
 
 template <class T>
 inline constexpr Type type_of = Type::error;
@@ -137,5 +140,9 @@ template <>
 inline constexpr Type type_of<WhoHas> = Type::who_has;
 template <>
 inline constexpr Type type_of<Has> = Type::has;
+template <>
+inline constexpr Type type_of<Steal> = Type::steal;
+template <>
+inline constexpr Type type_of<Hint> = Type::hint;
 
 }  // namespace taskmesh::proto

@@ -22,6 +22,7 @@ void ExecutorRole::enqueue(TaskRecord& task) {
   task.place = Place::waiting;
   queue_.push(task.submit.id, task.submit.priority);
   ++waiting_;
+  ++ever_queued_;
   offer_due_ = true;
 }
 

@@ -29,6 +29,22 @@ bool OwnerRole::adopt(const TaskId& id, std::uint32_t epoch, std::string_view na
   return false;
 }
 
+bool OwnerRole::claim_again(const TaskId& id, Now now) {
+  Owned* owned = find(id);
+  if (owned == nullptr || owned->stage != Stage::open) return false;
+  owned->epoch += 2;
+  owned->stored = false;
+  for (std::size_t i = 0; i < owned->count; ++i) owned->holders[i] = Holder{.node = owned->holders[i].node};
+  fill_up(*owned, name_of(*owned), now, false);
+  recount(*owned);
+  if (owned->count == 0) return false;
+  owned->stage = Stage::copying;
+  owned->again = true;
+  say_again(*owned, {}, now);
+  arm(*owned, now);
+  return true;
+}
+
 void OwnerRole::adopt_ended(const EndedPtr& ended, std::uint32_t epoch, Duration ttl,
                             const std::vector<NodeId>& others, Now now) {
   Owned& owned = make(ended->report.id, epoch);
