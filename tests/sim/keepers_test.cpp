@@ -40,6 +40,7 @@ KeeperOutcome check_kept(const KeeperPlan& plan, std::uint64_t count = seeds) {
     CHECK(sum.looks.tombs > 0);
   }
   CHECK((plan.cancels == 0 || sum.taken_back > 0));
+  CHECK((!plan.steals || sum.counters.stolen > 0));
   CHECK(static_cast<double>(sum.extra) <= 0.025 * static_cast<double>(sum.accepted));
   return sum;
 }
@@ -140,6 +141,15 @@ TEST_CASE("a keeper that hangs delays no acceptance by more than half a second",
       CHECK(slowest < 500ms);
     }
     CHECK(slowest_acceptance(1, replicas, core::Rules::without(16)) > 1s);
+  }
+}
+
+TEST_CASE("tasks move to free workers in calm, with copies and without, and each runs once", "[sim][steal]") {
+  for (const int replicas : {0, 1, 2}) {
+    const KeeperOutcome sum = check_kept({.replicas = replicas, .cancels = 0.1, .deadlines = 0.1}, 20);
+    CHECK(sum.extra == 0);
+    CHECK(sum.counters.stolen > 100);
+    CHECK(sum.counters.hints > 0);
   }
 }
 

@@ -85,7 +85,7 @@ void StealRole::answer_askers(Now now, Effects& out) {
 }
 
 /// A task that came has to wait: some of those that are idle are told, others by the next one.
-void StealRole::hint_idle(Now now, Effects& out) {
+void StealRole::hint_idle(Effects& out) {
   const std::uint64_t came = executor_.ever_queued() - std::exchange(queued_, executor_.ever_queued());
   if (came == 0 || idle_.empty()) return;
   const std::uint32_t waiting = executor_.spare();
@@ -155,7 +155,7 @@ void StealRole::steal(Now now, Effects& out) {
 void StealRole::on_turn_end(Now now, Effects& out) {
   if (!askers_.empty()) answer_askers(now, out);
   if (!config_.steals) return;
-  hint_idle(now, out);
+  hint_idle(out);
   steal(now, out);
 }
 

@@ -63,7 +63,7 @@ class StealRole {
   };
 
   void answer_askers(Now now, Effects& out);
-  void hint_idle(Now now, Effects& out);
+  void hint_idle(Effects& out);
   void steal(Now now, Effects& out);
   void begin_to_ask(Now now);
   void was_in_vain(Now now);
