@@ -226,6 +226,21 @@ SCENARIO("a free worker runs what it is given, and says that it has it", "[core]
   }
 }
 
+SCENARIO("who gave a task that turns out to be another one's is sent to that one", "[core][steal]") {
+  Bench bench{2};
+  proto::Repl record = gift(1);
+  record.id = record.submit.id = task(1, 1);
+  record.holders = {node_id(3)};
+  bench.say(bench.links[2], proto::Hint{2});
+  bench.say(from(2), record);
+  REQUIRE(bench.sent<proto::Repl>(bench.links[3]).size() == 1);
+  CHECK(bench.sent<proto::Moved>(from(2)).empty());
+  bench.say(bench.links[3], proto::ReplDup{.id = task(1, 1), .epoch = 2, .owner = node_id(3), .owner_epoch = 3});
+  REQUIRE(bench.sent<proto::Moved>(from(2)).size() == 1);
+  CHECK(bench.sent<proto::Moved>(from(2))[0].owner == node_id(3));
+  CHECK(bench.runs.empty());
+}
+
 SCENARIO("a copied task comes back from a dead worker only when its holders know of nobody else",
          "[core][steal]") {
   Bench bench{2};

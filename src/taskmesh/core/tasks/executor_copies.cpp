@@ -148,6 +148,7 @@ void ExecutorRole::yield(const TaskId& id, NodeId winner, Now now, Effects& out)
   TaskRecord* task = find(id);
   if (task == nullptr) return;
   give_up(*task, now, out);
+  if (keeper_ != nullptr) keeper_->send_giver_after(id, winner);
   const bool unanswered = std::exchange(task->unanswered, false);
   if (winner) {
     for (const Waiter& waiter : task->waiters) {

@@ -52,6 +52,14 @@ void KeeperRole::on_gift(LinkId link, NodeId node, proto::Repl&& repl, Now now, 
   executor_.adopt(repl.id, std::move(adoption), now, out);
 }
 
+void KeeperRole::send_giver_after(const TaskId& id, NodeId winner) {
+  std::erase_if(gifts_, [&](const auto& gift) {
+    if (gift.second != id) return false;
+    if (winner) said_.push_back({gift.first, proto::Moved{winner, {id}}});
+    return true;
+  });
+}
+
 /// Once others hold what this worker has taken, who gave it may forget it.
 void KeeperRole::confirm_gifts(Effects& out) {
   const auto pending = std::stable_partition(

@@ -56,6 +56,8 @@ class KeeperRole {
   void on_repl(LinkId link, NodeId node, proto::Repl&& repl, Now now, Effects& out);
   /// The same with given_flag: the task itself.
   void on_gift(LinkId link, NodeId node, proto::Repl&& repl, Now now, Effects& out);
+  /// What this worker had just taken from another one is `winner`'s: who gave it is sent there.
+  void send_giver_after(const TaskId& id, NodeId winner);
   void on_done(LinkId link, NodeId node, proto::Done&& done, Now now, Effects& out);
   void on_release(LinkId link, const proto::Release& release, Now now);
   void on_status_a(NodeId node, const proto::StatusA& status, Now now, Effects& out);
