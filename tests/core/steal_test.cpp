@@ -62,6 +62,7 @@ SCENARIO("a free worker that is given nothing asks less and less often, and then
     CHECK(bench.sent<proto::Steal>(bench.links[2]).size() == 1);
   }
   THEN("the end of its own work makes it ask again") {
+    bench.say(bench.links[2], proto::Heartbeat{.node = node_id(2), .incarnation = 1});
     bench.submit(1);
     bench.finish(bench.runs.at(0));
     CHECK(asks_in_vain(bench, 2s) > 4);

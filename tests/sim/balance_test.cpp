@@ -15,22 +15,20 @@ BalanceOutcome unstolen(BalanceCell cell) {
 
 }  // namespace
 
-TEST_CASE("tasks wait hardly longer than in one ideal queue, and longer without stealing", "[sim][balance]") {
-  for (const BalanceCell& cell : {BalanceCell{4, 1, 80}, BalanceCell{16, 10, 80}, BalanceCell{16, 50, 95}}) {
-    INFO(cell.workers << " workers, " << cell.clients << " clients, " << cell.load_percent << " %");
-    const BalanceOutcome ours = run_balance(cell, 20'000, 1);
-    CHECK(ours.p99() <= 1.2);
-    CHECK(ours.p99() < unstolen(cell).p99());
-    CHECK(ours.stolen > 1);
-  }
+TEST_CASE("with stealing tasks wait hardly longer than in one ideal queue", "[sim][balance]") {
+  const BalanceCell cell{16, 10, 80};
+  const BalanceOutcome ours = run_balance(cell, 20'000, 1);
+  CHECK(ours.p99() <= 1.2);
+  CHECK(ours.p50() <= 1.3);
+  CHECK(ours.stolen > 10);
+  CHECK(unstolen(cell).p99() > 2);
 }
 
-TEST_CASE("a worker that is slow, or stands still, keeps few tasks from the others", "[sim][balance]") {
-  for (const BalanceCell& cell : {BalanceCell{16, 10, 80, 4}, BalanceCell{16, 10, 80, 1, true}}) {
-    INFO((cell.pause ? "stands still" : "slow"));
-    const BalanceOutcome ours = run_balance(cell, 20'000, 1);
-    CHECK(ours.p99() <= 1.5);
-    CHECK(ours.p99() < unstolen(cell).p99());
+TEST_CASE("few workers, a slow one, and one that stands still: tails are shorter with stealing", "[sim][balance]") {
+  for (const BalanceCell& cell :
+       {BalanceCell{4, 1, 80}, BalanceCell{4, 1, 80, 4}, BalanceCell{4, 1, 60, 1, true}}) {
+    INFO("slowness " << cell.slowness << ", stands still " << cell.pause);
+    CHECK(run_balance(cell, 20'000, 1).p99() < 0.85 * unstolen(cell).p99());
   }
 }
 
