@@ -36,6 +36,10 @@ CompletionEvent to_event(core::EventArrived&& arrived) {
                         .submitted_at = report.submitted_at,
                         .started_at = report.started_at,
                         .completed_at = report.completed_at};
+  if (arrived.notify.trace.has_value()) {
+    event.traceparent = arrived.notify.trace->parent;
+    event.tracestate = arrived.notify.trace->state;
+  }
   if (event.state != TaskState::success) event.error = detail::error_of(report);
   if (event.callback_data.empty()) event.callback_data = "null";
   return event;

@@ -32,7 +32,9 @@ WorkerInfo info_of(const core::MemberView& view) {
           .slots = view.member.slots,
           .running = view.load.running,
           .queued = view.load.queued,
-          .silence = view.silence};
+          .silence = view.silence,
+          .ended = view.ended,
+          .beat_age = view.beat_age};
 }
 
 /// One client whose only seed is the address.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "taskmesh/base/json.hpp"
+#include "taskmesh/base/trace_context.hpp"
 #include "taskmesh/io/address.hpp"
 #include "taskmesh/io/clock.hpp"
 
@@ -141,6 +142,26 @@ Result<void> check_callback_attempts(const std::optional<std::uint32_t>& attempt
       "give a number of deliveries, or leave it out for as many as the worker makes"));
 }
 
+bool has_trace(const std::vector<Header>& headers) {
+  return std::ranges::any_of(headers, [](const Header& header) { return header.name == "traceparent"; });
+}
+
+Result<void> check_trace(const SubmitOptions& options) {
+  if (options.traceparent.empty() && options.tracestate.empty()) return {};
+  if (!is_traceparent(options.traceparent)) {
+    return fail(not_submitted("its traceparent is not valid",
+                              "give 00-<32 hex digits>-<16>-<2>, lower case, as W3C trace context has it"));
+  }
+  if (!is_tracestate(options.tracestate)) {
+    return fail(not_submitted("its tracestate is not printable ASCII of at most " +
+                                  std::to_string(limits::tracestate_bytes) + " bytes",
+                              "hand on the one that came with the traceparent, or leave it out"));
+  }
+  if (!has_trace(options.headers)) return {};
+  return fail(not_submitted("its traceparent is given twice, as an option and among its headers",
+                            "say it in one way"));
+}
+
 Result<void> check_options(const SubmitOptions& options) {
   auto times = check_times(options);
   if (!times) return times;
@@ -148,6 +169,8 @@ Result<void> check_options(const SubmitOptions& options) {
   if (!retries) return retries;
   auto attempts = check_callback_attempts(options.callback_attempts);
   if (!attempts) return attempts;
+  auto trace = check_trace(options);
+  if (!trace) return trace;
   return check_marks(options);
 }
 
@@ -173,6 +196,8 @@ void fill_terms(Boxed<proto::Terms>& terms, const SubmitOptions& options) {
   }
   if (!options.key.empty()) terms.edit().key = options.key;
   if (!options.headers.empty()) terms.edit().headers = options.headers;
+  if (!options.traceparent.empty()) terms.edit().headers.push_back({"traceparent", options.traceparent});
+  if (!options.tracestate.empty()) terms.edit().headers.push_back({"tracestate", options.tracestate});
 }
 
 void fill_callback_terms(Boxed<proto::Terms>& terms, const SubmitOptions& options) {

@@ -7,6 +7,7 @@
 
 #include "fuzz/input.hpp"
 #include "taskmesh/base/check.hpp"
+#include "taskmesh/base/trace_context.hpp"
 #include "taskmesh/http/api_keys.hpp"
 #include "taskmesh/http/documents.hpp"
 #include "taskmesh/http/exposition.hpp"

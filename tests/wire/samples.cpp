@@ -87,6 +87,10 @@ proto::Submit submit() {
                                 .callback_attempts = 9}};
 }
 
+proto::Trace trace() {
+  return {.parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", .state = "vendor=1"};
+}
+
 proto::Done done() {
   return {.id = task(),
           .owner = node(0x10),
@@ -100,7 +104,8 @@ proto::Done done() {
           .callback_data = R"({"job": 1})",
           .json = "5",
           .report = report(),
-          .key = "order-7"};
+          .key = "order-7",
+          .trace = trace()};
 }
 
 proto::TaskRow task_row() {
@@ -239,7 +244,7 @@ void add_grown(std::vector<Sample>& to) {
                    {"message HEARTBEAT"}, framed(record(3, 0, body + "extra")), {beat}));
   to.push_back(bad("grown-nested", "HEARTBEAT whose load has four octets more than known.",
                    {"message HEARTBEAT"},
-                   framed(record(3, 0, body.substr(0, 24) + number(36) + body.substr(28) + "more")), {beat}));
+                   framed(record(3, 0, body.substr(0, 24) + number(36) + body.substr(28, 32) + "more" + body.substr(60))), {beat}));
   to.push_back(
       bad("short-nested", "HEARTBEAT whose load ends after its second field.", {"message HEARTBEAT"},
           framed(record(3, 0, body.substr(0, 24) + number(8) + body.substr(28, 8))),
@@ -296,7 +301,7 @@ std::vector<Message> most_of_each() {
                      .load = load,
                      .self = member(),
                      .members = {member(), {}}},
-      proto::Heartbeat{.node = node(0x10), .incarnation = 2, .load = load},
+      proto::Heartbeat{.node = node(0x10), .incarnation = 2, .load = load, .ended = 0x1234},
       proto::Bye{.node = node(0x10), .incarnation = 2},
       proto::Digest{.known = {{.node = node(0x10), .incarnation = 2},
                               {.node = node(0x20), .incarnation = 3, .standing = proto::Standing::ended}}},
@@ -327,8 +332,12 @@ std::vector<Message> most_of_each() {
                        .window_bytes = 4 << 20,
                        .node = node(0x40),
                        .nonce = nonce},
-      proto::Notify{
-          .seq = 3, .delivery = 2, .load = load, .report = report(), .callback_data = R"({"job": 1})"},
+      proto::Notify{.seq = 3,
+                    .delivery = 2,
+                    .load = load,
+                    .report = report(),
+                    .callback_data = R"({"job": 1})",
+                    .trace = trace()},
       proto::NotifyAck{.seqs = {{1, 3}}},
       proto::NotifyNack{.seq = 3, .retry_after_ms = 250},
       proto::ErrorReport{.code = 11, .about = 16, .retry_after_ms = 0, .text = "too old"},

@@ -36,13 +36,16 @@ void Signals::wake() const {
   TASKMESH_CHECK(::write(wake_fd_, &one, sizeof one) == sizeof one);
 }
 
-void Signals::wait(Duration budget) const {
+bool Signals::wait(Duration budget) const {
   const timespec time = to_timespec(budget);
   std::array<pollfd, 2> watched{
       {{.fd = signal_fd_, .events = POLLIN, .revents = 0}, {.fd = wake_fd_, .events = POLLIN, .revents = 0}}};
-  while (::ppoll(watched.data(), watched.size(), budget < Duration::zero() ? nullptr : &time, nullptr) < 0) {
-    TASKMESH_CHECK(errno == EINTR);
+  int ready = -1;
+  while (ready < 0) {
+    ready = ::ppoll(watched.data(), watched.size(), budget < Duration::zero() ? nullptr : &time, nullptr);
+    TASKMESH_CHECK(ready >= 0 || errno == EINTR);
   }
+  return ready > 0;
 }
 
 }  // namespace taskmesh::cli

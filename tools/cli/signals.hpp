@@ -16,8 +16,8 @@ class Signals {
 
   /// From any thread: wait() returns, now or when it is called.
   void wake() const;
-  /// Until a signal, wake(), or `budget` has passed; a negative one never ends.
-  void wait(Duration budget) const;
+  /// Until a signal, wake(), or `budget` has passed; a negative one never ends. True: it was not the budget.
+  bool wait(Duration budget) const;
 
  private:
   int signal_fd_;

@@ -15,6 +15,7 @@ Verb result_verb();
 Verb cancel_verb();
 Verb tasks_verb();
 Verb workers_verb();
+Verb top_verb();
 Verb callbacks_verb();
 Verb listen_verb();
 Verb webhook_verb();

@@ -66,10 +66,11 @@ struct Heartbeat {
   NodeId node;
   std::uint64_t incarnation = 0;
   Load load;
+  std::uint64_t ended = 0;  ///< Tasks that have ended there since it started. For people.
   bool operator==(const Heartbeat&) const = default;
   template <class Archive>
   void serialize(Archive& ar) {
-    ar(node, incarnation, load);
+    ar(node, incarnation, load, ended);
   }
 };
 

@@ -106,6 +106,7 @@ struct NodeCounters {
   std::uint64_t events_repeated = 0;  ///< Repeats that a listener or waiting client dropped.
   std::uint64_t events_undelivered = 0;
   std::uint64_t events_revived = 0;  ///< Of them, those that somebody had tried again.
+  std::uint64_t ended = 0;           ///< Of a worker: tasks that it had, and whose end it has told.
 };
 
 }  // namespace taskmesh::core

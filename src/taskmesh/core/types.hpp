@@ -214,6 +214,7 @@ struct Post {
   std::uint64_t number = 0;
   std::uint32_t delivery = 1;
   std::shared_ptr<const Ended> ended;
+  std::string traceparent = {};  ///< Of this delivery, where it has a span; empty: the task's.
   bool operator==(const Post&) const = default;
 };
 
@@ -262,6 +263,8 @@ struct MemberView {
   proto::Member member;
   Liveness liveness = Liveness::joining;
   proto::Load load;
+  std::uint64_t ended = 0;  ///< As its last heartbeat has it...
+  std::optional<Duration> beat_age{};  ///< ...which came so long ago; unset: none has.
   Duration silence{};
   bool operator==(const MemberView&) const = default;
 };

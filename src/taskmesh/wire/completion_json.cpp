@@ -165,6 +165,8 @@ std::string cloud_event(const Completion& completion, std::string_view mesh) {
   write_text(out, "subject", to_string(completion.task_id));
   if (completion.completed_at) write_text(out, "time", to_rfc3339(completion.completed_at));
   write_text(out, "datacontenttype", "application/json");
+  if (!completion.traceparent.empty()) write_text(out, "traceparent", completion.traceparent);
+  if (!completion.tracestate.empty()) write_text(out, "tracestate", completion.tracestate);
   out.key("data");
   write_completion(out, completion);
   out.end_object();

@@ -333,6 +333,7 @@ void CallbackOutbox::flush(Listener& listener, const proto::Load& load, Now now,
       const EndedPtr as_taken = listener.takes_cereal ? ended : in_codec(ended, Codec::json);
       notify.report = {as_taken, as_taken->report};
       notify.callback_data = ended->callback_data;
+      notify.trace = ended->trace;
       ++counters_.events_sent;
     };
     listener.flow.send(now.at, say, give_up);

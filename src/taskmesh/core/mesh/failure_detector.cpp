@@ -151,7 +151,7 @@ void Membership::beat(Now now, Effects& out) {
 void Membership::send_heartbeats(Now now, Effects& out) {
   if (config_.kind != NodeKind::worker || now.at < next_beat_) return;
   next_beat_ = now.at + limits::heartbeat_every;
-  const proto::Heartbeat beat{config_.self.node, config_.self.incarnation, own_load_()};
+  const proto::Heartbeat beat{config_.self.node, config_.self.incarnation, own_load_(), counters_.ended};
   for (const auto& [number, entry] : peers_) {
     if (entry->greeted) out.send.push_back({entry->link, beat});
   }

@@ -248,7 +248,7 @@ void Greeting::on_tick(Now now, Effects& out) {
     return now.at >= sender.ignored_until && !recent && !told;
   });
   if (config_.kind == NodeKind::worker) {
-    const proto::Heartbeat beat{config_.self.node, config_.self.incarnation, own_load_()};
+    const proto::Heartbeat beat{config_.self.node, config_.self.incarnation, own_load_(), counters_.ended};
     for (const auto& [link, guest] : guests_) {
       if (guest.role == proto::Role::client) out.send.push_back({link, beat});
     }

@@ -446,6 +446,8 @@ void Membership::on_heartbeat(LinkId link, const proto::Heartbeat& beat, Now now
   } else if (usable) {
     heard(*entry, now, out);
     take_load(*entry, beat.load);
+    entry->ended_tasks = beat.ended;
+    entry->beat_at = now.at;
   }
   leave(out);
 }
@@ -578,8 +580,10 @@ std::vector<MemberView> Membership::view(TimePoint now) const {
   for (const auto& [number, entry] : peers_) {
     if (!entry->member.node) continue;
     const bool ever = entry->last_heard != TimePoint{};
-    views.push_back(
-        {entry->member, entry->liveness, entry->load, ever ? now - entry->last_heard : Duration::zero()});
+    const bool beaten = entry->beat_at != TimePoint{};
+    views.push_back({entry->member, entry->liveness, entry->load, entry->ended_tasks,
+                     beaten ? std::optional(now - entry->beat_at) : std::nullopt,
+                     ever ? now - entry->last_heard : Duration::zero()});
   }
   return views;
 }

@@ -47,6 +47,8 @@ struct Peer {
   bool gone = false;    ///< Its process has ended; what it said before may still be on its way.
   bool proven = false;  ///< Ended by its own word or the operating system's: only a new incarnation revives.
   proto::Load load;     ///< As it said last in WELCOME or HEARTBEAT.
+  std::uint64_t ended_tasks = 0;  ///< As in its last HEARTBEAT...
+  TimePoint beat_at{};            ///< ...which came then; zero: none has.
 
   /// New work may be sent there.
   bool routable() const { return !gone && greeted && liveness == Liveness::alive; }

@@ -226,6 +226,7 @@ void ExecutorRole::end(TaskRecord& task, Outcome&& outcome, Now now) {
 /// Its end is told; the record is gone afterwards.
 void ExecutorRole::conclude(TaskRecord& task, const EndedPtr& ended, Now now) {
   const proto::Submit& submit = task.submit;
+  ++counters_.ended;
   --live_;
   live_bytes_ -= held_bytes(submit);
   publish(task, ended, now);

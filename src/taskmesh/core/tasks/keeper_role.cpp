@@ -198,6 +198,7 @@ EndedPtr KeeperRole::end_of(proto::Done&& done) {
   ended->callback_attempts = done.callback_attempts;
   ended->callback_address = std::move(done.callback_address);
   ended->callback_data = std::move(done.callback_data);
+  ended->trace = std::move(done.trace);
   if (!done.key.empty()) ended->key = std::move(done.key);
   return ended;
 }

@@ -238,6 +238,7 @@ void OwnerRole::say_done(const Owned& owned, const Holder& holder) {
   for (std::size_t i = 0; i < owned.count; ++i) done.holders.push_back(owned.holders[i].node);
   done.callback_address = owned.ended->callback_address;
   done.callback_data = owned.ended->callback_data;
+  done.trace = owned.ended->trace;
   done.json = owned.ended->json.view();
   done.key = *owned.ended->key;
   done.report = {owned.ended, owned.ended->report};

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "taskmesh/base/recycler.hpp"
+#include "taskmesh/core/tasks/task_trace.hpp"
 #include "taskmesh/core/types.hpp"
 
 namespace taskmesh::core {
@@ -26,6 +27,7 @@ struct Ended {
   std::uint64_t callback_ttl_ms = 0;    ///< 0: as whoever tells it does it.
   std::uint32_t callback_attempts = 0;  ///< Likewise.
   Boxed<std::string> key;               ///< Of the first task with it.
+  Boxed<proto::Trace> trace;            ///< The task's, where it has a callback address.
 };
 using EndedPtr = std::shared_ptr<const Ended>;
 
@@ -59,11 +61,13 @@ inline proto::Fault fault_of(ErrorKind kind, const TaskId& id, std::string_view 
           std::move(fix)};
 }
 
-/// How long and how often it is tried to tell this end, where the task says so.
+/// How long and how often it is tried to tell this end, where the task says so, and the trace that it belongs to. The
+/// address is set before.
 inline void set_callback_terms(Ended& ended, const Boxed<proto::Terms>& terms) {
   if (!terms.has_value()) return;
   ended.callback_ttl_ms = terms->callback_ttl_ms;
   ended.callback_attempts = terms->callback_attempts;
+  if (!ended.callback_address.empty() && !terms->headers.empty()) ended.trace = trace_of(terms->headers);
 }
 
 /// A link that asked to be told the end, and the form it wants the result in.
