@@ -113,6 +113,12 @@ std::vector<Line> task_lines(const TopModel& model, std::size_t room, bool marks
   return table_lines(rows, styles);
 }
 
+/// "12:30:01Z"; empty for "not yet".
+std::string clock_text(WallTime time) {
+  const std::string whole = to_rfc3339(time);
+  return whole.empty() ? whole : whole.substr(11, 8) + "Z";
+}
+
 std::string totals(const TopModel& model) {
   std::uint64_t running = 0;
   std::uint64_t slots = 0;
@@ -131,7 +137,7 @@ std::string totals(const TopModel& model) {
   return "taskmesh top: mesh " + sample.mesh + "  workers " + std::to_string(there) + "  running " +
          std::to_string(running) + "/" + std::to_string(slots) + "  queued " + std::to_string(queued) +
          "  scheduled " + std::to_string(scheduled) + "  ended " + rate_text(model.rate()) + "/s  " +
-         to_rfc3339(sample.wall).substr(11, 8) + "Z";
+         clock_text(sample.wall);
 }
 
 /// What the second line says: a question, the filter, news, or how the lists are sorted.
