@@ -57,8 +57,9 @@ struct WorkerInfo {
   std::uint32_t scheduled = 0;   ///< Wait for their time: countdown, eta, the pause before a retry.
   bool short_of_memory = false;  ///< Takes nothing new until it uses less (WorkerOptions::memory_max).
   Duration silence{};            ///< Since it was last heard.
-  std::uint64_t ended = 0;       ///< Tasks that have ended there since it started, as its last heartbeat says...
-  std::optional<Duration> beat_age{};  ///< ...which came so long ago (each second there is one); unset: none yet.
+  std::uint64_t ended = 0;  ///< Tasks that have ended there since it started, as its last heartbeat says...
+  std::optional<Duration>
+      beat_age{};  ///< ...which came so long ago (each second there is one); unset: none yet.
 };
 
 class Client {

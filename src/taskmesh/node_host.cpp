@@ -152,11 +152,11 @@ void NodeHost::Impl::prepare_spans(io::ReactorParts& parts) {
   if (!settings.on()) return;
   const io::Sampler sampler = settings.sampler;
   exporter = std::make_unique<io::SpanExporter>(with_process(std::move(settings), parts.config), log);
-  spans = std::make_unique<io::TaskSpans>(io::TaskSpans::Setup{
-      .sampler = sampler,
-      .node = parts.config.self.name,
-      .sink = [to = exporter.get()](wire::Span&& span) { to->take(std::move(span)); },
-      .random = io::random_u64});
+  spans = std::make_unique<io::TaskSpans>(
+      io::TaskSpans::Setup{.sampler = sampler,
+                           .node = parts.config.self.name,
+                           .sink = [to = exporter.get()](wire::Span&& span) { to->take(std::move(span)); },
+                           .random = io::random_u64});
   parts.spans = spans.get();
 }
 

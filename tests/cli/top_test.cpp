@@ -226,17 +226,20 @@ SCENARIO("top stands still, shows its keys, and quits", "[cli][top]") {
 
 SCENARIO("the picture fills the terminal and never more", "[cli][top]") {
   TopModel model = model_of();
-  for (const TerminalSize size : {TerminalSize{120, 30}, TerminalSize{40, 10}, TerminalSize{1, 1}, TerminalSize{300, 3}}) {
+  for (const TerminalSize size :
+       {TerminalSize{120, 30}, TerminalSize{40, 10}, TerminalSize{1, 1}, TerminalSize{300, 3}}) {
     const auto lines = frame_of(model, size);
     CHECK(lines.size() == size.rows);
     for (const Line& line : lines) CHECK(line.text.size() <= size.columns);
   }
   const auto lines = frame_of(model, {130, 24});
-  CHECK_THAT(lines[0].text, StartsWith("taskmesh top: mesh default  workers 2  running 5/8  queued 7  scheduled 0"));
+  CHECK_THAT(lines[0].text,
+             StartsWith("taskmesh top: mesh default  workers 2  running 5/8  queued 7  scheduled 0"));
   CHECK_THAT(lines[1].text, Contains("tasks 4 by state"));
   CHECK_THAT(lines[3].text, StartsWith("WORKER  STATE"));
   CHECK_THAT(lines[4].text, StartsWith("w1") && Contains("[########]  4/4"));
-  CHECK_THAT(lines[8].text, StartsWith(to_string(id_of(3))) && Contains("running") && Contains("55s") && Contains("57s"));
+  CHECK_THAT(lines[8].text,
+             StartsWith(to_string(id_of(3))) && Contains("running") && Contains("55s") && Contains("57s"));
   CHECK(lines[8].style == Style::selected);
   CHECK_THAT(lines[23].text, StartsWith("q quit"));
   WHEN("there are more tasks than lines") {
@@ -261,7 +264,9 @@ SCENARIO("the picture fills the terminal and never more", "[cli][top]") {
 
 SCENARIO("names of others do nothing to the terminal", "[cli][top]") {
   CHECK(fit("a\x1b[2Jb\n\tc", 80) == "a [2Jb  c");
-  CHECK(fit("\xC2\x9B" "31m\xC3\xBC\xE2\x82\xAC", 80) == "  31m\xC3\xBC\xE2\x82\xAC");
+  CHECK(fit("\xC2\x9B"
+            "31m\xC3\xBC\xE2\x82\xAC",
+            80) == "  31m\xC3\xBC\xE2\x82\xAC");
   CHECK(fit("\xC3\xBC\xC3\xBC\xC3\xBC", 2) == "\xC3\xBC\xC3\xBC");
   CHECK(fit("\xFF\xC3", 80) == "  ");
 }
@@ -281,7 +286,8 @@ SCENARIO("keys are read as terminals send them, also in pieces", "[cli][top]") {
   KeyReader reader;
   CHECK(reader.read("q\xC3\xBC") == std::vector<Key>{{.text = "q"}, {.text = "\xC3\xBC"}});
   CHECK(reader.read("\x1b[A\x1bOB\x1b[5~\x1b[6~\x1b[H\x1b[4~") ==
-        std::vector<Key>{{Code::up}, {Code::down}, {Code::page_up}, {Code::page_down}, {Code::home}, {Code::end}});
+        std::vector<Key>{
+            {Code::up}, {Code::down}, {Code::page_up}, {Code::page_down}, {Code::home}, {Code::end}});
   CHECK(reader.read("\r\x7f\x03") == std::vector<Key>{{Code::enter}, {Code::backspace}, {Code::interrupt}});
   CHECK(reader.read("\x1b") == std::vector<Key>{{Code::escape}});
   CHECK(reader.read("\x1b[").empty());

@@ -17,7 +17,8 @@ using support::HttpReceiver;
 using support::HttpRequest;
 
 wire::Span span(const std::string& name) {
-  return {.context = *parse_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"), .name = name};
+  return {.context = *parse_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+          .name = name};
 }
 
 TraceSettings settings(const HttpReceiver& collector) {
@@ -60,7 +61,8 @@ std::vector<std::string> names(const HttpRequest& request) {
 /// Answers the nth with the nth of these, and all others with 200.
 HttpReceiver::Answer answers(std::vector<std::string> list) {
   return [list = std::move(list)](const HttpRequest&, std::size_t nth) {
-    return nth <= list.size() ? list[nth - 1] : support::http_answer(200, "Content-Type: application/json\r\n", "{}");
+    return nth <= list.size() ? list[nth - 1]
+                              : support::http_answer(200, "Content-Type: application/json\r\n", "{}");
   };
 }
 
@@ -87,7 +89,8 @@ TEST_CASE("a batch is tried again on 429, 502, 503 and 504, not on 400", "[expor
   SpanExporter exporter(settings(collector), Log(LogLevel::off));
   exporter.take(span("one"));
   REQUIRE(collector.wait_for(3));
-  for (const HttpRequest& request : collector.requests()) CHECK(names(request) == std::vector<std::string>{"one"});
+  for (const HttpRequest& request : collector.requests())
+    CHECK(names(request) == std::vector<std::string>{"one"});
   const HttpReceiver strict(answers({bad}));
   SpanExporter other(settings(strict), Log(LogLevel::off));
   other.take(span("bad"));
@@ -149,8 +152,9 @@ TEST_CASE("the end sends what is left, and does not wait long for a collector th
 }
 
 TEST_CASE("spans that the collector refuses are counted", "[exporter]") {
-  const HttpReceiver collector(answers({support::http_answer(
-      200, "Content-Type: application/json\r\n", R"({"partialSuccess": {"rejectedSpans": "1", "errorMessage": "old"}})")}));
+  const HttpReceiver collector(answers(
+      {support::http_answer(200, "Content-Type: application/json\r\n",
+                            R"({"partialSuccess": {"rejectedSpans": "1", "errorMessage": "old"}})")}));
   SpanExporter exporter(settings(collector), Log(LogLevel::off));
   exporter.take(span("one"));
   REQUIRE(collector.wait_for(1));

@@ -29,15 +29,18 @@ struct Book {
   core::Run run(const std::string& parent, std::uint32_t attempt = 1) {
     core::Effects effects;
     effects.run.push_back({.id = task, .attempt = attempt, .name = "add"});
-    if (!parent.empty()) effects.run[0].headers = std::vector<Header>{{"traceparent", parent}, {"tracestate", "v=1"}};
+    if (!parent.empty())
+      effects.run[0].headers = std::vector<Header>{{"traceparent", parent}, {"tracestate", "v=1"}};
     tracer.on_effects(effects, {1'000});
     return effects.run[0];
   }
   void finish(std::optional<Error> error = {}, std::uint32_t attempt = 1) {
-    tracer.on_event(
-        core::Finished{
-            .id = task, .attempt = attempt, .error = std::move(error), .started_at = {2'000}, .completed_at = {5'000}},
-        {6'000});
+    tracer.on_event(core::Finished{.id = task,
+                                   .attempt = attempt,
+                                   .error = std::move(error),
+                                   .started_at = {2'000},
+                                   .completed_at = {5'000}},
+                    {6'000});
   }
   core::Post post(const std::string& parent, std::uint32_t delivery = 1) {
     auto ended = std::make_shared<core::Ended>();

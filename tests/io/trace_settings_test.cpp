@@ -41,14 +41,17 @@ TEST_CASE("the endpoint of all signals gets the path of traces, that of traces i
 }
 
 TEST_CASE("headers and the resource are lists of pairs, percent-encoded", "[trace]") {
-  const TraceSettings settings = read({{base, "http://c"},
-                                       {"OTEL_EXPORTER_OTLP_HEADERS", "api-key=a%3Db, x = y ,bad,n=1%0d%0aevil: 1"},
-                                       {"OTEL_RESOURCE_ATTRIBUTES", "service.name=one,deployment.environment=t%C3%A9st"}});
+  const TraceSettings settings =
+      read({{base, "http://c"},
+            {"OTEL_EXPORTER_OTLP_HEADERS", "api-key=a%3Db, x = y ,bad,n=1%0d%0aevil: 1"},
+            {"OTEL_RESOURCE_ATTRIBUTES", "service.name=one,deployment.environment=t%C3%A9st"}});
   CHECK(settings.headers == std::vector<std::pair<std::string, std::string>>{{"api-key", "a=b"}, {"x", "y"}});
   CHECK(settings.resource == wire::Attributes{{"service.name", std::string("one")},
                                               {"deployment.environment", std::string("t\xC3\xA9st")}});
   CHECK(read({{base, "http://c"}}).resource == wire::Attributes{{"service.name", std::string("taskmesh")}});
-  CHECK(read({{base, "http://c"}, {"OTEL_SERVICE_NAME", "two"}, {"OTEL_RESOURCE_ATTRIBUTES", "service.name=one"}})
+  CHECK(read({{base, "http://c"},
+              {"OTEL_SERVICE_NAME", "two"},
+              {"OTEL_RESOURCE_ATTRIBUTES", "service.name=one"}})
             .resource == wire::Attributes{{"service.name", std::string("two")}});
 }
 
@@ -57,7 +60,8 @@ TEST_CASE("a sampler follows the parent, or chooses by the trace id", "[trace]")
     return parse_traceparent(std::string("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-") + flags);
   };
   const auto sampler = [](const std::string& name, const std::string& argument = "") {
-    return read({{base, "http://c"}, {"OTEL_TRACES_SAMPLER", name}, {"OTEL_TRACES_SAMPLER_ARG", argument}}).sampler;
+    return read({{base, "http://c"}, {"OTEL_TRACES_SAMPLER", name}, {"OTEL_TRACES_SAMPLER_ARG", argument}})
+        .sampler;
   };
   const TraceIdOctets low{};
   TraceIdOctets high{};

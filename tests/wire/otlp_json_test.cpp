@@ -30,7 +30,8 @@ wire::Span full_span() {
 }  // namespace
 
 TEST_CASE("a request has one resource, one scope, and its spans", "[otlp]") {
-  const std::string text = wire::otlp_request({{"service.name", std::string("docs")}}, "1.2.3", {full_span()});
+  const std::string text =
+      wire::otlp_request({{"service.name", std::string("docs")}}, "1.2.3", {full_span()});
   CHECK(json::parse(text) == json::parse(R"({"resourceSpans": [{
     "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "docs"}}]},
     "scopeSpans": [{"scope": {"name": "taskmesh", "version": "1.2.3"}, "spans": [{
@@ -45,8 +46,10 @@ TEST_CASE("a request has one resource, one scope, and its spans", "[otlp]") {
 }
 
 TEST_CASE("what a span has not is left out", "[otlp]") {
-  wire::Span span{.context = context("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"), .name = "send \xFF"};
-  const json one = json::parse(wire::otlp_request({}, "1", {span, span}))["resourceSpans"][0]["scopeSpans"][0];
+  wire::Span span{.context = context("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+                  .name = "send \xFF"};
+  const json one =
+      json::parse(wire::otlp_request({}, "1", {span, span}))["resourceSpans"][0]["scopeSpans"][0];
   REQUIRE(one["spans"].size() == 2);
   const json& written = one["spans"][0];
   CHECK_FALSE(written.contains("parentSpanId"));

@@ -242,9 +242,10 @@ void add_grown(std::vector<Sample>& to) {
   const std::string body = record_of(beat).substr(wire::record_header_bytes);
   to.push_back(bad("grown-record", "HEARTBEAT from the future: five octets behind the last field known.",
                    {"message HEARTBEAT"}, framed(record(3, 0, body + "extra")), {beat}));
-  to.push_back(bad("grown-nested", "HEARTBEAT whose load has four octets more than known.",
-                   {"message HEARTBEAT"},
-                   framed(record(3, 0, body.substr(0, 24) + number(36) + body.substr(28, 32) + "more" + body.substr(60))), {beat}));
+  to.push_back(bad(
+      "grown-nested", "HEARTBEAT whose load has four octets more than known.", {"message HEARTBEAT"},
+      framed(record(3, 0, body.substr(0, 24) + number(36) + body.substr(28, 32) + "more" + body.substr(60))),
+      {beat}));
   to.push_back(
       bad("short-nested", "HEARTBEAT whose load ends after its second field.", {"message HEARTBEAT"},
           framed(record(3, 0, body.substr(0, 24) + number(8) + body.substr(28, 8))),

@@ -73,7 +73,8 @@ Exit run_top(const Arguments& arguments) {
   if (!found) return print_failure(found.error());
   Terminal terminal;
   Client client(client_options(arguments));
-  TopFeed feed(client, arguments.count("--tasks"), arguments.duration("--interval"), [&] { terminal.wake(); });
+  TopFeed feed(client, arguments.count("--tasks"), arguments.duration("--interval"),
+               [&] { terminal.wake(); });
   watch(terminal, feed, wants_colours());
   terminal.give_back();  // Before the last question to the mesh has its answer.
   return Exit::done;
@@ -82,25 +83,27 @@ Exit run_top(const Arguments& arguments) {
 }  // namespace
 
 Verb top_verb() {
-  return {.name = "top",
-          .summary = "watch workers, load, rates and tasks in a terminal; h shows the keys",
-          .examples = {"taskmesh top", "taskmesh top --interval 5s", "taskmesh top --once"},
-          .positionals = {},
-          .flags = joined({{.name = "--interval",
-                            .value = "DURATION",
-                            .help = "look so often",
-                            .kind = Kind::period,
-                            .fallback = "1s"},
-                           {.name = "--tasks",
-                            .value = "N",
-                            .help = "ask for so many tasks; unfinished ones first",
-                            .kind = Kind::count,
-                            .fallback = std::to_string(tasks_default),
-                            .most = tasks_most},
-                           {.name = "--once", .help = "print one picture as text, without a terminal", .kind = Kind::toggle}},
-                          mesh_flags()),
-          .exits = "0 done (a key or a signal ended it), 2 usage, or no terminal",
-          .run = run_top};
+  return {
+      .name = "top",
+      .summary = "watch workers, load, rates and tasks in a terminal; h shows the keys",
+      .examples = {"taskmesh top", "taskmesh top --interval 5s", "taskmesh top --once"},
+      .positionals = {},
+      .flags = joined(
+          {{.name = "--interval",
+            .value = "DURATION",
+            .help = "look so often",
+            .kind = Kind::period,
+            .fallback = "1s"},
+           {.name = "--tasks",
+            .value = "N",
+            .help = "ask for so many tasks; unfinished ones first",
+            .kind = Kind::count,
+            .fallback = std::to_string(tasks_default),
+            .most = tasks_most},
+           {.name = "--once", .help = "print one picture as text, without a terminal", .kind = Kind::toggle}},
+          mesh_flags()),
+      .exits = "0 done (a key or a signal ended it), 2 usage, or no terminal",
+      .run = run_top};
 }
 
 }  // namespace taskmesh::cli

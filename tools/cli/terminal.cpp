@@ -51,10 +51,11 @@ void handle_fatal(void (*handler)(int)) {
 }
 
 Error no_terminal(std::string why) {
-  return {.kind = ErrorKind::invalid,
-          .what = "there is no terminal to draw on",
-          .why = std::move(why),
-          .fix = "say --once for one picture as text, or use `taskmesh workers --watch` and `taskmesh tasks`"};
+  return {
+      .kind = ErrorKind::invalid,
+      .what = "there is no terminal to draw on",
+      .why = std::move(why),
+      .fix = "say --once for one picture as text, or use `taskmesh workers --watch` and `taskmesh tasks`"};
 }
 
 }  // namespace

@@ -15,7 +15,8 @@ constexpr std::size_t filter_max = 64;
 bool is_there(const WorkerInfo& worker) { return worker.state != "dead" && worker.state != "left"; }
 
 double load_of(const WorkerInfo& worker) {
-  return static_cast<double>(worker.running + worker.queued) / std::max(1.0, static_cast<double>(worker.slots));
+  return static_cast<double>(worker.running + worker.queued) /
+         std::max(1.0, static_cast<double>(worker.slots));
 }
 
 /// What people look for first.
@@ -156,7 +157,8 @@ std::vector<const TaskInfo*> TopModel::tasks() const {
 
 bool TopModel::matches(const TaskInfo& task) const {
   if (filter_.empty()) return true;
-  return has(task.name, filter_) || has(task.worker, filter_) || has(taskmesh::to_string(task.state), filter_) ||
+  return has(task.name, filter_) || has(task.worker, filter_) ||
+         has(taskmesh::to_string(task.state), filter_) ||
          taskmesh::to_string(task.task_id).starts_with(filter_);
 }
 

@@ -30,9 +30,7 @@ std::string bar(double share) {
          std::string(static_cast<std::size_t>(width - full), ' ') + "]";
 }
 
-std::string span_text(std::int64_t us) {
-  return us < 0 ? "0ms" : rough(std::chrono::microseconds(us));
-}
+std::string span_text(std::int64_t us) { return us < 0 ? "0ms" : rough(std::chrono::microseconds(us)); }
 
 Row row_of(const TopModel& model, const WorkerInfo& worker) {
   const double slots = std::max(1.0, static_cast<double>(worker.slots));
@@ -93,8 +91,10 @@ std::vector<Line> worker_lines(const TopModel& model, std::size_t room) {
     styles.push_back(style_of(*workers[i]));
   }
   auto lines = table_lines(rows, styles);
-  if (shown < workers.size()) lines.push_back({"... and " + std::to_string(workers.size() - shown) + " more", Style::faint});
-  if (workers.empty()) lines.push_back({"no worker (start one with `taskmesh worker --builtin`)", Style::bad});
+  if (shown < workers.size())
+    lines.push_back({"... and " + std::to_string(workers.size() - shown) + " more", Style::faint});
+  if (workers.empty())
+    lines.push_back({"no worker (start one with `taskmesh worker --builtin`)", Style::bad});
   return lines;
 }
 
@@ -250,7 +250,8 @@ std::vector<Line> frame_of(TopModel& model, TerminalSize size) {
   model.set_page(left);
   add(lines, task_lines(model, left, true));
   lines.resize(std::max<std::size_t>(size.rows, 1) - 1);
-  lines.push_back({"q quit  c cancel  s sort  r reverse  w workers  / filter  e ended  space pause  ? help", Style::faint});
+  lines.push_back({"q quit  c cancel  s sort  r reverse  w workers  / filter  e ended  space pause  ? help",
+                   Style::faint});
   return fitted(std::move(lines), size);
 }
 

@@ -18,11 +18,11 @@ struct TerminalSize {
 enum class Style {
   plain,
   title,
-  heading,   ///< Of a table.
+  heading,  ///< Of a table.
   selected,
   good,
   bad,
-  faint,     ///< What has ended.
+  faint,  ///< What has ended.
 };
 
 struct Line {

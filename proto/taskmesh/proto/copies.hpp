@@ -115,7 +115,7 @@ struct Done {
   std::string callback_data;
   std::string json;  ///< The result as JSON, where it is there beside the report's.
   Shared<TaskReport> report;
-  std::string key;  ///< Of the first task with it; else empty.
+  std::string key;     ///< Of the first task with it; else empty.
   Boxed<Trace> trace;  ///< The task's, for its callback.
 
   static constexpr std::uint8_t unowed_flag = 1;  ///< Nobody is to be told: keep the result, forget the task.

@@ -263,7 +263,7 @@ struct MemberView {
   proto::Member member;
   Liveness liveness = Liveness::joining;
   proto::Load load;
-  std::uint64_t ended = 0;  ///< As its last heartbeat has it...
+  std::uint64_t ended = 0;             ///< As its last heartbeat has it...
   std::optional<Duration> beat_age{};  ///< ...which came so long ago; unset: none has.
   Duration silence{};
   bool operator==(const MemberView&) const = default;

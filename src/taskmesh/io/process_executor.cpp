@@ -73,8 +73,8 @@ class NoPipeSignal {
 
 /// Told to each command of its own task; what this process got is not for it.
 bool is_of_task(std::string_view variable) {
-  constexpr std::array<std::string_view, 5> own{"TASKMESH_TASK_ID=", "TASKMESH_ATTEMPT=", "TASKMESH_DEADLINE_MS=",
-                                                "TRACEPARENT=", "TRACESTATE="};
+  constexpr std::array<std::string_view, 5> own{
+      "TASKMESH_TASK_ID=", "TASKMESH_ATTEMPT=", "TASKMESH_DEADLINE_MS=", "TRACEPARENT=", "TRACESTATE="};
   return std::ranges::any_of(own, [&](std::string_view name) { return variable.starts_with(name); });
 }
 

@@ -44,7 +44,7 @@ struct ReactorParts {
   std::vector<std::unique_ptr<Discovery>> discovery;
   Executor* executor = nullptr;                  ///< Workers only.
   std::unique_ptr<WebhookSender> webhooks = {};  ///< Of nodes that tell ends: answers go into mailbox().
-  TaskSpans* spans = nullptr;  ///< Where spans are made; outlives the thread.
+  TaskSpans* spans = nullptr;                    ///< Where spans are made; outlives the thread.
   NoticeSink notify;
   TurnHook turned = {};
   std::function<void(const core::Noted&)> noted = {};  ///< Beside the log. Same rules as NoticeSink.

@@ -137,7 +137,8 @@ void SpanExporter::Impl::take(wire::Span&& span) {
   }
   if (wake) changed_.notify_all();
   if (full && !full_told_.exchange(true)) {
-    log_.warning("spans are dropped: " + std::to_string(settings_.queue_max) + " wait to be exported already");
+    log_.warning("spans are dropped: " + std::to_string(settings_.queue_max) +
+                 " wait to be exported already");
   }
 }
 
@@ -191,7 +192,8 @@ void SpanExporter::Impl::send(const std::vector<wire::Span>& batch) {
     const Duration wait = answer.retry_after.value_or(export_pause(attempt, random_.unit()));
     if (!pause(wait, begun)) return lose(answer, batch.size());
     if (!std::exchange(failing_, true)) {
-      log_.warning("spans cannot be exported to " + place_of(settings_.endpoint) + " for now: " + answer.trouble);
+      log_.warning("spans cannot be exported to " + place_of(settings_.endpoint) +
+                   " for now: " + answer.trouble);
     }
   }
 }
@@ -215,7 +217,8 @@ void SpanExporter::Impl::settle(const Answer& answer, std::size_t spans) {
   const auto read = wire::read_otlp_answer(answer.body);
   const std::size_t refused =
       read ? std::min(spans, static_cast<std::size_t>(std::max<std::int64_t>(read->refused, 0))) : 0;
-  if (refused > 0) log_.warning("the collector has refused " + std::to_string(refused) + " spans: " + read->why);
+  if (refused > 0)
+    log_.warning("the collector has refused " + std::to_string(refused) + " spans: " + read->why);
   if (std::exchange(failing_, false)) log_.info("spans are exported again");
   const std::lock_guard lock(mutex_);
   counters_.exported += spans - refused;

@@ -92,12 +92,10 @@ wire::Span TaskSpans::make(std::string_view operation, std::string_view type, co
                            const TaskId& task) const {
   wire::Span span;
   span.name = std::string(operation) + " " + name;
-  span.attributes = {{"messaging.system", std::string("taskmesh")},
-                     {"messaging.operation.name", std::string(operation)},
-                     {"messaging.operation.type", std::string(type)},
-                     {"messaging.destination.name", name},
-                     {"messaging.message.id", to_string(task)},
-                     {"messaging.client.id", setup_.node}};
+  span.attributes = {
+      {"messaging.system", std::string("taskmesh")},   {"messaging.operation.name", std::string(operation)},
+      {"messaging.operation.type", std::string(type)}, {"messaging.destination.name", name},
+      {"messaging.message.id", to_string(task)},       {"messaging.client.id", setup_.node}};
   return span;
 }
 
@@ -159,7 +157,8 @@ void TaskSpans::end_attempt(const core::Finished& finished) {
   span.begun_us = finished.started_at.unix_us;
   span.ended_us = std::max(finished.completed_at.unix_us, span.begun_us);
   if (finished.error) {
-    fail_with(span, std::string(to_string(finished.error->kind)), finished.error->what + ": " + finished.error->why);
+    fail_with(span, std::string(to_string(finished.error->kind)),
+              finished.error->what + ": " + finished.error->why);
   } else if (node.mapped().stopped) {
     fail_with(span, "stopped", "it was asked to stop: cancelled, or out of time");
   }
@@ -208,7 +207,8 @@ void TaskSpans::begin_notify(const core::Send& send, WallTime now) {
   notifies_.insert_or_assign({send.link, notify->seq}, std::move(span));
 }
 
-void TaskSpans::end_notify(std::map<Notified, wire::Span>::iterator at, std::string_view trouble, WallTime now) {
+void TaskSpans::end_notify(std::map<Notified, wire::Span>::iterator at, std::string_view trouble,
+                           WallTime now) {
   wire::Span span = std::move(at->second);
   notifies_.erase(at);
   span.ended_us = std::max(now.unix_us, span.begun_us);

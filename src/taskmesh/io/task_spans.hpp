@@ -23,9 +23,9 @@ class TaskSpans {
  public:
   struct Setup {
     Sampler sampler{};
-    std::string node{};                         ///< Name of this node, for people.
-    std::function<void(wire::Span&&)> sink;     ///< Threads: as TaskSpans' own.
-    std::function<std::uint64_t()> random;      ///< Threads: any.
+    std::string node{};                      ///< Name of this node, for people.
+    std::function<void(wire::Span&&)> sink;  ///< Threads: as TaskSpans' own.
+    std::function<std::uint64_t()> random;   ///< Threads: any.
   };
   explicit TaskSpans(Setup setup) : setup_(std::move(setup)) {}
 
@@ -47,7 +47,8 @@ class TaskSpans {
 
   SpanIdOctets new_span_id() const;
   TraceIdOctets new_trace_id() const;
-  wire::Span make(std::string_view operation, std::string_view type, const std::string& name, const TaskId& task) const;
+  wire::Span make(std::string_view operation, std::string_view type, const std::string& name,
+                  const TaskId& task) const;
   bool place(wire::Span& span, const TaskId& task, const std::string& parent, const std::string& state) const;
   bool has_room() const;
   void begin_attempt(core::Run& run);

@@ -42,7 +42,8 @@ std::vector<std::pair<std::string, std::string>> pairs_of(std::string_view text)
     const std::string_view pair = text.substr(0, comma);
     const std::size_t equals = pair.find('=');
     if (equals != std::string_view::npos && !trimmed(pair.substr(0, equals)).empty()) {
-      pairs.emplace_back(unescaped(trimmed(pair.substr(0, equals))), unescaped(trimmed(pair.substr(equals + 1))));
+      pairs.emplace_back(unescaped(trimmed(pair.substr(0, equals))),
+                         unescaped(trimmed(pair.substr(equals + 1))));
     }
     text.remove_prefix(std::min(comma + 1, text.size()));
   }
@@ -75,7 +76,8 @@ class Reader {
     if (found.empty()) return;
     std::int64_t value = 0;
     const auto [end, error] = std::from_chars(found.data(), found.data() + found.size(), value);
-    if (error == std::errc{} && end == found.data() + found.size() && value >= 1 && value <= most) return take(value);
+    if (error == std::errc{} && end == found.data() + found.size() && value >= 1 && value <= most)
+      return take(value);
     warn(text(first).empty() ? second : first, found, "a whole number from 1 to " + std::to_string(most));
   }
   void warn(const std::string& variable, const std::string& value, const std::string& takes) {
@@ -162,7 +164,8 @@ bool Sampler::samples(TraceIdOctets trace, const std::optional<TraceContext>& pa
 TraceSettings read_trace_settings(const Lookup& lookup) {
   TraceSettings settings;
   Reader read(lookup, settings);
-  if (read.text("OTEL_SDK_DISABLED") == "true" || read.text("OTEL_TRACES_EXPORTER") == "none") return settings;
+  if (read.text("OTEL_SDK_DISABLED") == "true" || read.text("OTEL_TRACES_EXPORTER") == "none")
+    return settings;
   settings.endpoint = read_endpoint(read);
   if (settings.endpoint.empty()) return settings;
   const std::string protocol = read.text("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL");

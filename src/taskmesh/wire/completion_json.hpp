@@ -30,7 +30,8 @@ struct Completion {
   WallTime submitted_at;
   WallTime started_at;
   WallTime completed_at;
-  std::string_view traceparent{};  ///< That the task was submitted with; empty: none. In a CloudEvent, its extension.
+  std::string_view
+      traceparent{};  ///< That the task was submitted with; empty: none. In a CloudEvent, its extension.
   std::string_view tracestate{};
 };
 

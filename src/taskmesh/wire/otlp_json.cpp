@@ -86,7 +86,8 @@ void write(JsonWriter& out, const Span& span) {
 std::int64_t whole(const Json* json) {
   if (json == nullptr) return 0;
   if (const auto* number = std::get_if<std::int64_t>(&json->value())) return *number;
-  if (const auto* number = std::get_if<std::uint64_t>(&json->value())) return static_cast<std::int64_t>(*number);
+  if (const auto* number = std::get_if<std::uint64_t>(&json->value()))
+    return static_cast<std::int64_t>(*number);
   std::int64_t read = 0;
   if (const std::string* digits = json->string()) {
     std::from_chars(digits->data(), digits->data() + digits->size(), read);
@@ -96,7 +97,8 @@ std::int64_t whole(const Json* json) {
 
 }  // namespace
 
-std::string otlp_request(const Attributes& resource, std::string_view version, const std::vector<Span>& spans) {
+std::string otlp_request(const Attributes& resource, std::string_view version,
+                         const std::vector<Span>& spans) {
   JsonWriter out;
   out.begin_object();
   out.key("resourceSpans");

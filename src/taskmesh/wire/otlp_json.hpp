@@ -24,9 +24,9 @@ enum class SpanStatus : std::uint8_t { unset = 0, ok = 1, error = 2 };
 
 /// Something that began and ended.
 struct Span {
-  TraceContext context;                 ///< Its own.
+  TraceContext context;                  ///< Its own.
   std::optional<SpanIdOctets> parent{};  ///< Of the same trace, in another process; unset: a root.
-  std::string state{};                  ///< tracestate.
+  std::string state{};                   ///< tracestate.
   std::string name{};
   SpanKind kind = SpanKind::internal;
   std::int64_t begun_us = 0;  ///< Microseconds since 1970.
@@ -39,7 +39,8 @@ struct Span {
 };
 
 /// One request: all spans of one resource, from one scope, `taskmesh` of this version.
-std::string otlp_request(const Attributes& resource, std::string_view version, const std::vector<Span>& spans);
+std::string otlp_request(const Attributes& resource, std::string_view version,
+                         const std::vector<Span>& spans);
 
 /// What a collector says to a request: how many spans it has refused, and why. Error: invalid, where it is no such answer.
 struct OtlpAnswer {
