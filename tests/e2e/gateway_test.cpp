@@ -54,6 +54,12 @@ SCENARIO("a task behind HTTP: 202, polls, its result, the way back", "[gateway]"
       const HttpAnswer batch = gateway.ask("POST", "/v1/batches",
                                            R"([{"name":"add","args":[1,2]},{"name":"pid"},{"name":"pid"}])");
       CHECK(batch.status == 202);
+      // Until all have ended: what moves between two pages may be in both.
+      const auto tasks = taskmesh::parse_json(batch.body);
+      for (const taskmesh::Json& task : *tasks->at("tasks")->array()) {
+        const std::string self = "/v1/tasks/" + *task.at("task_id")->string();
+        REQUIRE(member(gateway.ask("GET", self, {}, "Prefer: wait=20\r\n"), "status") == "success");
+      }
       const HttpAnswer page = gateway.ask("GET", "/v1/tasks?limit=2");
       REQUIRE(page.status == 200);
       const HttpAnswer rest = gateway.ask("GET", "/v1/tasks?limit=2&cursor=" + member(page, "next"));
