@@ -1,7 +1,5 @@
 #include "taskmesh/event_subscription.hpp"
 
-#include <unistd.h>
-
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -95,7 +93,8 @@ class EventSubscription::Impl {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<TaskEvent> events_;
-  std::uint64_t dropped_ = 0;  // Of the front of events_, not told yet.
+  std::optional<std::uint64_t>
+      dropped_;  // Before the front of events_, not told yet; 0: nobody knows how many.
   std::uint64_t gaps_ = 0;
   bool begun_ = false;
   bool closed_ = false;
@@ -105,17 +104,8 @@ class EventSubscription::Impl {
 EventSubscription::Impl::Impl(EventOptions options)
     : queue_max_(std::max<std::size_t>(options.queue_max, 1)) {
   const std::uint32_t events = wanted(options.types);
-  mesh_ = detail::option_or_env(options.client.mesh, "TASKMESH_MESH", "default");
-  detail::HostOptions host;
-  host.node.kind = core::NodeKind::client;
-  host.node.client_instance = io::random_u32();
-  host.node.self.name =
-      options.client.name.empty() ? "events-" + std::to_string(::getpid()) : options.client.name;
-  host.mesh = mesh_;
-  host.seeds = detail::list_or_env(options.client.seeds, "TASKMESH_SEEDS");
-  host.token_file = detail::option_or_env(options.client.token_file, "TASKMESH_TOKEN_FILE", "");
-  host.insecure = options.client.insecure;
-  host.log = options.client.log;
+  detail::HostOptions host = detail::host_options_of(options.client, io::random_u32(), "events");
+  mesh_ = host.mesh;
   host_ = value_or_throw(detail::NodeHost::start(
       std::move(host), {.notify = [this](std::vector<core::Notice>& notices) { told(notices); }}));
   host_->post(core::WatchEvents{.token = token, .events = events, .name = std::move(options.name)});
@@ -152,7 +142,8 @@ TaskEvent EventSubscription::Impl::gap(const core::EventsTold& from) {
 void EventSubscription::Impl::push(TaskEvent&& event) {
   if (events_.size() >= queue_max_) {
     const auto& oldest = events_.front();
-    dropped_ += oldest.is_gap() ? *oldest.missed : 1;
+    const std::uint64_t more = oldest.is_gap() ? *oldest.missed : 1;
+    dropped_ = more == 0 || dropped_ == 0U ? 0 : dropped_.value_or(0) + more;
     events_.pop_front();
   }
   events_.push_back(std::move(event));
@@ -181,7 +172,7 @@ std::optional<TaskEvent> EventSubscription::Impl::next(std::optional<Duration> w
   const auto ready = [this] { return closed_ || !events_.empty(); };
   wait ? static_cast<void>(changed_.wait_for(lock, *wait, ready)) : changed_.wait(lock, ready);
   if (closed_ || events_.empty()) return std::nullopt;
-  if (dropped_ > 0) return gap({.missed = std::exchange(dropped_, 0)});
+  if (dropped_) return gap({.missed = std::exchange(dropped_, std::nullopt)});
   TaskEvent event = std::move(events_.front());
   events_.pop_front();
   return event;

@@ -5,7 +5,7 @@
 //
 // It joins the mesh as a client does, and asks every worker, those too that come later. Workers tell and do not wait: what could
 // not be told (a worker died, this program was too slow) comes as an event of its own, a gap. Tasks that no worker ever held, and
-// what only their client knows, are not in it. Ids and types are those of callbacks and streams (docs/events.md).
+// what only their client knows, are not in it. Ids and types are those of callbacks and streams (docs/http.md).
 // Errors: the constructor throws Failure (no such type, no mesh token). Threads: any may call any function.
 #pragma once
 
@@ -35,15 +35,14 @@ struct TaskEvent {
   WallTime submitted_at;
   WallTime started_at;
   WallTime completed_at;
-  std::optional<std::uint64_t>
-      missed;  ///< Set: this is a gap. So many are missing before what comes next; 0: unknown.
+  /// Set: this is a gap. So many are missing before what comes next; 0: unknown.
+  std::optional<std::uint64_t> missed;
+  std::string mesh;               ///< Named by to_json().
+  std::uint32_t moved_epoch = 0;  ///< Above 0: it has come to this worker from another one.
 
   bool is_gap() const { return missed.has_value(); }
   /// As a CloudEvent 1.0, as GET /v1/events has it.
   std::string to_json() const;
-
-  std::string mesh;               ///< Named by to_json().
-  std::uint32_t moved_epoch = 0;  ///< Above 0: it has come to this worker from another one.
 };
 
 struct EventOptions {

@@ -107,6 +107,27 @@ SCENARIO("who does not take them gets a gap in the place of the oldest", "[event
   }
 }
 
+SCENARIO("a gap of unknown size that is pushed out itself is still told", "[events]") {
+  Mesh mesh(2, 1);
+  EventSubscription events({.types = {"succeeded"}, .queue_max = 1});
+  EventSubscription other({.types = {"succeeded"}});
+  REQUIRE(events.begun());
+  REQUIRE(other.begun());
+  Client client;
+  const auto workers = client.workers();
+  REQUIRE_FALSE(workers.empty());
+  ::kill(static_cast<pid_t>(workers[0].pid), SIGKILL);
+  const auto killed = take(other, 1);
+  REQUIRE(killed.size() == 1);
+  CHECK(killed[0].is_gap());
+  REQUIRE(client.submit_task<int>("add", 1, 1).outcome);
+  REQUIRE(take(other, 1).size() == 1);
+  const auto first = take(events, 1);
+  REQUIRE(first.size() == 1);
+  REQUIRE(first[0].is_gap());
+  CHECK(*first[0].missed == 0);
+}
+
 SCENARIO("a type that there is not is refused at once", "[events]") {
   Mesh mesh(0);
   CHECK_THROWS_AS(EventSubscription({.types = {"finished"}}), taskmesh::Failure);

@@ -4,17 +4,6 @@
 
 namespace taskmesh::cli {
 
-namespace {
-
-void write_list(JsonWriter& writer, std::string_view name, const std::vector<std::string>& texts) {
-  writer.key(name);
-  writer.begin_array();
-  for (const std::string& text : texts) writer.string(text);
-  writer.end_array();
-}
-
-}  // namespace
-
 void write_worker(JsonWriter& writer, const WorkerInfo& worker) {
   writer.begin_object();
   writer.key("id");
@@ -33,8 +22,8 @@ void write_worker(JsonWriter& writer, const WorkerInfo& worker) {
   writer.key("host");
   writer.string(worker.host);
   writer.member("pid", worker.pid);
-  write_list(writer, "endpoints", worker.endpoints);
-  write_list(writer, "tasks", worker.tasks);
+  writer.member("endpoints", worker.endpoints);
+  writer.member("tasks", worker.tasks);
   writer.key("silence_ms");
   writer.number(static_cast<std::int64_t>(worker.silence / 1ms));
   writer.end_object();

@@ -212,6 +212,13 @@ void JsonWriter::member(std::string_view name, std::uint64_t count) {
   number(count);
 }
 
+void JsonWriter::member(std::string_view name, const std::vector<std::string>& texts) {
+  key(name);
+  begin_array();
+  for (const std::string& text : texts) string(text);
+  end_array();
+}
+
 void JsonWriter::error(const Error* error) {
   if (error == nullptr) return null();
   begin_object();

@@ -79,9 +79,10 @@ class JsonWriter {
   void raw(std::string_view json);
   void value(const Json& json);
 
-  /// A member with text, null where it is empty; a member with a number.
+  /// A member with text, null where it is empty; a member with a number; a member with a list of texts.
   void member(std::string_view name, std::string_view text);
   void member(std::string_view name, std::uint64_t number);
+  void member(std::string_view name, const std::vector<std::string>& texts);
   /// The value of a member: {kind, what, why, fix}; null where there is none.
   void error(const Error* error);
 

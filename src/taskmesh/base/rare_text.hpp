@@ -4,10 +4,11 @@
 // Threads: as for any value.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include "taskmesh/base/boxed.hpp"
 
 namespace taskmesh {
 
@@ -17,26 +18,21 @@ class RareText {
   // NOLINTBEGIN(google-explicit-constructor): it stands wherever a text was
   RareText(std::string text) { assign(std::move(text)); }
   RareText(const char* text) : RareText(std::string(text)) {}
-  RareText(const RareText& other) { *this = other; }
-  RareText(RareText&&) noexcept = default;
-  RareText& operator=(const RareText& other) {
-    if (this != &other) text_ = other.text_ ? std::make_unique<std::string>(*other.text_) : nullptr;
-    return *this;
-  }
-  RareText& operator=(RareText&&) noexcept = default;
-  ~RareText() = default;
 
   /// As long as this one lives and is not changed.
   operator const std::string&() const { return str(); }
   operator std::string_view() const { return str(); }
   // NOLINTEND(google-explicit-constructor)
-  const std::string& str() const { return text_ ? *text_ : no_text(); }
+  const std::string& str() const { return *text_; }
 
-  bool empty() const { return text_ == nullptr; }
-  std::size_t size() const { return text_ ? text_->size() : 0; }
+  bool empty() const { return !text_; }
+  std::size_t size() const { return str().size(); }
   void clear() { text_.reset(); }
   void assign(std::string text) {
-    text_ = text.empty() ? nullptr : std::make_unique<std::string>(std::move(text));
+    if (text.empty())
+      text_.reset();
+    else
+      text_ = std::move(text);
   }
 
   bool operator==(const RareText& other) const { return str() == other.str(); }
@@ -44,12 +40,7 @@ class RareText {
   bool operator==(const char* other) const { return str() == other; }
 
  private:
-  static const std::string& no_text() {
-    static const std::string none;
-    return none;
-  }
-
-  std::unique_ptr<std::string> text_;  // Never of an empty one.
+  Boxed<std::string> text_;  // Never of an empty one.
 };
 
 }  // namespace taskmesh

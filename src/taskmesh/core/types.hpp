@@ -287,8 +287,8 @@ struct EventArrived {
 /// What a worker has told to a watch, in order.
 struct EventsTold {
   Token token = 0;
-  bool begun =
-      false;  ///< Said once, alone: all workers that were known have answered, what happens from now on is told.
+  /// Said once, alone: all workers that were known have answered, what happens from now on is told.
+  bool begun = false;
   NodeId worker;
   std::string worker_name;
   std::optional<std::uint64_t> missed = {};  ///< Before these some are missing; 0: nobody knows how many.

@@ -33,13 +33,6 @@ struct Desk::Replay {
 
 namespace {
 
-void write_names(JsonWriter& writer, std::string_view name, const std::vector<std::string>& texts) {
-  writer.key(name);
-  writer.begin_array();
-  for (const std::string& text : texts) writer.string(text);
-  writer.end_array();
-}
-
 /// The members are those of `taskmesh callbacks list --json`.
 void write_callback(JsonWriter& writer, const proto::CallbackRow& row, const proto::ListenerRow& listener,
                     const core::MemberView& worker) {
@@ -136,7 +129,7 @@ void Desk::fill(const VisitPtr& visit, const std::shared_ptr<CallbackPage>& page
   if (page->workers.empty() || !page->next.empty()) {
     page->writer.end_array();
     page->writer.member("next", page->next);
-    write_names(page->writer, "silent", page->silent);
+    page->writer.member("silent", page->silent);
     page->writer.end_object();
     return answer_tagged(visit, page->writer.take());
   }
@@ -221,7 +214,7 @@ void Desk::replay_at(const VisitPtr& visit, const std::shared_ptr<Replay>& repla
                   writer.begin_object();
                   writer.member("tried", replay->tried);
                   writer.member("revived", replay->revived);
-                  write_names(writer, "silent", replay->silent);
+                  writer.member("silent", replay->silent);
                   writer.end_object();
                   answer(visit, 200, writer.take());
                 });

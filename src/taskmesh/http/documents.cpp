@@ -41,13 +41,6 @@ void write_error(JsonWriter& writer, const proto::TaskReport& report) {
 std::string id_or_nothing(const TaskId& id) { return id ? to_string(id) : std::string{}; }
 std::string id_or_nothing(const NodeId& id) { return id ? to_string(id) : std::string{}; }
 
-void write_names(JsonWriter& writer, std::string_view name, const std::vector<std::string>& texts) {
-  writer.key(name);
-  writer.begin_array();
-  for (const std::string& text : texts) writer.string(text);
-  writer.end_array();
-}
-
 void write_worker(JsonWriter& writer, const core::MemberView& view) {
   writer.begin_object();
   writer.member("id", to_string(view.member.node));
@@ -61,8 +54,8 @@ void write_worker(JsonWriter& writer, const core::MemberView& view) {
   write_flag(writer, "short_of_memory", (view.load.flags & proto::Load::memory_flag) != 0);
   writer.member("host", view.member.host);
   writer.member("pid", view.member.pid);
-  write_names(writer, "endpoints", view.member.endpoints);
-  write_names(writer, "tasks", view.member.serves);
+  writer.member("endpoints", view.member.endpoints);
+  writer.member("tasks", view.member.serves);
   writer.end_object();
 }
 
