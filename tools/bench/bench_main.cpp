@@ -18,7 +18,9 @@ const std::vector<Section>& sections() {
       {"copies", "no, one and two copies of each task", "against", measure_copies},
       {"callbacks", "events to one listener", "raw libzmq", measure_callbacks},
       {"start", "of a worker, of a client", "", measure_start},
-      {"idle", "processor time of a mesh of 3", "", measure_idle},
+      {"idle", "processor time and traffic of a mesh of 3, and of a large one", "", measure_idle},
+      {"workers", "what more workers cost: meshes of 1, 3, 10, 25 and 50",
+       "raw libzmq", measure_workers},
       {"memory", "of a waiting task", "", measure_memory},
       {"makespan", "400 unequal tasks on 4 workers", "against", measure_makespan},
       {"open-loop", "arrivals at 80 % and 95 % load, heavy-tailed times, 4 workers; one slow, one paused",
@@ -33,6 +35,7 @@ struct Options {
   std::vector<std::string> wanted;
   std::uint64_t rounds = 9;
   std::uint64_t tasks = 0;
+  std::size_t workers = 50;
   bool json = false;
 };
 
@@ -54,6 +57,9 @@ std::optional<int> parse(int argc, char** argv, Options& options) {
       ->capture_default_str();
   app.add_option("--tasks", options.tasks, "per slice, at most; of memory, makespan, open-loop: in all")
       ->check(CLI::Range(1, 10'000'000));
+  app.add_option("--workers", options.workers, "of the largest mesh, in idle and workers")
+      ->check(CLI::Range(1, 1'000))
+      ->capture_default_str();
   app.add_flag("--json", options.json, "one JSON document");
   try {
     app.parse(argc, argv);
@@ -72,7 +78,8 @@ int measure(const Options& options) {
   const RawPeer peer;  // Before any thread is made.
   const BenchHost host;
   const Facts facts = machine_facts();
-  const Bench bench{.peer = peer, .rounds = options.rounds, .tasks = options.tasks};
+  const Bench bench{
+      .peer = peer, .rounds = options.rounds, .tasks = options.tasks, .crowd = options.workers};
   std::string json;
   for (const Section& section : sections()) {
     if (!wants(options, section)) continue;

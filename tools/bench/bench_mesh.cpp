@@ -12,6 +12,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <stdexcept>
 #include <string_view>
 #include <thread>
@@ -135,11 +136,30 @@ std::chrono::nanoseconds BenchMesh::processor_time() const {
   return std::chrono::nanoseconds(sum_ns);
 }
 
-std::uint64_t BenchMesh::memory() const {
+BenchMesh::Memory BenchMesh::memory_of_first() const {
   std::uint64_t all = 0;
-  std::uint64_t resident = 0;
-  std::ifstream("/proc/" + std::to_string(pids_.front()) + "/statm") >> all >> resident;
-  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  Memory pages;
+  std::ifstream("/proc/" + std::to_string(pids_.front()) + "/statm") >> all >> pages.resident >> pages.shared;
+  const auto octets = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  return {.resident = pages.resident * octets, .shared = pages.shared * octets};
+}
+
+std::uint64_t BenchMesh::memory() const { return memory_of_first().resident; }
+
+std::uint64_t BenchMesh::own_memory() const {
+  const Memory memory = memory_of_first();
+  return memory.resident - memory.shared;
+}
+
+std::uint64_t loopback_octets() {
+  std::ifstream interfaces("/proc/self/net/dev");
+  for (std::string line; std::getline(interfaces, line);) {
+    std::istringstream words(line);
+    std::string name;
+    std::uint64_t received = 0;
+    if (words >> name >> received && name == "lo:") return received;
+  }
+  throw std::runtime_error("/proc/self/net/dev has no loopback interface");
 }
 
 std::uint64_t sleeps_of(pid_t pid) {

@@ -54,8 +54,9 @@ class BenchMesh {
   std::chrono::nanoseconds first_start() const { return first_start_; }
   /// Processor time of all workers so far.
   std::chrono::nanoseconds processor_time() const;
-  /// Memory of the first worker, in octets.
+  /// Memory of the first worker, in octets, and what of it is no other's: no code, no shared libraries.
   std::uint64_t memory() const;
+  std::uint64_t own_memory() const;
   /// How often threads of the first worker have gone to sleep so far.
   std::uint64_t sleeps() const;
   /// The first worker stands still, and goes on.
@@ -63,14 +64,23 @@ class BenchMesh {
   void go_on() const;
 
  private:
+  struct Memory {
+    std::uint64_t resident = 0;
+    std::uint64_t shared = 0;
+  };
+
   void start(const WorkerShape& shape);
   void wait_until_all_are_seen() const;
   void end();
+  Memory memory_of_first() const;
 
   std::string name_;
   std::vector<pid_t> pids_;
   std::chrono::nanoseconds first_start_{};
 };
+
+/// Octets that this machine (this network namespace) has sent over loopback so far, with the headers of TCP and IP.
+std::uint64_t loopback_octets();
 
 /// How often threads of a process that still run have gone to sleep so far: voluntary context switches.
 std::uint64_t sleeps_of(pid_t pid);

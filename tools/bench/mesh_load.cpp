@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <stdexcept>
 #include <vector>
 
 #include "bench/statistics.hpp"
@@ -140,6 +141,13 @@ void MeshLoad::read_back(const std::vector<std::pair<TaskId, std::uint64_t>>& ta
   for (const auto& [id, number] : tasks) {
     if (id) check(client_.wait_for<std::string>(id), number);
   }
+}
+
+void expect_good(const MeshLoad& load) {
+  const Answers answers = load.answers();
+  if (answers.good()) return;
+  throw std::runtime_error(std::to_string(answers.wrong) + " answers were wrong, " +
+                           std::to_string(answers.failed) + " failed or did not come");
 }
 
 }  // namespace taskmesh::bench

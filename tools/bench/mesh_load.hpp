@@ -56,4 +56,7 @@ class MeshLoad {
 /// True if `text` is what a task with this number sends.
 bool is_payload(std::string_view text, std::uint64_t number, std::uint64_t bytes);
 
+/// Errors: std::runtime_error where an answer was wrong or missing.
+void expect_good(const MeshLoad& load);
+
 }  // namespace taskmesh::bench

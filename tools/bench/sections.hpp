@@ -17,6 +17,7 @@ struct Bench {
   const RawPeer& peer;
   std::uint64_t rounds = 9;
   std::uint64_t tasks = 0;  ///< Per slice, or in all where a section has a number of its own; 0: its default.
+  std::size_t crowd = 50;   ///< Workers of the largest mesh.
 };
 
 struct Section {
@@ -36,8 +37,10 @@ void measure_copies(const Bench& bench, Figures& figures);
 // Rest: sections_rest.cpp.
 void measure_callbacks(const Bench& bench, Figures& figures);
 void measure_start(const Bench& bench, Figures& figures);
-void measure_idle(const Bench& bench, Figures& figures);
 void measure_memory(const Bench& bench, Figures& figures);
+// Crowds: sections_crowd.cpp.
+void measure_idle(const Bench& bench, Figures& figures);
+void measure_workers(const Bench& bench, Figures& figures);
 // Balance: sections_balance.cpp.
 void measure_makespan(const Bench& bench, Figures& figures);
 void measure_open_loop(const Bench& bench, Figures& figures);

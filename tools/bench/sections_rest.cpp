@@ -1,6 +1,5 @@
-// Sections: callbacks, starts, an idle mesh, memory.
+// Sections: callbacks, starts, memory.
 #include <stdexcept>
-#include <thread>
 
 #include "bench/callback_load.hpp"
 #include "bench/sections.hpp"
@@ -9,8 +8,6 @@ namespace taskmesh::bench {
 
 namespace {
 
-constexpr auto idle_time = std::chrono::seconds(2);
-constexpr auto greeting_time = std::chrono::seconds(1);  // Greetings and first heartbeats are over.
 constexpr std::uint64_t queued_default = 1'000'000;
 
 double ms(std::chrono::nanoseconds time) { return std::chrono::duration<double, std::milli>(time).count(); }
@@ -45,20 +42,6 @@ void measure_start(const Bench& bench, Figures& figures) {
     Client client(mesh.client());
     expect_success(client.submit_task<std::string>("echo", std::string("first")));
     figures.add("new client to its first result", "ms", ms(Clock::now() - start));
-  }
-}
-
-void measure_idle(const Bench& bench, Figures& figures) {
-  const BenchMesh mesh(alike(3, 1));
-  Client client(mesh.client());
-  const CallbackListener listener("tcp://127.0.0.1:*");
-  client.delay_with_callback(stamp(), {.address = listener.address()});
-  std::this_thread::sleep_for(greeting_time);
-  for (std::uint64_t i = 0; i < bench.rounds; ++i) {
-    const auto before = mesh.processor_time();
-    std::this_thread::sleep_for(idle_time);
-    const double share = ms(mesh.processor_time() - before) / ms(idle_time) / 3;
-    figures.add("idle mesh of 3, of a core per worker", "%", share * 100);
   }
 }
 

@@ -5,7 +5,6 @@
 #include <functional>
 #include <memory>
 #include <numeric>
-#include <stdexcept>
 #include <thread>
 
 #include "bench/mesh_load.hpp"
@@ -18,13 +17,6 @@ namespace {
 constexpr std::uint64_t kib = 1024;
 constexpr std::uint64_t under_way_bytes_max = 64 * kib * kib;  // More is a measurement of memory.
 constexpr std::uint64_t slice_bytes_max = 256 * kib * kib;
-
-void expect_good(const MeshLoad& load) {
-  const Answers answers = load.answers();
-  if (answers.good()) return;
-  throw std::runtime_error(std::to_string(answers.wrong) + " answers were wrong, " +
-                           std::to_string(answers.failed) + " failed or did not come");
-}
 
 std::string size_text(std::uint64_t bytes) {
   if (bytes >= kib * kib) return std::to_string(bytes / kib / kib) + " MiB";
