@@ -9,6 +9,7 @@
 #include <thread>
 #include <utility>
 
+#include "taskmesh/core/tasks/task_trace.hpp"
 #include "taskmesh/io/clock.hpp"
 #include "taskmesh/node_host.hpp"
 #include "taskmesh/wire/completion_json.hpp"
@@ -36,6 +37,11 @@ CompletionEvent to_event(core::EventArrived&& arrived) {
                         .submitted_at = report.submitted_at,
                         .started_at = report.started_at,
                         .completed_at = report.completed_at};
+  if (arrived.notify.trace.has_value()) {
+    proto::Trace trace = core::checked_trace(*arrived.notify.trace);
+    event.traceparent = std::move(trace.parent);
+    event.tracestate = std::move(trace.state);
+  }
   if (event.state != TaskState::success) event.error = detail::error_of(report);
   if (event.callback_data.empty()) event.callback_data = "null";
   return event;

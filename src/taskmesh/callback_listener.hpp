@@ -38,6 +38,8 @@ struct CompletionEvent {
   WallTime submitted_at;
   WallTime started_at;
   WallTime completed_at;
+  std::string traceparent;  ///< W3C trace context that the task was submitted with; empty: none.
+  std::string tracestate;
 
   /// The result as the task's own type. Error: failed tasks have none; invalid for another type.
   template <class T>

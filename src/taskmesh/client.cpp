@@ -174,6 +174,7 @@ bool Client::Impl::reserve(std::size_t count, Duration wait) {
 TaskId Client::Impl::post(detail::SubmitPlan&& plan, TicketPtr ticket, core::Token* token_out) {
   const TaskId id = next_id(plan.id_flags);
   core::SubmitTask task = detail::event_of(std::move(plan), id);
+  host_->trace(task);
   task.token = ticket ? tickets_.add(std::move(ticket)) : 0;
   // With a callback the end is waited for as well: if the worker dies, this client tells the listener `lost`.
   task.wait = task.token != 0 || !task.callback_address.empty();

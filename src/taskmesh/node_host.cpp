@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdlib>
@@ -15,6 +16,8 @@
 #include "taskmesh/io/random_seed.hpp"
 #include "taskmesh/io/reactor.hpp"
 #include "taskmesh/io/seeds.hpp"
+#include "taskmesh/io/span_exporter.hpp"
+#include "taskmesh/io/task_spans.hpp"
 #include "taskmesh/wire/frame.hpp"
 
 namespace taskmesh::detail {
@@ -64,7 +67,11 @@ struct NodeHost::Impl {
   NodeId node;
   std::string endpoint;
   std::atomic<std::thread::id> reactor_thread{};
+  std::unique_ptr<io::SpanExporter> exporter;  // Flushes when everything that makes spans has ended.
+  std::unique_ptr<io::TaskSpans> spans;
   io::Reactor reactor;
+  void prepare_spans(io::ReactorParts& parts);
+
   std::unique_ptr<io::Executor> executor;  // Before the reactor's mailbox goes, after its thread has ended.
 };
 
@@ -135,7 +142,39 @@ Result<void> prepare_webhooks(const HostOptions& options, const Log& log, io::Ma
   return {};
 }
 
+/// What an exported span's resource is, beside what the variables say.
+io::TraceSettings with_process(io::TraceSettings settings, const core::NodeConfig& node) {
+  const auto add = [&](const char* key, wire::AttributeValue value) {
+    const auto same = [&](const auto& attribute) { return attribute.first == key; };
+    if (std::ranges::none_of(settings.resource, same)) settings.resource.emplace_back(key, std::move(value));
+  };
+  add("service.instance.id", to_string(node.self.node));
+  add("host.name", node.self.host);
+  add("process.pid", std::int64_t{node.self.pid});
+  add("telemetry.sdk.name", std::string("taskmesh"));
+  add("telemetry.sdk.language", std::string("cpp"));
+  add("telemetry.sdk.version", std::string(TASKMESH_VERSION));
+  return settings;
+}
+
 }  // namespace
+
+/// Nothing where no collector is named: what follows is then a null pointer's test.
+void NodeHost::Impl::prepare_spans(io::ReactorParts& parts) {
+  if (parts.config.kind == core::NodeKind::listener) return;
+  io::TraceSettings settings = io::trace_settings_from_environment();
+  for (const std::string& warning : settings.warnings) log.warning(warning);
+  if (!settings.on()) return;
+  const io::Sampler sampler = settings.sampler;
+  exporter = std::make_unique<io::SpanExporter>(with_process(std::move(settings), parts.config), log);
+  spans = std::make_unique<io::TaskSpans>(
+      io::TaskSpans::Setup{.sampler = sampler,
+                           .node = parts.config.self.name,
+                           .sink = [to = exporter.get()](wire::Span&& span) { to->take(std::move(span)); },
+                           .random = io::random_u64,
+                           .left_out = [to = exporter.get()] { to->leave_out(); }});
+  parts.spans = spans.get();
+}
 
 Result<std::unique_ptr<NodeHost>> NodeHost::start(HostOptions options, HostHooks hooks) {
   const LogLevel level = options.log ? *options.log : log_level_from_environment(LogLevel::warning);
@@ -153,6 +192,7 @@ Result<std::unique_ptr<NodeHost>> NodeHost::start(HostOptions options, HostHooks
   parts.config.self.endpoints = parts.transport->endpoints();
   auto prepared = prepare_webhooks(options, impl->log, impl->reactor.mailbox(), parts);
   if (!prepared) return fail(std::move(prepared.error()));
+  impl->prepare_spans(parts);
   auto joined = join(options, impl->log, parts.config, parts.discovery);
   if (!joined) return fail(std::move(joined.error()));
   if (parts.config.memory_max != 0) {
@@ -183,6 +223,10 @@ NodeHost::~NodeHost() { stop(); }
 
 void NodeHost::post(core::Event&& event) { impl_->reactor.mailbox().push(std::move(event)); }
 
+void NodeHost::trace(core::SubmitTask& task) const {
+  if (impl_->spans != nullptr) impl_->spans->submitted(task, io::wall_now());
+}
+
 bool NodeHost::on_reactor_thread() const {
   return impl_->reactor_thread.load() == std::this_thread::get_id();
 }
@@ -201,6 +245,10 @@ void NodeHost::stop() {
 
 NodeId NodeHost::node() const { return impl_->node; }
 io::ReactorCounters NodeHost::counters() const { return impl_->reactor.counters(); }
+
+io::SpanCounters NodeHost::spans() const {
+  return impl_->exporter != nullptr ? impl_->exporter->counters() : io::SpanCounters{};
+}
 const std::string& NodeHost::endpoint() const { return impl_->endpoint; }
 const Log& NodeHost::log() const { return impl_->log; }
 

@@ -66,6 +66,8 @@ class NodeHost {
   NodeHost& operator=(const NodeHost&) = delete;
 
   void post(core::Event&& event);
+  /// Where spans are exported: the task gets one, and goes on in its context. Any thread.
+  void trace(core::SubmitTask& task) const;
   bool on_reactor_thread() const;
   /// Posts Drain and waits until the node has left, at most `timeout`.
   void drain(Duration timeout);
@@ -77,6 +79,8 @@ class NodeHost {
   NodeId node() const;
   /// The latest numbers.
   io::ReactorCounters counters() const;
+  /// All 0 where no spans are exported. Any thread.
+  io::SpanCounters spans() const;
   const std::string& endpoint() const;
   const Log& log() const;
 

@@ -59,6 +59,11 @@ struct SubmitOptions {
   std::optional<std::uint32_t> callback_attempts{};
   /// For the task's own code (TaskContext::headers): trace ids, tenants. At most limits::headers_max.
   std::vector<Header> headers{};
+  /// W3C trace context of whoever asks for the task: its attempts and its callback belong to that trace. One that is not
+  /// valid is thrown at the call. They travel as the headers of these names; unset: none, or one of the client's own where it
+  /// exports spans (docs/tracing.md).
+  std::string traceparent{};
+  std::string tracestate{};  ///< Only together with traceparent; at most limits::tracestate_bytes.
   /// How long the call itself may block: submit_task for the end, the others for room at the in-flight limit.
   Duration wait = limits::wait_budget;
 };

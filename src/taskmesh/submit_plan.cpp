@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "taskmesh/base/json.hpp"
+#include "taskmesh/base/trace_context.hpp"
 #include "taskmesh/io/address.hpp"
 #include "taskmesh/io/clock.hpp"
 
@@ -107,6 +108,32 @@ Result<void> check_retries(const RetryOptions& retries) {
   return {};
 }
 
+/// As they travel: the trace context is among them.
+std::vector<Header> headers_of(const SubmitOptions& options) {
+  std::vector<Header> headers = options.headers;
+  if (!options.traceparent.empty()) headers.push_back({"traceparent", options.traceparent});
+  if (!options.tracestate.empty()) headers.push_back({"tracestate", options.tracestate});
+  return headers;
+}
+
+Result<void> check_headers(const SubmitOptions& options) {
+  const std::vector<Header> headers = headers_of(options);
+  if (headers.size() > limits::headers_max) {
+    return fail(not_submitted("it has " + std::to_string(headers.size()) + " headers, the limit is " +
+                                  std::to_string(limits::headers_max),
+                              "pass the rest as an argument"));
+  }
+  std::size_t bytes = 0;
+  for (const Header& header : headers) {
+    if (header.name.empty()) return fail(not_submitted("a header has no name", "give each one a name"));
+    bytes += header.name.size() + header.value.size();
+  }
+  if (bytes <= limits::headers_bytes) return {};
+  return fail(not_submitted("its headers have " + std::to_string(bytes) + " bytes, the limit is " +
+                                std::to_string(limits::headers_bytes),
+                            "pass large values as arguments"));
+}
+
 Result<void> check_marks(const SubmitOptions& options) {
   const int replicas = options.replicas.value_or(0);
   if (replicas < 0 || replicas > limits::replicas_max) {
@@ -118,20 +145,7 @@ Result<void> check_marks(const SubmitOptions& options) {
                                   std::to_string(limits::key_bytes),
                               "use a hash of it as the key"));
   }
-  if (options.headers.size() > limits::headers_max) {
-    return fail(not_submitted("it has " + std::to_string(options.headers.size()) + " headers, the limit is " +
-                                  std::to_string(limits::headers_max),
-                              "pass the rest as an argument"));
-  }
-  std::size_t bytes = 0;
-  for (const Header& header : options.headers) {
-    if (header.name.empty()) return fail(not_submitted("a header has no name", "give each one a name"));
-    bytes += header.name.size() + header.value.size();
-  }
-  if (bytes <= limits::headers_bytes) return {};
-  return fail(not_submitted("its headers have " + std::to_string(bytes) + " bytes, the limit is " +
-                                std::to_string(limits::headers_bytes),
-                            "pass large values as arguments"));
+  return check_headers(options);
 }
 
 Result<void> check_callback_attempts(const std::optional<std::uint32_t>& attempts) {
@@ -141,6 +155,26 @@ Result<void> check_callback_attempts(const std::optional<std::uint32_t>& attempt
       "give a number of deliveries, or leave it out for as many as the worker makes"));
 }
 
+bool has_trace(const std::vector<Header>& headers) {
+  return std::ranges::any_of(headers, [](const Header& header) { return header.name == "traceparent"; });
+}
+
+Result<void> check_trace(const SubmitOptions& options) {
+  if (options.traceparent.empty() && options.tracestate.empty()) return {};
+  if (!is_traceparent(options.traceparent)) {
+    return fail(not_submitted("its traceparent is not valid",
+                              "give 00-<32 hex digits>-<16>-<2>, lower case, as W3C trace context has it"));
+  }
+  if (!is_tracestate(options.tracestate)) {
+    return fail(not_submitted("its tracestate is not printable ASCII of at most " +
+                                  std::to_string(limits::tracestate_bytes) + " bytes",
+                              "hand on the one that came with the traceparent, or leave it out"));
+  }
+  if (!has_trace(options.headers)) return {};
+  return fail(not_submitted("its traceparent is given twice, as an option and among its headers",
+                            "say it in one way"));
+}
+
 Result<void> check_options(const SubmitOptions& options) {
   auto times = check_times(options);
   if (!times) return times;
@@ -148,6 +182,8 @@ Result<void> check_options(const SubmitOptions& options) {
   if (!retries) return retries;
   auto attempts = check_callback_attempts(options.callback_attempts);
   if (!attempts) return attempts;
+  auto trace = check_trace(options);
+  if (!trace) return trace;
   return check_marks(options);
 }
 
@@ -172,7 +208,7 @@ void fill_terms(Boxed<proto::Terms>& terms, const SubmitOptions& options) {
     terms.edit().jitter_percent = static_cast<std::uint8_t>(std::lround(retries.jitter * 100));
   }
   if (!options.key.empty()) terms.edit().key = options.key;
-  if (!options.headers.empty()) terms.edit().headers = options.headers;
+  if (auto headers = headers_of(options); !headers.empty()) terms.edit().headers = std::move(headers);
 }
 
 void fill_callback_terms(Boxed<proto::Terms>& terms, const SubmitOptions& options) {

@@ -1,5 +1,6 @@
 #include "taskmesh/task_context.hpp"
 
+#include "taskmesh/base/trace_context.hpp"
 #include "taskmesh/io/clock.hpp"
 
 namespace taskmesh {
@@ -19,6 +20,16 @@ std::optional<std::string_view> TaskContext::header(std::string_view name) const
     if (header.name == name) return header.value;
   }
   return std::nullopt;
+}
+
+std::string_view TaskContext::traceparent() const {
+  const std::string_view text = header("traceparent").value_or(std::string_view());
+  return is_traceparent(text) ? text : std::string_view();
+}
+
+std::string_view TaskContext::tracestate() const {
+  const std::string_view text = header("tracestate").value_or(std::string_view());
+  return is_tracestate(text) && !traceparent().empty() ? text : std::string_view();
 }
 
 bool TaskContext::stop_requested() const {

@@ -50,6 +50,11 @@ class TaskContext {
   const std::vector<Header>& headers() const;
   /// The value of the first header of that name; nullopt: there is none.
   std::optional<std::string_view> header(std::string_view name) const;
+  /// W3C trace context for what this attempt calls: its own span where this worker exports spans, else what the submitter
+  /// gave; empty: none, or none that is valid. Hand it on in SubmitOptions::traceparent, or as the HTTP header of that name.
+  std::string_view traceparent() const;
+  /// What goes with it, untouched; empty: none.
+  std::string_view tracestate() const;
 
  private:
   TaskId id_;

@@ -219,6 +219,7 @@ WorkerCounters Worker::Impl::counters() const {
   if (!host_) return {};
   const io::ReactorCounters all = host_->counters();
   const core::NodeCounters& node = all.node;
+  const io::SpanCounters spans = host_->spans();
   return {.submitted = node.submits - node.duplicates,
           .repeated = node.duplicates,
           .busy = node.busy,
@@ -241,6 +242,8 @@ WorkerCounters Worker::Impl::counters() const {
           .oversized = all.transport.oversized,
           .unsent = all.transport.unsent,
           .events_left_out = node.events_left_out,
+          .spans_exported = spans.exported,
+          .spans_dropped = spans.dropped,
           .queue_wait = node.queue_wait,
           .run_time = node.run_time,
           .end_to_end = node.end_to_end,

@@ -48,6 +48,8 @@ struct WorkerCounters {
   std::uint64_t oversized = 0;        ///< Messages with too many or too large parts.
   std::uint64_t unsent = 0;           ///< Messages for links that were not connected.
   std::uint64_t events_left_out = 0;  ///< Life-cycle events that a watch had no room for.
+  std::uint64_t spans_exported = 0;   ///< To a collector of traces, where there is one (docs/tracing.md).
+  std::uint64_t spans_dropped = 0;    ///< It has not taken them, or there was no room for them.
   TimeCounts queue_wait;              ///< From when a task may start to its first start.
   TimeCounts run_time;                ///< Of attempts whose code returned.
   TimeCounts end_to_end;              ///< From submit to end, by the clocks of client and worker.

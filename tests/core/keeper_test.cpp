@@ -6,6 +6,20 @@
 namespace taskmesh::core {
 using namespace keeper_test;
 
+namespace {
+
+/// What the bench says to the listener that it has just dialled, once that one has agreed.
+std::vector<proto::Notify> told_to_listener(Bench& bench) {
+  const LinkId listener = bench.out.dial.at(0).link;
+  bench.turn(LinkUp{listener});
+  proto::CbWelcome welcome;
+  welcome.nonce = bench.sent<proto::CbHello>(listener).at(0).nonce;
+  bench.say(listener, std::move(welcome));
+  return bench.sent<proto::Notify>(listener);
+}
+
+}  // namespace
+
 SCENARIO("a task that asks for a copy is accepted and started when somebody holds one, and not before",
          "[core][keepers]") {
   Bench bench;
@@ -113,6 +127,46 @@ SCENARIO("a result stays readable at the keeper for who is called back, though i
   bench.say(listener, proto::NotifyAck{{{1, 1}}});
   REQUIRE(bench.sent<proto::Release>(bench.links[2]).size() == 1);
   CHECK(bench.sent<proto::Release>(bench.links[2]).front().kept == std::vector<proto::Claim>{{task(1), 1}});
+}
+
+SCENARIO("the trace of a task is told with its end, by its owner or whoever holds that end",
+         "[core][keepers]") {
+  const std::string parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  const std::string state = "congo=t61rcWkgMzE";
+  Bench bench;
+  GIVEN("a task with one, that ends here") {
+    const bool valid = GENERATE(true, false);
+    bench.say(client,
+              proto::Submit{.seq = 1,
+                            .id = task(1),
+                            .name = "add",
+                            .callback_address = "tcp://127.0.0.1:6000",
+                            .terms = proto::Terms{.headers = {{"tracestate", state},
+                                                              {"traceparent", valid ? parent : "junk"}}}});
+    bench.say(bench.links[2], proto::ReplOk{{{task(1), 1}}});
+    bench.finish(1);
+    const proto::Trace expected = valid ? proto::Trace{parent, state} : proto::Trace{};
+    const auto done = bench.sent<proto::Done>(bench.links[2]);
+    REQUIRE(done.size() == 1);
+    CHECK(*done[0].trace == expected);
+    bench.say(bench.links[2], proto::DoneOk{.claims = {{task(1), 1}}});
+    const auto told = told_to_listener(bench);
+    REQUIRE(told.size() == 1);
+    CHECK(*told[0].trace == expected);
+  }
+  GIVEN("the end of another worker's task, with what that one says of its trace") {
+    const auto& [said, expected] = GENERATE_COPY(table<proto::Trace, proto::Trace>(
+        {{{parent, state}, {parent, state}}, {{parent, "a\r\nb"}, {parent, ""}}, {{"junk", state}, {}}}));
+    proto::Done done = bench.done(2, 1, TaskState::success);
+    done.callback_address = "tcp://127.0.0.1:6000";
+    done.trace = said;
+    bench.say(other, done);
+    CHECK(bench.sent<proto::DoneOk>(other).size() == 1);
+    bench.say(bench.links[2], proto::Bye{node_id(2), 1});
+    const auto told = told_to_listener(bench);
+    REQUIRE(told.size() == 1);
+    CHECK(*told[0].trace == expected);
+  }
 }
 
 SCENARIO("with nobody to hold a copy a task is accepted, counted, and copied as soon as somebody comes",

@@ -34,6 +34,9 @@ inline constexpr taskmesh::Task<void(std::string, int)> busy{"busy"};
 inline constexpr taskmesh::Task<void(std::string)> poison{"poison"};
 /// The value of that header of the task; "none" where there is none.
 inline constexpr taskmesh::Task<std::string(std::string)> header{"header"};
+/// Notes attempt, process and trace context in the file; fails at first, then stays until `FILE.go` is there. Answers with the
+/// context.
+inline constexpr taskmesh::Task<std::string(std::string)> stumble{"stumble"};
 /// As many octets as asked for.
 inline constexpr taskmesh::Task<std::string(std::uint64_t)> bulk{"bulk"};
 inline constexpr taskmesh::Task<std::string(std::string)> same_text{"same_text"};

@@ -77,6 +77,14 @@ std::string run_header(TaskContext& context, const std::string& name) {
   return std::string(context.header(name).value_or("none"));
 }
 
+std::string run_stumble(TaskContext& context, const std::string& path) {
+  const std::string trace(context.traceparent());
+  note(path, std::to_string(context.attempt()) + " " + std::to_string(::getpid()) + " " + trace);
+  if (context.attempt() == 1) throw std::runtime_error("its first attempt fails");
+  run_gate(context, path + ".go");
+  return trace;
+}
+
 void serve_all(taskmesh::Worker& worker) {
   worker.serve_builtins();
   worker.serve(e2e::tally, run_tally);
@@ -92,6 +100,7 @@ void serve_all(taskmesh::Worker& worker) {
   worker.serve(e2e::busy, run_busy);
   worker.serve(e2e::poison, run_poison);
   worker.serve(e2e::header, run_header);
+  worker.serve(e2e::stumble, run_stumble);
   worker.serve(e2e::bulk, [](std::uint64_t bytes) { return std::string(bytes, 'x'); });
   worker.serve(e2e::same_text, [](std::string text) { return text; });
   worker.serve(e2e::mirror,

@@ -56,6 +56,23 @@ SCENARIO("options that make no sense are refused with the reason, before anythin
         "its headers have 8195 bytes, the limit is 8192");
 }
 
+SCENARIO("a trace context travels as two headers, and one that is none is refused", "[face][submit]") {
+  const std::string trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  const auto plan = plan_submit(
+      parts(), {}, {.headers = {{"tenant", "a"}}, .traceparent = trace, .tracestate = "congo=1"}, false);
+  REQUIRE(plan);
+  CHECK(plan->task.terms->headers ==
+        std::vector<Header>{{"tenant", "a"}, {"traceparent", trace}, {"tracestate", "congo=1"}});
+  CHECK(refusal({.traceparent = "junk"}) == "its traceparent is not valid");
+  CHECK(refusal({.tracestate = "congo=1"}) == "its traceparent is not valid");
+  CHECK(refusal({.traceparent = trace, .tracestate = "a\r\nb"}) ==
+        "its tracestate is not printable ASCII of at most 2048 bytes");
+  CHECK(refusal({.headers = {{"traceparent", trace}}, .traceparent = trace}) ==
+        "its traceparent is given twice, as an option and among its headers");
+  CHECK(refusal({.headers = std::vector<Header>(32, {"a", "b"}), .traceparent = trace}) ==
+        "it has 33 headers, the limit is 32");
+}
+
 SCENARIO("a call that cannot be sent is refused where it is made", "[face][submit]") {
   const auto why = [](detail::CallParts call, const Callback& callback = {}) {
     const auto plan = plan_submit(std::move(call), callback, {}, false);

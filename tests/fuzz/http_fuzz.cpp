@@ -7,6 +7,7 @@
 
 #include "fuzz/input.hpp"
 #include "taskmesh/base/check.hpp"
+#include "taskmesh/base/trace_context.hpp"
 #include "taskmesh/http/api_keys.hpp"
 #include "taskmesh/http/documents.hpp"
 #include "taskmesh/http/exposition.hpp"
@@ -66,7 +67,10 @@ void check_key(std::string_view text) {
 void check_fields(std::string_view text) {
   const Preferences preferences = parse_prefer(text);
   TASKMESH_CHECK(!preferences.wait || *preferences.wait >= Duration::zero());
-  if (is_traceparent(text)) TASKMESH_CHECK(text.size() >= 55);
+  if (const auto trace = parse_traceparent(text))
+    TASKMESH_CHECK(parse_traceparent(to_traceparent(*trace)) == trace);
+  if (is_traceparent(text) || is_tracestate(text))
+    TASKMESH_CHECK(text.find_first_of("\r\n") == std::string_view::npos);
   if (is_request_id(text)) TASKMESH_CHECK(text.find('\n') == std::string_view::npos);
   const std::string tag = entity_tag(text);
   TASKMESH_CHECK(tag_matches(tag, tag) && tag_matches("\"x\", W/" + tag, tag));

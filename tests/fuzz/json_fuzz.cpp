@@ -13,6 +13,7 @@
 #include "fuzz/input.hpp"
 #include "taskmesh/base/check.hpp"
 #include "taskmesh/payload.hpp"
+#include "taskmesh/wire/otlp_json.hpp"
 
 namespace {
 
@@ -102,6 +103,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     default:
       check_tree(text);
+      static_cast<void>(wire::read_otlp_answer(text));  // A collector's.
       break;
   }
   return 0;

@@ -1,6 +1,6 @@
 // The runtime directory as others may have left it: an entry's text, a token file, a mesh's name.
 //
-// Input: what it is in one octet. An entry or a name: its text. A token: the file's mode, 9 bits in two octets,
+// Input: what it is in one octet. An entry or a name: its text. Variables: what each of them says. A token: the file's mode, 9 bits in two octets,
 // then its octets.
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,7 @@
 #include "taskmesh/io/address.hpp"
 #include "taskmesh/io/host_directory.hpp"
 #include "taskmesh/io/runtime_files.hpp"
+#include "taskmesh/io/trace_settings.hpp"
 
 namespace {
 
@@ -65,6 +67,20 @@ void check_name(std::string_view text) {
   TASKMESH_CHECK(path.ends_with("/" + std::string(text)));
 }
 
+/// Variables of OpenTelemetry: whatever they say, what comes of it is within bounds, and no header is more than one line.
+void check_trace_settings(const std::string& text) {
+  const auto settings =
+      io::read_trace_settings([&](const std::string& variable) -> std::optional<std::string> {
+        if (variable == "OTEL_EXPORTER_OTLP_ENDPOINT") return "http://127.0.0.1:4318";
+        return text;
+      });
+  for (const auto& [name, value] : settings.headers) {
+    TASKMESH_CHECK((name + value).find_first_of("\r\n") == std::string::npos);
+  }
+  TASKMESH_CHECK(settings.batch_max >= 1 && settings.batch_max <= settings.queue_max);
+  TASKMESH_CHECK(settings.sampler.ratio >= 0 && settings.sampler.ratio <= 1);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -75,6 +91,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     case 1:
       check_name(input.rest());
+      break;
+    case 2:
+      check_trace_settings(std::string(input.rest()));
       break;
     default:
       check_entry(input.rest());

@@ -131,6 +131,7 @@ class FakeMesh : public MeshPort {
     retries.push_back({worker, std::move(which), std::move(then)});
   }
   std::size_t open() const override { return busy; }
+  io::SpanCounters spans() const override { return {.exported = 2, .dropped = 1}; }
 
   template <class Queue>
   static auto take(Queue& queue) {

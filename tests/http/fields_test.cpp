@@ -19,8 +19,6 @@ std::string key_of(std::string_view text) {
   return key ? *key : "wrong: " + key.error().why;
 }
 
-constexpr const char* trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-
 }  // namespace
 
 TEST_CASE("a target is taken apart and decoded", "[fields]") {
@@ -107,20 +105,6 @@ TEST_CASE("an idempotency key is one printable string, with or without its quote
   }
   CHECK(key_of(std::string(limits::key_bytes, 'k')).size() == limits::key_bytes);
   CHECK(key_of(std::string(limits::key_bytes + 1, 'k')).starts_with("wrong: it is longer"));
-}
-
-TEST_CASE("a traceparent is what W3C says", "[fields]") {
-  const std::string good = trace;
-  CHECK(is_traceparent(good));
-  CHECK(is_traceparent("01" + good.substr(2) + "-more"));
-  CHECK_FALSE(is_traceparent(good + "-more"));
-  CHECK_FALSE(is_traceparent("01" + good.substr(2) + "more"));
-  CHECK_FALSE(is_traceparent("ff" + good.substr(2)));
-  CHECK_FALSE(is_traceparent("00-00000000000000000000000000000000-00f067aa0ba902b7-01"));
-  CHECK_FALSE(is_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01"));
-  CHECK_FALSE(is_traceparent("00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01"));
-  CHECK_FALSE(is_traceparent(good.substr(1)));
-  CHECK_FALSE(is_traceparent(""));
 }
 
 TEST_CASE("request ids may go into headers and logs", "[fields]") {

@@ -22,6 +22,14 @@ constexpr Duration repaired_after = limits::dead_after + 2s;
 const std::string here = "tcp://127.0.0.1:6000";
 const std::string hook = "http://127.0.0.1:8080/hook";
 
+/// Every other task belongs to a trace.
+std::string trace_of(const TaskId& id) {
+  if (counter_of(id) % 2 == 0) return {};
+  std::string digits = std::to_string(1 + counter_of(id));
+  digits.insert(0, 16 - digits.size(), '0');
+  return "00-" + std::string(32, '7') + "-" + digits + "-01";
+}
+
 /// Not any failure: tasks may fail by themselves.
 bool is_quarantine(const proto::TaskReport& report) {
   return report.state == TaskState::failure && report.fault.has_value() &&
@@ -125,6 +133,8 @@ class KeeperWorld : CopyWorld {
     if (story.callback) task.callback_address = plan_.webhooks ? hook : here;
     if (world_.chance(plan_.delayed))
       task.terms = proto::Terms{.delay_ms = 1 + world_.random().below(20'000)};
+    if (const std::string trace = trace_of(id); !trace.empty())
+      task.terms.edit().headers.push_back({"traceparent", trace});
     world_.give(client, std::move(task));
     world_.give(client, core::AwaitAccepted{token_of(id), id});
     if (poison || !world_.chance(plan_.cancels)) return;
@@ -188,13 +198,15 @@ class KeeperWorld : CopyWorld {
         fail("a receipt names " + std::to_string(acceptance->nodes.size()) + " workers");
       }
     } else if (const auto* arrived = std::get_if<core::EventArrived>(&notice)) {
-      heard(*arrived->notify.report);
+      heard(*arrived->notify.report, *arrived->notify.trace);
       world_.give(process.host, core::EventHandled{arrived->link, arrived->seq, arrived->notify.report->id});
     }
   }
 
-  void heard(const proto::TaskReport& report) {
+  void heard(const proto::TaskReport& report, const proto::Trace& trace) {
     Story& story = stories_.at(report.id);
+    if (trace.parent != trace_of(report.id))
+      fail("the end of a task is told in the trace '" + trace.parent + "'");
     if (story.event) ++outcome_.repeated;
     if (story.event && *story.event != report.state) ++outcome_.two_ends;
     story.event = report.state;
@@ -212,7 +224,7 @@ class KeeperWorld : CopyWorld {
       if (stories_.at(post.ended->report.id).event) {
         ++outcome_.repeated;
       } else {
-        heard(post.ended->report);
+        heard(post.ended->report, post.ended->callback->trace);
       }
       if (!healed_ && post.delivery == 1 && world_.chance(0.1)) {
         answer.status = 0;

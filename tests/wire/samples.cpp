@@ -88,6 +88,19 @@ proto::Submit submit() {
                                 .callback_attempts = 9}};
 }
 
+proto::Trace trace() {
+  return {.parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", .state = "vendor=1"};
+}
+
+proto::Notify notify() {
+  return {.seq = 3,
+          .delivery = 2,
+          .load = load,
+          .report = report(),
+          .callback_data = R"({"job": 1})",
+          .trace = trace()};
+}
+
 proto::Done done() {
   return {.id = task(),
           .owner = node(0x10),
@@ -101,7 +114,8 @@ proto::Done done() {
           .callback_data = R"({"job": 1})",
           .json = "5",
           .report = report(),
-          .key = "order-7"};
+          .key = "order-7",
+          .trace = trace()};
 }
 
 proto::TaskRow task_row() {
@@ -351,8 +365,7 @@ std::vector<Message> most_of_each() {
                        .window_bytes = 4 << 20,
                        .node = node(0x40),
                        .nonce = nonce},
-      proto::Notify{
-          .seq = 3, .delivery = 2, .load = load, .report = report(), .callback_data = R"({"job": 1})"},
+      notify(),
       proto::NotifyAck{.seqs = {{1, 3}}},
       proto::NotifyNack{.seq = 3, .retry_after_ms = 250},
       proto::ErrorReport{.code = 11, .about = 16, .retry_after_ms = 0, .text = "too old"},

@@ -1,5 +1,7 @@
 // taskmesh submit: hands one task to the mesh, and waits for its result unless told not to.
+#include <algorithm>
 #include <chrono>
+#include <cstdlib>
 
 #include "cli/mesh.hpp"
 #include "cli/output.hpp"
@@ -7,6 +9,7 @@
 #include "cli/task_document.hpp"
 #include "cli/values.hpp"
 #include "cli/verbs.hpp"
+#include "taskmesh/base/trace_context.hpp"
 
 namespace taskmesh::cli {
 
@@ -81,6 +84,23 @@ Result<std::vector<Header>> read_headers(const Arguments& arguments) {
   return headers;
 }
 
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+/// A command that is run as a task finds its own context in the environment; what is not valid there is none.
+void read_trace(const Arguments& arguments, SubmitOptions& options) {
+  options.traceparent = arguments.text("--traceparent");
+  options.tracestate = arguments.text("--tracestate");
+  if (arguments.given("--traceparent") || arguments.given("--tracestate")) return;
+  const auto says = [](const Header& header) { return header.name == "traceparent"; };
+  const std::string parent = variable("TRACEPARENT");
+  if (!is_traceparent(parent) || std::ranges::any_of(options.headers, says)) return;
+  options.traceparent = parent;
+  if (const std::string state = variable("TRACESTATE"); is_tracestate(state)) options.tracestate = state;
+}
+
 Result<SubmitOptions> read_options(const Arguments& arguments) {
   SubmitOptions options;
   options.priority = value_or_throw(parse_priority(arguments.text("--priority")));
@@ -103,6 +123,7 @@ Result<SubmitOptions> read_options(const Arguments& arguments) {
   auto headers = read_headers(arguments);
   if (!headers) return fail(std::move(headers.error()));
   options.headers = std::move(*headers);
+  read_trace(arguments, options);
   return options;
 }
 
@@ -236,6 +257,11 @@ std::vector<Flag> submit_flags() {
        .help = "for the task's own code; repeats",
        .unset = "none",
        .repeats = true},
+      {.name = "--traceparent",
+       .value = "TEXT",
+       .help = "W3C trace context that it belongs to",
+       .unset = "$TRACEPARENT"},
+      {.name = "--tracestate", .value = "TEXT", .help = "what goes with that", .unset = "$TRACESTATE"},
       {.name = "--callback", .value = "ADDRESS", .help = "push its end there, see listen", .unset = "none"},
       {.name = "--callback-data",
        .value = "JSON",

@@ -64,10 +64,11 @@ struct Notify {
   Load load;                   ///< The worker's, at this moment.
   Shared<TaskReport> report;
   RareText callback_data;  ///< To a listener: JSON as given at submit, empty: null.
+  Boxed<Trace> trace;      ///< To a listener: the task's.
   bool operator==(const Notify&) const = default;
   template <class Archive>
   void serialize(Archive& ar) {
-    ar(seq, delivery, load, report, callback_data);
+    ar(seq, delivery, load, report, callback_data, trace);
   }
 };
 

@@ -116,14 +116,15 @@ struct Done {
   RareText callback_data;
   std::string json;  ///< The result as JSON, where it is there beside the report's.
   Shared<TaskReport> report;
-  std::string key;  ///< Of the first task with it; else empty.
+  std::string key;     ///< Of the first task with it; else empty.
+  Boxed<Trace> trace;  ///< The task's, for its callback.
 
   static constexpr std::uint8_t unowed_flag = 1;  ///< Nobody is to be told: keep the result, forget the task.
   bool operator==(const Done&) const = default;
   template <class Archive>
   void serialize(Archive& ar) {
     ar(id, owner, epoch, flags, result_ttl_ms, callback_ttl_ms, callback_attempts, holders, callback_address,
-       callback_data, json, report, key);
+       callback_data, json, report, key, trace);
   }
 };
 

@@ -46,6 +46,17 @@ struct Header {
 
 namespace taskmesh::proto {
 
+/// W3C trace context that a task was submitted with.
+struct Trace {
+  std::string parent;  ///< A valid traceparent, or empty: none.
+  std::string state;   ///< tracestate as it came; empty: none.
+  bool operator==(const Trace&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(parent, state);
+  }
+};
+
 /// What few tasks ask for. All at default: nothing of it travels and nothing is allocated.
 struct Terms {
   std::uint64_t delay_ms = 0;                  ///< Time left until it may start; 0: at once.

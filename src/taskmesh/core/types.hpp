@@ -221,6 +221,7 @@ struct Post {
   std::uint64_t number = 0;
   std::uint32_t delivery = 1;
   std::shared_ptr<const Ended> ended;
+  RareText traceparent = {};  ///< Of this delivery, where it has a span; empty: the task's.
   bool operator==(const Post&) const = default;
 };
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "taskmesh/base/trace_context.hpp"
 #include "taskmesh/http/documents.hpp"
 
 namespace taskmesh::http {

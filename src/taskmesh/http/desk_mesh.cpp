@@ -169,7 +169,10 @@ void Desk::metrics(const VisitPtr& visit) {
     write_mesh(out, members);
     numbers_.write(out, open() - 1, mesh_.open());
     write_streams(out, hub_.streams(), hub_.missed());
-    if (worker_) write_worker(out, worker_());
+    const WorkerCounters worker = worker_ ? worker_() : WorkerCounters();
+    const io::SpanCounters spans = mesh_.spans();
+    write_spans(out, spans.exported + worker.spans_exported, spans.dropped + worker.spans_dropped);
+    if (worker_) write_worker(out, worker);
     visit->headers.emplace_back("Vary", "Accept");
     answer(
         visit,

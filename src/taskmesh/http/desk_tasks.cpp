@@ -1,6 +1,7 @@
 // Desk: submitting tasks, looking at them, taking them back.
 #include <algorithm>
 
+#include "taskmesh/base/trace_context.hpp"
 #include "taskmesh/http/desk.hpp"
 #include "taskmesh/http/digest.hpp"
 #include "taskmesh/http/documents.hpp"
@@ -115,7 +116,7 @@ void Desk::carry(const VisitPtr& visit, Order& order) const {
   if (visit->trace_parent.empty()) return;
   order.options.headers.push_back({"traceparent", visit->trace_parent});
   const auto state = visit->exchange->header("tracestate");
-  if (state && state->size() <= limits::http_tracestate_bytes) {
+  if (state && !state->empty() && is_tracestate(*state)) {
     order.options.headers.push_back({"tracestate", *state});
   }
 }

@@ -199,22 +199,6 @@ Result<std::string> parse_idempotency_key(std::string_view text) {
   return key;
 }
 
-bool is_traceparent(std::string_view text) {
-  constexpr std::size_t of_version_0 = 55;
-  if (text.size() < of_version_0 || text[2] != '-' || text[35] != '-' || text[52] != '-') return false;
-  const auto hex = [&](std::size_t begin, std::size_t count) {
-    return std::all_of(text.begin() + static_cast<std::ptrdiff_t>(begin),
-                       text.begin() + static_cast<std::ptrdiff_t>(begin + count),
-                       [](char c) { return hex_value(c) >= 0 && !(c >= 'A' && c <= 'F'); });
-  };
-  if (!hex(0, 2) || !hex(3, 32) || !hex(36, 16) || !hex(53, 2)) return false;
-  if (text.substr(0, 2) == "ff") return false;
-  if (text.substr(3, 32).find_first_not_of('0') == std::string_view::npos) return false;
-  if (text.substr(36, 16).find_first_not_of('0') == std::string_view::npos) return false;
-  if (text.size() == of_version_0) return true;
-  return text.substr(0, 2) != "00" && text[of_version_0] == '-';
-}
-
 bool is_request_id(std::string_view text) {
   if (text.empty() || text.size() > limits::http_request_id_bytes) return false;
   return std::all_of(text.begin(), text.end(),

@@ -46,8 +46,6 @@ Preferences parse_prefer(std::string_view text);
 /// "8e03..." with its quotes (a structured field string) or without. Refused: empty, too long, not printable.
 Result<std::string> parse_idempotency_key(std::string_view text);
 
-/// 00-<32 hex>-<16 hex>-<2 hex>, or of a later version.
-bool is_traceparent(std::string_view text);
 /// May be given back in a header and written to a log as it is.
 bool is_request_id(std::string_view text);
 

@@ -38,7 +38,6 @@ inline constexpr std::size_t http_batch_max = 1'000;  ///< Tasks of one batch.
 inline constexpr std::size_t http_page_max = 1'000;   ///< Tasks on one page of a list...
 inline constexpr std::size_t http_page = 100;         ///< ...if nothing is said.
 inline constexpr std::size_t http_request_id_bytes = 128;       ///< A longer X-Request-Id is replaced.
-inline constexpr std::size_t http_tracestate_bytes = 2 * 1024;  ///< A longer one is left out.
 inline constexpr std::size_t http_timed_names_max = 1'000;      ///< Names whose usual time is known.
 inline constexpr std::size_t http_keys_max = 1'000;             ///< API keys of one gateway...
 inline constexpr std::size_t http_key_file_bytes = 256 * 1024;  ///< ...and their file.

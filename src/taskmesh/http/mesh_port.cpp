@@ -171,6 +171,7 @@ TaskId ClientPort::next_id(std::uint16_t flags) {
 TaskId ClientPort::submit(detail::SubmitPlan plan) {
   const TaskId id = next_id(plan.id_flags);
   core::SubmitTask task = detail::event_of(std::move(plan), id);
+  host_->trace(task);
   // With a callback the end is waited for as well: if the worker dies, this client tells the listener `lost`.
   task.wait = !task.callback_address.empty();
   send(std::move(task));
@@ -180,6 +181,7 @@ TaskId ClientPort::submit(detail::SubmitPlan plan) {
 TaskId ClientPort::submit(detail::SubmitPlan plan, Duration budget, OnReport ended) {
   const TaskId id = next_id(plan.id_flags);
   core::SubmitTask task = detail::event_of(std::move(plan), id);
+  host_->trace(task);
   task.token = ask(
       budget,
       [then = std::move(ended)](core::Notice* notice) {

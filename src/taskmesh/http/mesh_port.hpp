@@ -60,6 +60,8 @@ class MeshPort {
   virtual void retry(NodeId worker, proto::RetryCallbacks which, Duration budget, OnRetried then) = 0;
   /// Questions that have no answer yet.
   virtual std::size_t open() const = 0;
+  /// Of the tasks that went through here.
+  virtual io::SpanCounters spans() const = 0;
 };
 
 /// The worker can be given tasks.
@@ -100,6 +102,7 @@ class ClientPort : public MeshPort {
   void callbacks(NodeId worker, proto::ListCallbacks which, Duration budget, OnCallbacks then) override;
   void retry(NodeId worker, proto::RetryCallbacks which, Duration budget, OnRetried then) override;
   std::size_t open() const override { return open_; }
+  io::SpanCounters spans() const override { return host_->spans(); }
 
  private:
   /// Null: the budget has passed.

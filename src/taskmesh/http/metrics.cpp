@@ -118,6 +118,12 @@ void write_streams(Exposition& out, std::size_t streams, std::uint64_t missed) {
                 "Events that streams could not be told, as far as their number is known.", missed);
 }
 
+void write_spans(Exposition& out, std::uint64_t exported, std::uint64_t dropped) {
+  out.begin("taskmesh_spans", Type::counter, "", "Spans for a collector of traces, by what became of them.");
+  out.sample({{"outcome", "exported"}}, exported);
+  out.sample({{"outcome", "dropped"}}, dropped);
+}
+
 void write_worker(Exposition& out, const WorkerCounters& counters) {
   write_counter(out, "taskmesh_tasks_submitted", "Tasks that came to this worker.", counters.submitted);
   write_counter(out, "taskmesh_tasks_started", "Attempts that began.", counters.started);

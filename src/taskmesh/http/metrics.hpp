@@ -36,6 +36,8 @@ void write_process(Exposition& out);
 void write_mesh(Exposition& out, const std::vector<core::MemberView>& members);
 /// Streams of GET /v1/events, and what they missed.
 void write_streams(Exposition& out, std::size_t streams, std::uint64_t missed);
+/// Spans of this process: those of the gateway, and of the worker that it goes with.
+void write_spans(Exposition& out, std::uint64_t exported, std::uint64_t dropped);
 /// The worker in this process.
 void write_worker(Exposition& out, const WorkerCounters& counters);
 

@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -16,6 +17,7 @@
 
 #include "taskmesh/base/check.hpp"
 #include "taskmesh/base/json.hpp"
+#include "taskmesh/core/tasks/task_trace.hpp"
 #include "taskmesh/io/clock.hpp"
 
 extern char** environ;  // NOLINT: POSIX names it so
@@ -69,15 +71,21 @@ class NoPipeSignal {
   sigset_t before_{};
 };
 
+/// Told to each command of its own task; what this process got is not for it.
+bool is_of_task(std::string_view variable) {
+  constexpr std::array<std::string_view, 5> own{
+      "TASKMESH_TASK_ID=", "TASKMESH_ATTEMPT=", "TASKMESH_DEADLINE_MS=", "TRACEPARENT=", "TRACESTATE="};
+  return std::ranges::any_of(own, [&](std::string_view name) { return variable.starts_with(name); });
+}
+
 std::vector<std::string> environment_for(const core::Run& run) {
   std::vector<std::string> variables;
   for (char** at = environ; *at != nullptr; ++at) {
-    const std::string_view variable(*at);
-    if (!variable.starts_with("TASKMESH_TASK_ID=") && !variable.starts_with("TASKMESH_ATTEMPT=") &&
-        !variable.starts_with("TASKMESH_DEADLINE_MS=")) {
-      variables.emplace_back(variable);
-    }
+    if (!is_of_task(*at)) variables.emplace_back(*at);
   }
+  const proto::Trace trace = core::trace_of(*run.headers);
+  if (!trace.parent.empty()) variables.push_back("TRACEPARENT=" + trace.parent);
+  if (!trace.state.empty()) variables.push_back("TRACESTATE=" + trace.state);
   variables.push_back("TASKMESH_TASK_ID=" + to_string(run.id));
   variables.push_back("TASKMESH_ATTEMPT=" + std::to_string(run.attempt));
   if (run.deadline) {

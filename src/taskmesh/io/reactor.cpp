@@ -77,8 +77,14 @@ void Reactor::turn() {
   do {
     effects_.clear();
     const std::size_t end = std::min(next + events_at_once, events_.size());
-    for (; next < end; ++next) node_->step(std::move(events_[next]), at, effects_);
+    for (; next < end; ++next) {
+      if (parts_.spans != nullptr) [[unlikely]]
+        parts_.spans->on_event(events_[next], at.wall);
+      node_->step(std::move(events_[next]), at, effects_);
+    }
     node_->turn_end(at, effects_, next == events_.size() && !parts_.transport->ready());
+    if (parts_.spans != nullptr) [[unlikely]]
+      parts_.spans->on_effects(effects_, at.wall);
     carry_out();
   } while (next < events_.size() && !effects_.stopped);
   events_.clear();

@@ -26,6 +26,7 @@
 #include "taskmesh/io/executor.hpp"
 #include "taskmesh/io/mailbox.hpp"
 #include "taskmesh/io/poller.hpp"
+#include "taskmesh/io/task_spans.hpp"
 #include "taskmesh/io/webhook_sender.hpp"
 #include "taskmesh/io/zmq_transport.hpp"
 
@@ -43,6 +44,7 @@ struct ReactorParts {
   std::vector<std::unique_ptr<Discovery>> discovery;
   Executor* executor = nullptr;                  ///< Workers only.
   std::unique_ptr<WebhookSender> webhooks = {};  ///< Of nodes that tell ends: answers go into mailbox().
+  TaskSpans* spans = nullptr;                    ///< Where spans are made; outlives the thread.
   NoticeSink notify;
   TurnHook turned = {};
   std::function<void(const core::Noted&)> noted = {};  ///< Beside the log. Same rules as NoticeSink.

@@ -51,6 +51,8 @@ struct Transfer {
   std::uint64_t number = 0;
   std::uint32_t delivery = 1;
   std::string event;
+  std::string traceparent;
+  std::string tracestate;
   HttpUrl url;
   const core::WebhookPolicy* policy = nullptr;
   std::string body;
@@ -132,7 +134,9 @@ std::string body_of(const core::Post& post, const std::string& mesh) {
                             .delivery = post.delivery,
                             .submitted_at = report.submitted_at,
                             .started_at = report.started_at,
-                            .completed_at = report.completed_at},
+                            .completed_at = report.completed_at,
+                            .traceparent = ended->callback->trace.parent,
+                            .tracestate = ended->callback->trace.state},
                            mesh);
 }
 
@@ -260,6 +264,9 @@ void WebhookSender::Impl::begin(const core::Post& post) {
   transfer->number = post.number;
   transfer->delivery = post.delivery;
   transfer->event = wire::event_id_of(post.ended->report.id);
+  const proto::Trace& trace = post.ended->callback->trace;
+  transfer->traceparent = post.traceparent.empty() ? trace.parent : post.traceparent.str();
+  transfer->tracestate = trace.state;
   transfer->policy = &setup_.policy;
   transfer->since = steady_now();
   auto url = parse_http_url(post.ended->callback_address);
@@ -282,6 +289,8 @@ void WebhookSender::Impl::add_headers(Transfer& transfer) {
   std::vector<std::string> lines{"Content-Type: application/cloudevents+json",
                                  "webhook-id: " + transfer.event, "webhook-timestamp: " + timestamp,
                                  "Expect:"};
+  if (!transfer.traceparent.empty()) lines.push_back("traceparent: " + transfer.traceparent);
+  if (!transfer.tracestate.empty()) lines.push_back("tracestate: " + transfer.tracestate);
   const auto& keys = secrets_.keys_for(transfer.url);
   if (!keys.empty()) {
     lines.push_back(

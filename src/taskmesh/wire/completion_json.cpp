@@ -174,6 +174,8 @@ std::string cloud_event(const Completion& completion, std::string_view mesh) {
   if (at) out.member("time", to_rfc3339(at));
   out.member("datacontenttype", "application/json");
   if (!completion.dataref.empty()) out.member("dataref", completion.dataref);
+  if (!completion.traceparent.empty()) out.member("traceparent", completion.traceparent);
+  if (!completion.tracestate.empty()) out.member("tracestate", completion.tracestate);
   out.key("data");
   write_completion(out, completion);
   out.end_object();

@@ -38,6 +38,9 @@ struct Completion {
   WallTime at = {};               ///< When it happened, where it is no end.
   std::string_view dataref = {};  ///< Where the result is, if it is not here; empty: not told.
   std::uint32_t moved_epoch = 0;  ///< Above 0: it has come to another worker, whose ownership has that epoch.
+  /// W3C trace context that the task was submitted with; empty: none. In a CloudEvent, its extension.
+  std::string_view traceparent = {};
+  std::string_view tracestate = {};
 };
 
 /// The kinds of events there are. The last one is the move.

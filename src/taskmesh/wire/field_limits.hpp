@@ -68,6 +68,10 @@ inline void check(const proto::Terms& terms) {
   for (const Header& header : terms.headers) bytes += header.name.size() + header.value.size();
   require("headers", bytes, limits::headers_bytes);
 }
+inline void check(const proto::Trace& trace) {
+  require("traceparent", trace.parent.size(), limits::traceparent_bytes);
+  require("tracestate", trace.state.size(), limits::tracestate_bytes);
+}
 inline void check(const proto::Submit& message) {
   if (message.terms.has_value()) check(*message.terms);
   require("name", message.name.size(), limits::name_bytes);
@@ -80,6 +84,7 @@ inline void check(const proto::Done& message) {
   require("callback_address", message.callback_address.size(), limits::address_bytes);
   require("callback_data", message.callback_data.size(), limits::callback_data_bytes);
   require("json", message.json.size(), limits::payload_bytes);
+  if (message.trace.has_value()) check(*message.trace);
 }
 inline void check(const proto::Reject& message) { check(message.fault); }
 inline void check(const proto::Status& message) { check(message.report); }
@@ -93,6 +98,7 @@ inline void check(const proto::CbWelcome& message) {
 inline void check(const proto::Notify& message) {
   check(*message.report);
   require("callback_data", message.callback_data.size(), limits::callback_data_bytes);
+  if (message.trace.has_value()) check(*message.trace);
 }
 inline void check(const proto::ListTasks& message) {
   require("name", message.name.size(), limits::name_bytes);

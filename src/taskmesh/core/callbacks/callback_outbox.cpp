@@ -99,11 +99,11 @@ void CallbackOutbox::to_address(EndedPtr ended, Now now) {
 }
 
 Duration CallbackOutbox::ttl_of(const Ended& ended) const {
-  return ended.callback_ttl_ms != 0 ? span_of_ms(ended.callback_ttl_ms) : config_.callback_ttl;
+  return ended.callback->ttl_ms != 0 ? span_of_ms(ended.callback->ttl_ms) : config_.callback_ttl;
 }
 
 std::uint32_t CallbackOutbox::attempts_of(const Ended& ended) const {
-  return ended.callback_attempts != 0 ? ended.callback_attempts : config_.callback_attempts;
+  return ended.callback->attempts != 0 ? ended.callback->attempts : config_.callback_attempts;
 }
 
 void CallbackOutbox::queue(Listener& listener, EndedPtr ended, std::uint32_t deliveries, Now now) {
@@ -336,6 +336,7 @@ void CallbackOutbox::flush(Listener& listener, const proto::Load& load, Now now,
       const EndedPtr as_taken = listener.takes_cereal ? ended : in_codec(ended, Codec::json);
       notify.report = {as_taken, as_taken->report};
       notify.callback_data = ended->callback_data;
+      if (!ended->callback->trace.parent.empty()) notify.trace = ended->callback->trace;
       ++counters_.events_sent;
     };
     listener.flow.send(now.at, say, give_up);

@@ -5,7 +5,9 @@ namespace taskmesh::core {
 namespace {
 
 std::uint64_t size_of(const Ended& ended) {
-  return ended.report.result.size() + ended.json.size() + ended.callback_data.size() + sizeof ended;
+  const proto::Trace& trace = ended.callback->trace;
+  return ended.report.result.size() + ended.json.size() + ended.callback_data.size() + trace.parent.size() +
+         trace.state.size() + sizeof ended;
 }
 
 }  // namespace

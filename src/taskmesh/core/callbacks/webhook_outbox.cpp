@@ -62,9 +62,9 @@ bool WebhookOutbox::tell(EndedPtr ended, std::uint32_t deliveries, Now now) {
   if (!was_reserved && endpoint->items.size() >= limits::callbacks_per_listener_max) return false;
   const std::uint64_t number = next_item_++;
   Item& item = endpoint->items[number];
-  const Duration ttl = ended->callback_ttl_ms != 0 ? span_of_ms(ended->callback_ttl_ms) : config_.webhook_ttl;
-  const std::uint32_t attempts =
-      ended->callback_attempts != 0 ? ended->callback_attempts : config_.callback_attempts;
+  const CallbackTerms& terms = *ended->callback;
+  const Duration ttl = terms.ttl_ms != 0 ? span_of_ms(terms.ttl_ms) : config_.webhook_ttl;
+  const std::uint32_t attempts = terms.attempts != 0 ? terms.attempts : config_.callback_attempts;
   item.since = now.at;
   item.expires = now.at + ttl;
   item.deliveries = deliveries;

@@ -272,13 +272,12 @@ void ExecutorRole::end_unrun(const TaskId& id, Adoption&& adoption, TaskState st
   ended->report.name = adoption.submit.name;
   ended->report.fault = std::move(fault);
   if (adoption.submit.terms.has_value()) {
-    ended->callback_ttl_ms = adoption.submit.terms->callback_ttl_ms;
-    ended->callback_attempts = adoption.submit.terms->callback_attempts;
     const std::string& key = adoption.submit.terms->key;
     if (!key.empty() && !adoption.joins) ended->key = key;  // It may have run where it was.
   }
   ended->callback_address = std::move(adoption.submit.callback_address);
   ended->callback_data = std::move(adoption.submit.callback_data);
+  set_callback_terms(*ended, adoption.submit.terms);
   keep(ended, config_.result_ttl, now);
   owner_->adopt_ended(ended, adoption.epoch, config_.result_ttl, adoption.others, now);
   owner_->owe(id, tell(adoption.waiters, ended, now), now);

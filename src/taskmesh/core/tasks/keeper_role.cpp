@@ -194,10 +194,11 @@ EndedPtr KeeperRole::end_of(proto::Done&& done) {
   ended->report = std::move(done.report.edit());
   ended->report.id = done.id;
   ended->json = Bytes::copy_of(done.json);
-  ended->callback_ttl_ms = done.callback_ttl_ms;
-  ended->callback_attempts = done.callback_attempts;
   ended->callback_address = std::move(done.callback_address);
   ended->callback_data = std::move(done.callback_data);
+  set_callback_terms(*ended, CallbackTerms{.ttl_ms = done.callback_ttl_ms,
+                                           .attempts = done.callback_attempts,
+                                           .trace = checked_trace(*done.trace)});
   if (!done.key.empty()) ended->key = std::move(done.key);
   return ended;
 }

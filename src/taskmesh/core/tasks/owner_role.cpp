@@ -232,12 +232,13 @@ void OwnerRole::say_done(const Owned& owned, const Holder& holder) {
   done.epoch = owned.epoch;
   done.flags = owned.unowed ? proto::Done::unowed_flag : 0;
   done.result_ttl_ms = ms_of_span(owned.ttl);
-  done.callback_ttl_ms = owned.ended->callback_ttl_ms;
-  done.callback_attempts = owned.ended->callback_attempts;
+  done.callback_ttl_ms = owned.ended->callback->ttl_ms;
+  done.callback_attempts = owned.ended->callback->attempts;
   done.holders.reserve(owned.count);
   for (std::size_t i = 0; i < owned.count; ++i) done.holders.push_back(owned.holders[i].node);
   done.callback_address = owned.ended->callback_address;
   done.callback_data = owned.ended->callback_data;
+  if (const proto::Trace& trace = owned.ended->callback->trace; !trace.parent.empty()) done.trace = trace;
   done.json = owned.ended->json.view();
   done.key = *owned.ended->key;
   done.report = {owned.ended, owned.ended->report};

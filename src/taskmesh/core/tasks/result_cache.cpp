@@ -16,8 +16,10 @@ constexpr std::size_t batch_part = 1'024;
 
 std::uint32_t size_of(const Ended& ended) {
   const proto::Fault& fault = *ended.report.fault;
+  const proto::Trace& trace = ended.callback->trace;
   return static_cast<std::uint32_t>(ended.report.result.size() + ended.json.size() + fault.what.size() +
-                                    fault.why.size() + fault.fix.size());
+                                    fault.why.size() + fault.fix.size() + trace.parent.size() +
+                                    trace.state.size());
 }
 
 }  // namespace

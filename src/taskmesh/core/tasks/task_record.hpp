@@ -14,9 +14,17 @@
 #include <vector>
 
 #include "taskmesh/base/recycler.hpp"
+#include "taskmesh/core/tasks/task_trace.hpp"
 #include "taskmesh/core/types.hpp"
 
 namespace taskmesh::core {
+
+/// How its end is told, where the task says anything of that.
+struct CallbackTerms {
+  std::uint64_t ttl_ms = 0;    ///< 0: as whoever tells it does it.
+  std::uint32_t attempts = 0;  ///< Likewise.
+  proto::Trace trace;          ///< The task's.
+};
 
 /// What is told of an ended task, to everybody who asks or waits. Immutable, shared by the result cache and
 /// the callback outbox.
@@ -25,9 +33,8 @@ struct Ended {
   Bytes json;                ///< The result as JSON, where the executor made that too.
   RareText callback_address;
   RareText callback_data;
-  std::uint64_t callback_ttl_ms = 0;    ///< 0: as whoever tells it does it.
-  std::uint32_t callback_attempts = 0;  ///< Likewise.
-  Boxed<std::string> key;               ///< Of the first task with it, unless it was certainly never started.
+  Boxed<CallbackTerms> callback;  ///< Where it has a callback address.
+  Boxed<std::string> key;         ///< Of the first task with it, unless it was certainly never started.
 };
 using EndedPtr = std::shared_ptr<const Ended>;
 
@@ -61,11 +68,19 @@ inline proto::Fault fault_of(ErrorKind kind, const TaskId& id, std::string_view 
           std::move(fix)};
 }
 
-/// How long and how often it is tried to tell this end, where the task says so.
+/// How long and how often it is tried to tell this end, and the trace that it belongs to. `address` is set before.
+inline void set_callback_terms(Ended& ended, CallbackTerms terms) {
+  if (ended.callback_address.empty()) return;
+  if (terms.ttl_ms != 0 || terms.attempts != 0 || !terms.trace.parent.empty())
+    ended.callback = std::move(terms);
+}
+
+/// The same, as the task says it.
 inline void set_callback_terms(Ended& ended, const Boxed<proto::Terms>& terms) {
-  if (!terms.has_value()) return;
-  ended.callback_ttl_ms = terms->callback_ttl_ms;
-  ended.callback_attempts = terms->callback_attempts;
+  if (ended.callback_address.empty() || !terms.has_value()) return;
+  set_callback_terms(ended, CallbackTerms{.ttl_ms = terms->callback_ttl_ms,
+                                          .attempts = terms->callback_attempts,
+                                          .trace = trace_of(terms->headers)});
 }
 
 /// A link that asked to be told the end, and the form it wants the result in.
