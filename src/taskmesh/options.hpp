@@ -85,8 +85,9 @@ struct ClientOptions {
 
 /// How a worker calls back over HTTP: docs/guide/webhooks.md.
 struct WebhookOptions {
-  /// Where it may call besides this host: "public", networks ("10.1.0.0/16"), host names. Unset: $TASKMESH_WEBHOOK_ALLOW,
-  /// comma separated; with `insecure` what is public is allowed, and this host is not.
+  /// Where it may call besides this host: "public", networks ("10.1.0.0/16"), host names, each with ports if only these are
+  /// meant ("10.1.0.0/16:8443"; without: 80, 443 and all from 1024 on). Unset: $TASKMESH_WEBHOOK_ALLOW, comma separated;
+  /// with `insecure` what is public is allowed, and this host is not.
   std::vector<std::string> allow{};
   /// What signs, by address. Unset: $TASKMESH_WEBHOOK_SECRETS, else nothing is signed.
   std::string secrets_file{};

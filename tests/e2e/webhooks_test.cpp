@@ -205,6 +205,29 @@ SCENARIO("what may not be called is refused at submit, or when its name is looke
   }
 }
 
+SCENARIO("a port that the worker may not call is never connected to", "[e2e][webhook]") {
+  const support::Host host(TASKMESH_CLI);
+  HttpReceiver allowed(always(200));
+  HttpReceiver other(always(200));
+  const Process worker =
+      host.worker({"--builtin", "--webhook-allow", "loopback:" + std::to_string(allowed.port())});
+  const std::string id = submit(host, allowed.url());
+  REQUIRE(allowed.wait_for(1));
+  CHECK(Mesh::eventually([&] { return callback_of(host, id) == "delivered"; }));
+  const auto refused = host.run({"submit", "add", "2", "3", "--callback", other.url()});
+  CHECK(refused.exit_code == 1);
+  CHECK(refused.err.find("port " + std::to_string(other.port())) != std::string::npos);
+  // A name says nothing before it is looked up: so it is refused when the connection would be made.
+  submit(host, "http://localhost:" + std::to_string(other.port()) + "/", {"--callback-attempts", "1"});
+  const json row = row_in(host, "dead");
+  CHECK(row["trouble"].get<std::string>().find("port " + std::to_string(other.port())) != std::string::npos);
+  CHECK(other.connections() == 0);
+  const auto wrong = host.run({"worker", "--builtin", "--webhook-allow", "10.0.0.0/8:http"});
+  CHECK(wrong.exit_code != 0);
+  CHECK(wrong.err.find("'10.0.0.0/8:http' cannot be allowed") != std::string::npos);
+  CHECK(wrong.err.find("8000-8099") != std::string::npos);
+}
+
 SCENARIO("a certificate that nobody vouches for ends the connection before anything is said",
          "[e2e][webhook]") {
   const support::Host host(TASKMESH_CLI);

@@ -244,15 +244,15 @@ std::vector<Setting> webhook_settings() {
   return {
       {.flag = {.name = "--webhook-allow",
                 .value = "WHERE",
-                .help = "public, a network or a host; repeats",
+                .help = "public, a network or a host, and ports; repeats",
                 .unset = "this host",
                 .variable = "TASKMESH_WEBHOOK_ALLOW",
                 .repeats = true,
                 .setting = "worker.webhook_allow"},
-       .example = "[\"public\", \"10.1.0.0/16\", \"hooks.example.org\"]",
+       .example = "[\"public\", \"10.1.0.0/16:8443\", \"hooks.example.org\"]",
        .note =
            "Where callbacks over HTTP may go besides. With insecure what is public may be called, and this "
-           "host may not. The variable separates them by commas."},
+           "host may not. Without ports: 80, 443 and all from 1024 on. The variable separates them by commas."},
       {.flag = {.name = "--webhook-secrets",
                 .value = "FILE",
                 .help = "what signs webhooks, by address",

@@ -12,6 +12,7 @@
 #include <array>
 #include <atomic>
 #include <csignal>
+#include <cstddef>
 #include <cstring>
 #include <mutex>
 #include <optional>
@@ -78,6 +79,13 @@ std::optional<core::IpOctets> octets_of(const sockaddr& address) {
   return octets;
 }
 
+std::uint16_t port_of(const sockaddr& address) {
+  sockaddr_in v4{};  // The port lies in the same place as that of sockaddr_in6.
+  static_assert(offsetof(sockaddr_in, sin_port) == offsetof(sockaddr_in6, sin6_port));
+  std::memcpy(&v4, &address, sizeof v4);
+  return ntohs(v4.sin_port);
+}
+
 std::string text_of(const core::IpOctets& octets) {
   std::array<char, INET6_ADDRSTRLEN> text{};
   const bool v4 = octets[10] == 0xFF && octets[11] == 0xFF && octets[0] == 0;
@@ -88,9 +96,14 @@ std::string text_of(const core::IpOctets& octets) {
 /// The one place where a connection begins: what may not be called gets no socket.
 curl_socket_t open_socket(void* data, curlsocktype, curl_sockaddr* address) {
   auto& transfer = *static_cast<Transfer*>(data);
+  using Verdict = core::WebhookPolicy::Verdict;
   const auto octets = octets_of(address->addr);
-  if (!octets || !transfer.policy->allows(*octets, transfer.url.host)) {
+  const std::uint16_t port = port_of(address->addr);
+  const Verdict verdict =
+      octets ? transfer.policy->judge(*octets, port, transfer.url.host) : Verdict::network_refused;
+  if (verdict != Verdict::allowed) {
     transfer.trouble = "its host leads to " + (octets ? text_of(*octets) : "no IP address") +
+                       (verdict == Verdict::port_refused ? ", port " + std::to_string(port) : "") +
                        ", which this node may not call (webhook_allow)";
     return CURL_SOCKET_BAD;
   }
