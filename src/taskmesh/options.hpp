@@ -13,6 +13,7 @@
 #include "taskmesh/base/limits.hpp"
 #include "taskmesh/base/log.hpp"
 #include "taskmesh/base/time.hpp"
+#include "taskmesh/base/webhook_consent.hpp"
 #include "taskmesh/proto/tasks.hpp"
 
 namespace taskmesh {
@@ -94,6 +95,10 @@ struct WebhookOptions {
   std::string ca_file{};  ///< Whom to believe certificates. Unset: $TASKMESH_WEBHOOK_CA, else the system's.
   Duration timeout = limits::webhook_timeout;  ///< Of one post.
   Duration ttl = limits::webhook_ttl;          ///< What nobody answers with 2xx is given up then.
+  WebhookConsent consent =
+      WebhookConsent::off;  ///< Whether an endpoint is asked before its first event (OPTIONS).
+  std::string origin{};     ///< Who asks: a DNS name of yours. Empty: the mesh's name.
+  std::uint32_t rate = 0;  ///< Posts a minute to one endpoint, at most webhook_rate_max; 0: no limit of ours.
 };
 
 /// Of a worker.

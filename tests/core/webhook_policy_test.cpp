@@ -89,10 +89,12 @@ TEST_CASE("what is allowed by name or network is allowed, and nothing beside it"
 }
 
 TEST_CASE("an entry that is none is refused", "[core][webhook]") {
-  for (const auto* entry : {"", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/8x", "::/129", "http://h/", "h/x",
-                            "*", "UP.example", ":80", "h:", "h:0", "h:65536", "h:80-", "h:-80", "h:90-80",
-                            "h:80,81", "10.0.0.0:80/8", "[fd00::]/8:x", "[fd00::/8", "[h]:80", "[10.0.0.0]:80",
-                            "public:http", "10.0.0.0/8:+80"}) {
+  for (const auto* entry : {"",           "10.0.0.0/33",   "10.0.0.0/",    "10.0.0.0/8x",
+                            "::/129",     "http://h/",     "h/x",          "*",
+                            "UP.example", ":80",           "h:",           "h:0",
+                            "h:65536",    "h:80-",         "h:-80",        "h:90-80",
+                            "h:80,81",    "10.0.0.0:80/8", "[fd00::]/8:x", "[fd00::/8",
+                            "[h]:80",     "[10.0.0.0]:80", "public:http",  "10.0.0.0/8:+80"}) {
     INFO(entry);
     const auto made = WebhookPolicy::make({entry}, false);
     REQUIRE_FALSE(made);

@@ -66,11 +66,13 @@ IpOctets mapped(const IpOctets& address, std::size_t at) {
 }
 
 tl::unexpected<Error> bad_entry(const std::string& entry, std::string why) {
-  return fail({.kind = ErrorKind::invalid,
-               .what = "'" + entry.substr(0, 100) + "' cannot be allowed for webhooks",
-               .why = std::move(why),
-               .fix = "write public, loopback, a network like 10.1.0.0/16 or [fd00::]/8, or a host name like "
-                      "hooks.example.org; behind it, where only these are meant, a port or ports: :8443, :8000-8099"});
+  return fail(
+      {.kind = ErrorKind::invalid,
+       .what = "'" + entry.substr(0, 100) + "' cannot be allowed for webhooks",
+       .why = std::move(why),
+       .fix =
+           "write public, loopback, a network like 10.1.0.0/16 or [fd00::]/8, or a host name like "
+           "hooks.example.org; behind it, where only these are meant, a port or ports: :8443, :8000-8099"});
 }
 
 bool is_host(const std::string& entry) {
@@ -140,7 +142,8 @@ Result<WebhookPolicy::Rule> WebhookPolicy::parse(const std::string& entry) {
   if (ports) {
     const auto range = ports_in(*ports);
     if (!range) {
-      return bad_entry(entry, "behind the last colon stands neither a port from 1 to 65535 nor two like 8000-8099");
+      return bad_entry(entry,
+                       "behind the last colon stands neither a port from 1 to 65535 nor two like 8000-8099");
     }
     rule.ports = *range;
   }
@@ -160,7 +163,8 @@ Result<WebhookPolicy::Rule> WebhookPolicy::parse(const std::string& entry) {
     rule.kind = Rule::Kind::host;
     rule.host = where;
   } else {
-    return bad_entry(entry, "it is neither public nor loopback nor a network nor a host name in small letters");
+    return bad_entry(entry,
+                     "it is neither public nor loopback nor a network nor a host name in small letters");
   }
   return rule;
 }
@@ -220,13 +224,14 @@ Result<void> check_webhook_address(std::string_view address, const WebhookPolicy
   const auto verdict = policy.judge(*number, url->port, url->host);
   if (verdict == WebhookPolicy::Verdict::allowed) return {};
   const bool port = verdict == WebhookPolicy::Verdict::port_refused;
-  return fail({.kind = ErrorKind::refused,
-               .what = "webhook address '" + url->origin() + "' is refused",
-               .why = port ? "this worker may not call port " + std::to_string(url->port) + " of that network"
-                           : "this worker may not call that network",
-               .fix = port ? "allow it where the worker is configured (webhook_allow, with :" +
-                                 std::to_string(url->port) + " behind the network), or use a port that is allowed"
-                           : "allow it where the worker is configured (webhook_allow), or use a public address"});
+  return fail(
+      {.kind = ErrorKind::refused,
+       .what = "webhook address '" + url->origin() + "' is refused",
+       .why = port ? "this worker may not call port " + std::to_string(url->port) + " of that network"
+                   : "this worker may not call that network",
+       .fix = port ? "allow it where the worker is configured (webhook_allow, with :" +
+                         std::to_string(url->port) + " behind the network), or use a port that is allowed"
+                   : "allow it where the worker is configured (webhook_allow), or use a public address"});
 }
 
 }  // namespace taskmesh::core
