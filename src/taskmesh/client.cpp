@@ -489,6 +489,12 @@ Result<CallbackListing> Client::try_callbacks(const CallbackFilter& filter, Dura
   return lister->callbacks({.task_id = filter.task_id, .address = *address, .limit = filter.limit});
 }
 
+Result<WebhookLog> Client::try_webhook_log(const WebhookFilter& filter, Duration wait) {
+  auto lister = impl_->lister(wait);
+  if (!lister) return fail(std::move(lister.error()));
+  return lister->webhook_log(filter);
+}
+
 Result<RetryAnswer> Client::try_retry_callbacks(const CallbackChoice& which, Duration wait) {
   auto address = numeric_address(which.address);
   if (!address) return fail(std::move(address.error()));

@@ -192,6 +192,14 @@ class Client {
   /// callbacks without exceptions.
   Result<CallbackListing> try_callbacks(const CallbackFilter& filter = {}, Duration wait = limits::list_wait);
 
+  /// What was posted to webhooks and what came of it, the newest first: what the workers that are there remember of it.
+  /// Throws Failure as tasks().
+  WebhookLog webhook_log(const WebhookFilter& filter = {}, Duration wait = limits::list_wait) {
+    return value_or_throw(try_webhook_log(filter, wait));
+  }
+  /// webhook_log without exceptions.
+  Result<WebhookLog> try_webhook_log(const WebhookFilter& filter = {}, Duration wait = limits::list_wait);
+
   /// Has undelivered callbacks tried now: dead ones are queued anew, whoever is away or left alone is tried at once.
   /// What waits for the same address goes with it. Throws Failure: unavailable without a worker, not_found where a
   /// task or an address is named and nothing of it is undelivered.

@@ -5,40 +5,10 @@
 #include <utility>
 #include <variant>
 
-#include "taskmesh/core/tasks/spans.hpp"
+#include "taskmesh/callback_document.hpp"
 #include "taskmesh/io/clock.hpp"
 
 namespace taskmesh {
-
-std::string_view to_string(ListenerState state) {
-  switch (state) {
-    case ListenerState::idle:
-      return "idle";
-    case ListenerState::away:
-      return "away";
-    case ListenerState::greeting:
-      return "greeting";
-    case ListenerState::ready:
-      return "ready";
-    case ListenerState::broken:
-      return "broken";
-  }
-  return "unknown";
-}
-
-std::string_view to_string(EventStage stage) {
-  switch (stage) {
-    case EventStage::waiting:
-      return "waiting";
-    case EventStage::in_flight:
-      return "in_flight";
-    case EventStage::refused:
-      return "refused";
-    case EventStage::dead:
-      return "dead";
-  }
-  return "unknown";
-}
 
 namespace detail {
 
@@ -56,27 +26,6 @@ TaskInfo info_of(proto::TaskRow&& row, const NodeId& worker, const std::string& 
           .submitted_at = {static_cast<std::int64_t>(created_unix_ms(row.id)) * 1000},
           .started_at = row.started_at,
           .completed_at = row.completed_at};
-}
-
-UndeliveredCallback info_of(proto::CallbackRow&& row, const proto::ListenerRow& listener,
-                            const NodeId& worker, const std::string& worker_name) {
-  return {.task_id = row.id,
-          .name = std::move(row.name),
-          .state = row.state,
-          .stage = row.stage,
-          .deliveries = row.deliveries,
-          .age = core::span_of_ms(row.age_ms),
-          .left = core::span_of_ms(row.left_ms),
-          .trouble = listener.trouble,
-          .worker = worker_name,
-          .worker_id = worker,
-          .address = listener.address,
-          .listener = listener.state,
-          .retry_in = core::span_of_ms(listener.retry_ms),
-          .in_flight = listener.in_flight,
-          .window = listener.window_records,
-          .in_flight_bytes = listener.in_flight_bytes,
-          .window_bytes = listener.window_bytes};
 }
 
 std::uint32_t rows_left(std::size_t limit, std::size_t have) {
@@ -170,7 +119,7 @@ CallbackListing Lister::callbacks(const CallbackFilter& filter) {
     auto& page = std::get<proto::CallbackList>(body);
     for (proto::ListenerRow& listener : page.listeners) {
       for (proto::CallbackRow& row : listener.events) {
-        found[place].push_back(info_of(std::move(row), listener, ids_[place], names_[place]));
+        found[place].push_back(callback_of(row, listener, ids_[place], names_[place]));
       }
     }
     if (page.next_listener == 0 || found[place].size() > filter.limit) return std::nullopt;
@@ -195,6 +144,31 @@ CallbackListing Lister::callbacks(const CallbackFilter& filter) {
   listing.more = listing.callbacks.size() > filter.limit;
   if (listing.more) listing.callbacks.resize(filter.limit);
   return listing;
+}
+
+WebhookLog Lister::webhook_log(const WebhookFilter& filter) {
+  const proto::ListPosts ask{
+      .rows_max = rows_left(filter.limit, 0), .id = filter.task_id, .address = filter.address};
+  std::vector<std::size_t> have(ids_.size(), 0);
+  WebhookLog log;
+  const auto take = [&](std::size_t place, WorkerSurvey::Body&& body) -> std::optional<WorkerSurvey::What> {
+    auto& page = std::get<proto::PostList>(body);
+    have[place] += page.rows.size();
+    for (proto::PostRow& row : page.rows) {
+      log.attempts.push_back(attempt_of(std::move(row), ids_[place], names_[place]));
+    }
+    if (page.next == 0 || have[place] > filter.limit) return std::nullopt;
+    proto::ListPosts next = ask;
+    next.before = page.next;
+    next.rows_max = rows_left(filter.limit, have[place]);
+    return next;
+  };
+  log.silent = survey(ask, take);
+  std::stable_sort(log.attempts.begin(), log.attempts.end(),
+                   [](const WebhookAttempt& a, const WebhookAttempt& b) { return b.at < a.at; });
+  log.more = log.attempts.size() > filter.limit;
+  if (log.more) log.attempts.resize(filter.limit);
+  return log;
 }
 
 Result<RetryAnswer> Lister::retry(const CallbackChoice& which) {

@@ -19,6 +19,7 @@ class Lister {
   bool has_workers() const { return !ids_.empty(); }
   TaskListing tasks(const TaskFilter& filter);
   CallbackListing callbacks(const CallbackFilter& filter);
+  WebhookLog webhook_log(const WebhookFilter& filter);
   /// Error: not_found; timed_out, where nobody has answered.
   Result<RetryAnswer> retry(const CallbackChoice& which);
 

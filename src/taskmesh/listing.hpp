@@ -20,6 +20,8 @@ namespace taskmesh {
 /// The name as in JSON and on the command line: "away", "in_flight".
 std::string_view to_string(ListenerState state);
 std::string_view to_string(EventStage stage);
+std::string_view to_string(PostFailure failure);
+std::string_view to_string(PostOutcome outcome);
 
 /// Which tasks Client::tasks lists.
 struct TaskFilter {
@@ -82,6 +84,37 @@ struct CallbackListing {
   std::vector<UndeliveredCallback> callbacks;  ///< By worker and address, oldest first, dead ones last.
   bool more = false;                           ///< The limit was reached: there may be others.
   std::vector<std::string> silent;             ///< Names of workers that have not said everything.
+};
+
+/// Which attempts Client::webhook_log lists.
+struct WebhookFilter {
+  TaskId task_id{};       ///< Nil: of any task.
+  std::string address{};  ///< A URL as submitted, or its scheme, host and port alone. Empty: to any.
+  std::size_t limit = 1'000;
+};
+
+/// One attempt to tell the end of a task to its webhook.
+struct WebhookAttempt {
+  TaskId task_id;
+  std::string event_id;        ///< What the receiver sees as webhook-id.
+  bool asked = false;          ///< It asked the endpoint for its consent (OPTIONS), and told nothing.
+  std::uint32_t delivery = 0;  ///< 1, 2, ... of this event.
+  std::string endpoint;        ///< Scheme, host and port: the rest of an address may be a secret.
+  WallTime at;                 ///< When it was posted.
+  Duration took{};
+  std::uint32_t status = 0;  ///< Of HTTP; 0: there was no answer.
+  PostFailure failure = PostFailure::none;
+  std::string why;  ///< What went wrong; empty: nothing.
+  PostOutcome outcome = PostOutcome::delivered;
+  WallTime next_at;    ///< When it is posted again; unset: it is not.
+  std::string worker;  ///< Name of the worker that posted it.
+  NodeId worker_id;
+};
+
+struct WebhookLog {
+  std::vector<WebhookAttempt> attempts;  ///< The newest first.
+  bool more = false;                     ///< The limit was reached: there may be older ones.
+  std::vector<std::string> silent;       ///< Names of workers that have not said everything.
 };
 
 /// Which callbacks Client::retry_callbacks sends now: of one task, or for one address, or (neither given) all.

@@ -121,6 +121,22 @@ Result<void> join(const HostOptions& options, const Log& log, core::NodeConfig& 
   return {};
 }
 
+/// A client has no options of webhooks: what it tells itself goes by the variables, as for those that workers read.
+Result<void> read_consent(const HostOptions& options, core::NodeConfig& node) {
+  node.webhook_consent = options.webhooks.consent;
+  node.webhook_rate = options.webhooks.rate;
+  std::string origin = options.webhooks.origin;
+  if (node.kind == core::NodeKind::client) {
+    origin = option_or_env("", "TASKMESH_WEBHOOK_ORIGIN", "");
+    auto consent = parse_webhook_consent(
+        option_or_env("", "TASKMESH_WEBHOOK_CONSENT", std::string(to_string(WebhookConsent::off))));
+    if (!consent) return fail(std::move(consent.error()));
+    node.webhook_consent = *consent;
+  }
+  node.webhook_origin = origin.empty() ? options.mesh : std::move(origin);
+  return {};
+}
+
 /// What posts the ends that this node has to tell over HTTP; listeners tell nobody.
 Result<void> prepare_webhooks(const HostOptions& options, const Log& log, io::Mailbox& mailbox,
                               io::ReactorParts& parts) {
@@ -130,12 +146,15 @@ Result<void> prepare_webhooks(const HostOptions& options, const Log& log, io::Ma
   if (!policy) return fail(std::move(policy.error()));
   parts.config.webhooks = *policy;
   parts.config.webhook_ttl = options.webhooks.ttl;
+  if (auto read = read_consent(options, parts.config); !read) return read;
   io::WebhookSetup setup{
       .mesh = options.mesh,
       .policy = std::move(*policy),
       .secrets_file = option_or_env(options.webhooks.secrets_file, "TASKMESH_WEBHOOK_SECRETS", ""),
       .ca_file = option_or_env(options.webhooks.ca_file, "TASKMESH_WEBHOOK_CA", ""),
-      .timeout = options.webhooks.timeout};
+      .timeout = options.webhooks.timeout,
+      .origin = parts.config.webhook_origin,
+      .rate = options.webhooks.rate};
   auto sender = io::WebhookSender::make(std::move(setup), mailbox, log);
   if (!sender) return fail(std::move(sender.error()));
   parts.webhooks = std::move(*sender);

@@ -13,6 +13,7 @@
 #include "taskmesh/base/limits.hpp"
 #include "taskmesh/base/log.hpp"
 #include "taskmesh/base/time.hpp"
+#include "taskmesh/base/webhook_consent.hpp"
 #include "taskmesh/proto/tasks.hpp"
 
 namespace taskmesh {
@@ -90,14 +91,19 @@ struct ClientOptions {
 
 /// How a worker calls back over HTTP: docs/guide/webhooks.md.
 struct WebhookOptions {
-  /// Where it may call besides this host: "public", networks ("10.1.0.0/16"), host names. Unset: $TASKMESH_WEBHOOK_ALLOW,
-  /// comma separated; with `insecure` what is public is allowed, and this host is not.
+  /// Where it may call besides this host: "public", networks ("10.1.0.0/16"), host names, each with ports if only these are
+  /// meant ("10.1.0.0/16:8443"; without: 80, 443 and all from 1024 on). Unset: $TASKMESH_WEBHOOK_ALLOW, comma separated;
+  /// with `insecure` what is public is allowed, and this host is not.
   std::vector<std::string> allow{};
   /// What signs, by address. Unset: $TASKMESH_WEBHOOK_SECRETS, else nothing is signed.
   std::string secrets_file{};
   std::string ca_file{};  ///< Whom to believe certificates. Unset: $TASKMESH_WEBHOOK_CA, else the system's.
   Duration timeout = limits::webhook_timeout;  ///< Of one post.
   Duration ttl = limits::webhook_ttl;          ///< What nobody answers with 2xx is given up then.
+  WebhookConsent consent =
+      WebhookConsent::off;  ///< Whether an endpoint is asked before its first event (OPTIONS).
+  std::string origin{};     ///< Who asks: a DNS name of yours. Empty: the mesh's name.
+  std::uint32_t rate = 0;  ///< Posts a minute to one endpoint, at most webhook_rate_max; 0: no limit of ours.
 };
 
 /// Of a worker.

@@ -81,6 +81,19 @@ void check_options(const WorkerOptions& options) {
   check("webhooks.timeout", options.webhooks.timeout, 1ms);
   check("webhooks.ttl", options.webhooks.ttl, Duration{1});
   check("drain_timeout", options.drain_timeout, Duration::zero());
+  if (options.webhooks.rate > limits::webhook_rate_max) {
+    throw Failure(option_error("webhooks.rate", "it is above " + std::to_string(limits::webhook_rate_max),
+                               "use 0 for no limit"));
+  }
+  // It goes into a header and is compared by others.
+  const auto in_name = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
+  };
+  const std::string& origin = options.webhooks.origin;
+  if (origin.size() > limits::name_bytes || !std::ranges::all_of(origin, in_name)) {
+    throw Failure(option_error("webhooks.origin", "it is no DNS name in small letters",
+                               "write a name of yours, like tasks.example.org"));
+  }
 }
 
 /// One attempt: the user's function between decoding and encoding. Exceptions that are not ours pass through:

@@ -1,5 +1,6 @@
 // The dashboard in a real browser, with real workers and gateways behind it. tests/dashboard/run starts it.
 import assert from "node:assert/strict";
+import http from "node:http";
 import { after, before, test } from "node:test";
 
 import { close_page, linked, open_browser, open_page, state, submit, violations } from "./browser.mjs";
@@ -110,6 +111,26 @@ test("a callback that was given up is shown, replayed and delivered", async () =
   await close_page(page);
 });
 
+test("each attempt at a webhook is in the timeline of its task", async () => {
+  let posts = 0;
+  const receiver = http.createServer((request, response) => {
+    request.resume();
+    request.on("end", () => (++posts === 1 ? response.writeHead(503, { "Retry-After": "1" }) : response.writeHead(204)).end());
+  });
+  await new Promise((resolve) => receiver.listen(0, "127.0.0.1", resolve));
+  const origin = `http://127.0.0.1:${receiver.address().port}`;
+  const id = await mesh.run("submit", "add", "2", "3", "--no-wait", "--callback", `${origin}/hook?key=hunter2`);
+  const page = await open_page(browser, `${url}/#task=${id}`);
+  await page.waitForSelector('.timeline li:has-text("Webhook delivery 1"):has-text("answered 503")');
+  await page.waitForSelector('.timeline li:has-text("Webhook delivery 2"):has-text("answered 204")');
+  await page.waitForSelector('.timeline li:has-text("Callback delivered")');
+  const told = await page.textContent(".timeline");
+  assert.ok(told.indexOf("Webhook delivery 1") < told.indexOf("Webhook delivery 2"));
+  assert.ok(told.includes(origin) && !told.includes("hunter2"));
+  receiver.close();
+  await close_page(page);
+});
+
 test("queues are shown by priority", async () => {
   const page = await open_page(browser, url);
   await linked(page);
@@ -163,6 +184,19 @@ test("a lost connection is said plainly, and comes back by itself", async () => 
   await submit(page, "add", "[20, 22]");
   await state(page, "success");
   assert.equal(await page.textContent("#task-dialog .outcome pre"), "42");
+  await close_page(page);
+});
+
+test("with the stream of events the page says Live, and hears of a task by nothing else", async () => {
+  const page = await open_page(browser, url);
+  await page.waitForSelector('#link[data-link="live"]');
+  assert.match(await page.textContent("#link"), /Live/);
+  // From here on no list knows anything.
+  await page.route("**/v1/tasks?*", (route) => route.fulfill({ status: 200, contentType: "application/json", body: '{"tasks":[],"next":null,"silent":[]}' }));
+  const id = await mesh.run("submit", "add", "20", "22", "--no-wait");
+  await page.fill("#filter-id", id.slice(-12));
+  await page.waitForSelector('#rows tr:has-text("add") .chip[data-state="success"]');
+  assert.equal(await page.getAttribute("#link", "data-link"), "live");
   await close_page(page);
 });
 

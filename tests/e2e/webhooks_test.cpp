@@ -62,6 +62,14 @@ std::string callback_of(const support::Host& host, const std::string& id) {
   return json::parse(host.run({"status", id, "--json"}).out)["callback"];
 }
 
+/// One that asks for consent.
+Process asking_worker(const support::Host& host, const std::string& mode) {
+  return host.worker({"--builtin", "--webhook-consent", mode, "--webhook-origin", "tasks.example.org",
+                      "--webhook-rate", "600", "--webhook-timeout", "1s"});
+}
+
+bool asks(const HttpRequest& request) { return request.line.rfind("OPTIONS /", 0) == 0; }
+
 }  // namespace
 
 SCENARIO("the end of a task is posted signed, and the command line believes it as it came",
@@ -146,6 +154,46 @@ SCENARIO("an endpoint that is gone gets nothing more until somebody replays", "[
   CHECK(host.run({"webhook", "replay"}).exit_code == 2);
 }
 
+SCENARIO("each attempt at a webhook is in the log, on the command line and over the mesh", "[e2e][webhook]") {
+  const support::Host host(TASKMESH_CLI);
+  const Process worker = host.worker({"--builtin", "--name", "w1"});
+  const int port = support::free_port();
+  const std::string origin = "http://127.0.0.1:" + std::to_string(port);
+  const std::string id = submit(host, origin + "/T0/hunter2?key=hunter2");
+  row_in(host, "refused");
+  HttpReceiver receiver(
+      [](const HttpRequest&, std::size_t nth) {
+        return nth == 1 ? http_answer(503, "Retry-After: 1\r\n") : http_answer(204);
+      },
+      port);
+  CHECK(Mesh::eventually([&] { return callback_of(host, id) == "delivered"; }, 30s));
+  const auto outcome = host.run({"webhook", "log", id, "--json"});
+  REQUIRE(outcome.exit_code == 0);
+  CHECK(outcome.out.find("hunter2") == std::string::npos);
+  const json log = json::parse(outcome.out);
+  REQUIRE(log.size() == 3);
+  for (std::size_t i = 0; i < 3; ++i) {
+    CHECK(log[i]["event_id"] == id + "-end");
+    CHECK(log[i]["endpoint"] == origin);
+    CHECK(log[i]["worker"] == "w1");
+    CHECK(log[i]["delivery"] == 3 - i);
+  }
+  CHECK(log[0]["outcome"] == "delivered");
+  CHECK(log[0]["status"] == 204);
+  CHECK(log[0]["next_at"].is_null());
+  CHECK(log[1]["outcome"] == "held");
+  CHECK(log[1]["next_at"] > log[1]["at"]);
+  CHECK(log[2]["outcome"] == "again");
+  CHECK(log[2]["failure"] == "connect");
+  CHECK(log[2]["status"].is_null());
+  const std::string table = host.run({"webhook", "log", "--address", origin}).out;
+  CHECK(table.find("204") != std::string::npos);
+  CHECK(table.find("connect") != std::string::npos);
+  const std::string other = std::string(id.size() - 1, '0') + "1";
+  CHECK(host.run({"webhook", "log", other, "--json"}).out == "[]\n");
+  CHECK(json::parse(host.run({"webhook", "log", "--json", "--limit", "1"}).out).size() == 1);
+}
+
 SCENARIO("a redirection is not followed, and is told as what it is", "[e2e][webhook]") {
   const support::Host host(TASKMESH_CLI);
   const Process worker = host.worker();
@@ -205,6 +253,29 @@ SCENARIO("what may not be called is refused at submit, or when its name is looke
   }
 }
 
+SCENARIO("a port that the worker may not call is never connected to", "[e2e][webhook]") {
+  const support::Host host(TASKMESH_CLI);
+  HttpReceiver allowed(always(200));
+  HttpReceiver other(always(200));
+  const Process worker =
+      host.worker({"--builtin", "--webhook-allow", "loopback:" + std::to_string(allowed.port())});
+  const std::string id = submit(host, allowed.url());
+  REQUIRE(allowed.wait_for(1));
+  CHECK(Mesh::eventually([&] { return callback_of(host, id) == "delivered"; }));
+  const auto refused = host.run({"submit", "add", "2", "3", "--callback", other.url()});
+  CHECK(refused.exit_code == 1);
+  CHECK(refused.err.find("port " + std::to_string(other.port())) != std::string::npos);
+  // A name says nothing before it is looked up: so it is refused when the connection would be made.
+  submit(host, "http://localhost:" + std::to_string(other.port()) + "/", {"--callback-attempts", "1"});
+  const json row = row_in(host, "dead");
+  CHECK(row["trouble"].get<std::string>().find("port " + std::to_string(other.port())) != std::string::npos);
+  CHECK(other.connections() == 0);
+  const auto wrong = host.run({"worker", "--builtin", "--webhook-allow", "10.0.0.0/8:http"});
+  CHECK(wrong.exit_code != 0);
+  CHECK(wrong.err.find("'10.0.0.0/8:http' cannot be allowed") != std::string::npos);
+  CHECK(wrong.err.find("8000-8099") != std::string::npos);
+}
+
 SCENARIO("a certificate that nobody vouches for ends the connection before anything is said",
          "[e2e][webhook]") {
   const support::Host host(TASKMESH_CLI);
@@ -238,12 +309,93 @@ server.serve_forever()
     submit(host, url, {"--callback-attempts", "1"});
     const json row = row_in(host, "dead");
     CHECK(row["trouble"].get<std::string>().find("certificate") != std::string::npos);
+    CHECK(json::parse(host.run({"webhook", "log", "--json"}).out)[0]["failure"] == "tls");
     CHECK(receiver.out().find("got") == std::string::npos);
   }
   GIVEN("one that was told whom to trust") {
     const Process worker = host.worker({"--builtin", "--webhook-ca", certificate});
     const std::string id = submit(host, url);
     REQUIRE(receiver.wait_for_out(id));
+  }
+}
+
+SCENARIO("an endpoint is asked for its consent, and gets events only as it answers", "[e2e][webhook]") {
+  const support::Host host(TASKMESH_CLI);
+  const std::string mode = GENERATE(std::string("if-supported"), std::string("required"));
+  const Process worker = asking_worker(host, mode);
+  GIVEN("one that agrees") {
+    HttpReceiver receiver([&](const HttpRequest& request, std::size_t) {
+      return asks(request)
+                 ? http_answer(200,
+                               "WebHook-Allowed-Origin: " + request.headers.at("webhook-request-origin") +
+                                   "\r\nWebHook-Allowed-Rate: 120\r\n")
+                 : http_answer(204);
+    });
+    const std::string id = submit(host, receiver.url());
+    CHECK(Mesh::eventually([&] { return callback_of(host, id) == "delivered"; }));
+    const std::string next = submit(host, receiver.url());
+    CHECK(Mesh::eventually([&] { return callback_of(host, next) == "delivered"; }));
+    const auto requests = receiver.requests();
+    REQUIRE(requests.size() == 3);
+    CHECK(asks(requests[0]));
+    CHECK(requests[0].headers.at("webhook-request-origin") == "tasks.example.org");
+    CHECK(requests[0].headers.at("webhook-request-rate") == "600");
+    CHECK(requests[0].body.empty());
+    CHECK(requests[1].line.rfind("POST /", 0) == 0);
+    CHECK(json::parse(requests[1].body)["data"]["delivery"] == 1);
+    CHECK_FALSE(asks(requests[2]));
+    CHECK(json::parse(host.run({"webhook", "log", id, "--json"}).out)[1]["kind"] == "consent");
+  }
+  GIVEN("one that refuses, and agrees when it is asked again") {
+    std::atomic<bool> agrees{false};
+    HttpReceiver receiver([&](const HttpRequest&, std::size_t) {
+      return http_answer(
+          200, agrees ? "WebHook-Allowed-Origin: *\r\n" : "WebHook-Allowed-Origin: other.example\r\n");
+    });
+    const std::string id = submit(host, receiver.url());
+    const json row = row_in(host, "dead");
+    CHECK(row["trouble"].get<std::string>().find("other.example") != std::string::npos);
+    CHECK(receiver.requests().size() == 1);
+    agrees = true;
+    CHECK(host.run({"webhook", "replay", id}).exit_code == 0);
+    CHECK(Mesh::eventually([&] { return callback_of(host, id) == "delivered"; }));
+    CHECK(asks(receiver.requests()[1]));
+  }
+}
+
+SCENARIO("an endpoint that does not know the question for consent, or lets it hang", "[e2e][webhook]") {
+  const support::Host host(TASKMESH_CLI);
+  const std::string mode = GENERATE(std::string("if-supported"), std::string("required"));
+  const Process worker = asking_worker(host, mode);
+  GIVEN("one that does not know OPTIONS") {
+    HttpReceiver receiver([&](const HttpRequest& request, std::size_t) {
+      return asks(request) ? http_answer(405, "Allow: POST\r\n") : http_answer(204);
+    });
+    const std::string id = submit(host, receiver.url());
+    if (mode == "required") {
+      CHECK(row_in(host, "dead")["trouble"].get<std::string>().find("405 to OPTIONS") != std::string::npos);
+      CHECK(receiver.requests().size() == 1);
+    } else {
+      CHECK(Mesh::eventually([&] { return callback_of(host, id) == "delivered"; }));
+    }
+  }
+  GIVEN("one that lets the question hang") {
+    std::promise<void> over;
+    const auto until = over.get_future().share();
+    HttpReceiver receiver([&, until](const HttpRequest& request, std::size_t) {
+      if (asks(request)) until.wait();
+      return http_answer(204);
+    });
+    const std::string id = submit(host, receiver.url());
+    if (mode == "required") {
+      const json row = row_in(host, "refused");
+      CHECK_FALSE(row["trouble"].get<std::string>().empty());
+      const auto seen = receiver.requests();
+      CHECK(std::all_of(seen.begin(), seen.end(), asks));
+    } else {
+      CHECK(Mesh::eventually([&] { return callback_of(host, id) == "delivered"; }));
+    }
+    over.set_value();
   }
 }
 

@@ -195,6 +195,7 @@ class World {
     AskWorker ask{.token = new_token(), .node = pools_.nodes[input_.pick(pools_.nodes.size())], .what = {}};
     if (input_.flag()) ask.what = proto::ListCallbacks{.id = some_task()};
     if (input_.flag()) ask.what = proto::RetryCallbacks{.id = some_task()};
+    if (input_.flag()) ask.what = proto::ListPosts{.id = some_task()};
     give(std::move(ask));
   }
 

@@ -72,8 +72,11 @@ void check_policy(std::string_view text) {
   if (!policy) TASKMESH_CHECK(!policy.error().why.empty());
   // The metadata service is called where its own network was named, and not otherwise.
   const auto metadata = core::parse_ip("169.254.169.254");
-  if (policy && policy->allows(*metadata, text))
+  if (policy && policy->allows(*metadata, 80, text))
     TASKMESH_CHECK(text.find('.') != std::string_view::npos || text.find(':') != std::string_view::npos);
+  // A port is called beside the usual ones only where it was named.
+  const auto here = core::parse_ip("127.0.0.1");
+  if (policy && policy->allows(*here, 25, text)) TASKMESH_CHECK(text.find(':') != std::string_view::npos);
 }
 
 }  // namespace

@@ -84,6 +84,53 @@ TEST_CASE("wrong parameters of a list of callbacks are named", "[desk]") {
   }
 }
 
+TEST_CASE("what was posted to webhooks is listed from worker to worker, page by page", "[desk]") {
+  World world;
+  world.mesh.known = {member("b", second_id), member("a", first_id)};
+  const proto::PostRow row{.id = *TaskId::parse(task_id),
+                           .outcome = PostOutcome::again,
+                           .status = 503,
+                           .delivery = 2,
+                           .took_ms = 40,
+                           .at = {1'700'000'000'000'000},
+                           .next = {1'700'000'005'000'000},
+                           .endpoint = "https://hooks.example.org",
+                           .why = "it answered 503"};
+  const proto::PostRow silent{.id = *TaskId::parse(task_id), .asked = 1, .failure = PostFailure::silent};
+  const auto exchange = world.get("/v1/callbacks/log?limit=2&task=" + task_id);
+  REQUIRE(world.mesh.post_pages.size() == 1);
+  CHECK(to_string(world.mesh.post_pages[0].which.id) == task_id);
+  const proto::PostList first{.rows = {row}};
+  FakeMesh::take(world.mesh.post_pages).then(&first);
+  CHECK(world.mesh.post_pages[0].which.rows_max == 1);
+  const proto::PostList second{.next = 7, .rows = {silent}};
+  FakeMesh::take(world.mesh.post_pages).then(&second);
+  REQUIRE(exchange->done());
+  const Json body = exchange->json();
+  REQUIRE(body.at("attempts")->array()->size() == 2);
+  const Json& told = body.at("attempts")->array()->at(0);
+  CHECK(*told.at("event_id") == Json(task_id + "-end"));
+  CHECK(*told.at("kind") == Json("event"));
+  CHECK(*told.at("outcome") == Json("again"));
+  CHECK(*told.at("endpoint") == Json("https://hooks.example.org"));
+  CHECK(*told.at("next_at") == Json("2023-11-14T22:13:25.000Z"));
+  CHECK(*told.at("worker") == Json("a"));
+  CHECK(*body.at("attempts")->array()->at(1).at("failure") == Json("silent"));
+  CHECK(*body.at("attempts")->array()->at(1).at("kind") == Json("consent"));
+  CHECK(exchange->text("next") == std::string(second_id) + ".7");
+
+  const auto rest = world.get("/v1/callbacks/log?cursor=" + exchange->text("next"));
+  REQUIRE(world.mesh.post_pages.size() == 1);
+  CHECK(world.mesh.post_pages[0].which.before == 7);
+  FakeMesh::take(world.mesh.post_pages).then(nullptr);
+  CHECK(rest->text("next") == "null");
+  CHECK(rest->text("silent") == R"(["b"])");
+  for (const char* query : {"limit=0", "task=7", "cursor=1.2", "cursor=x.1", "foo=1"}) {
+    INFO(query);
+    CHECK(world.get("/v1/callbacks/log?" + std::string(query))->problem() == "bad-request");
+  }
+}
+
 TEST_CASE("the callback of a task is found by its address too, and sent again", "[desk]") {
   World world;
   world.mesh.known = {member("a", first_id), member("b", second_id)};

@@ -127,6 +127,9 @@ class FakeMesh : public MeshPort {
   void callbacks(NodeId worker, proto::ListCallbacks which, Duration, OnCallbacks then) override {
     callback_pages.push_back({worker, std::move(which), std::move(then)});
   }
+  void posts(NodeId worker, proto::ListPosts which, Duration, OnPosts then) override {
+    post_pages.push_back({worker, std::move(which), std::move(then)});
+  }
   void retry(NodeId worker, proto::RetryCallbacks which, Duration, OnRetried then) override {
     retries.push_back({worker, std::move(which), std::move(then)});
   }
@@ -165,6 +168,7 @@ class FakeMesh : public MeshPort {
   core::Token watches = 0;
   std::deque<Asked<proto::ListTasks, OnTasks>> pages;
   std::deque<Asked<proto::ListCallbacks, OnCallbacks>> callback_pages;
+  std::deque<Asked<proto::ListPosts, OnPosts>> post_pages;
   std::deque<Asked<proto::RetryCallbacks, OnRetried>> retries;
   std::size_t busy = 0;
 };

@@ -144,6 +144,15 @@ TEST_CASE("answers are what the document says", "[openapi]") {
       .listeners = {{.address = "tcp://127.0.0.1:6000", .events = {{.id = page.rows[0].id}}}}};
   FakeMesh::take(world.mesh.callback_pages).then(&callbacks);
   hold_against_document("GET", "/v1/callbacks", *undelivered);
+  const auto posted = world.get("/v1/callbacks/log");
+  proto::PostList posts{.rows = {{.id = page.rows[0].id, .status = 204}}};
+  posts.rows[0].at = {1'700'000'000'000'000};
+  posts.rows[0].endpoint = "https://one.example";
+  posts.rows.push_back(posts.rows[0]);
+  posts.rows[1].status = 0;
+  posts.rows[1].failure = PostFailure::tls;
+  FakeMesh::take(world.mesh.post_pages).then(&posts);
+  hold_against_document("GET", "/v1/callbacks/log", *posted);
   const auto replayed = world.post("/v1/callbacks/replay?all=true", "");
   const proto::CallbacksRetried done{.revived = 1, .hurried = 2};
   FakeMesh::take(world.mesh.retries).then(&done);

@@ -163,6 +163,7 @@ SCENARIO("answers without end are cut off", "[io][webhook]") {
   const auto answered = desk.post(heady.url());
   CHECK(answered.status == 0);
   CHECK(answered.trouble.find("headers") != std::string::npos);
+  CHECK(answered.failure == PostFailure::broken);
 }
 
 SCENARIO("nobody there, and somebody who is too slow, are failures with a reason", "[io][webhook]") {
@@ -175,6 +176,7 @@ SCENARIO("nobody there, and somebody who is too slow, are failures with a reason
   const auto refused = desk.post("http://127.0.0.1:" + std::to_string(port) + "/");
   CHECK(refused.status == 0);
   CHECK_FALSE(refused.trouble.empty());
+  CHECK(refused.failure == PostFailure::connect);
   std::promise<void> over;
   const auto until = over.get_future().share();
   HttpReceiver slow([until](const HttpRequest&, std::size_t) {
@@ -185,6 +187,52 @@ SCENARIO("nobody there, and somebody who is too slow, are failures with a reason
   over.set_value();
   CHECK(late.status == 0);
   CHECK_FALSE(late.trouble.empty());
+  CHECK(late.failure == PostFailure::silent);
+}
+
+SCENARIO("an endpoint is asked for its consent, and what it says is read", "[io][webhook]") {
+  Desk desk({.origin = "tasks.example.org", .rate = 120});
+  const auto ask = [&](const std::string& url) {
+    std::vector<core::Post> posts{
+        {.number = ++desk.number, .delivery = 1, .ended = make_end(url), .asks = true}};
+    desk.sender->post(posts);
+    return desk.answer();
+  };
+  GIVEN("one that agrees, with a limit") {
+    HttpReceiver receiver(
+        always(200, "WEBHOOK-allowed-origin:  Tasks.example.org \r\nWebHook-Allowed-Rate: 100\r\n"));
+    const auto answered = ask(receiver.url("/hook?a=b"));
+    CHECK(answered.status == 200);
+    CHECK(answered.allowed_origin == "Tasks.example.org");
+    CHECK(answered.allowed_rate == 100U);
+    const HttpRequest request = receiver.requests().at(0);
+    CHECK(request.line == "OPTIONS /hook?a=b HTTP/1.1");
+    CHECK(request.headers.at("webhook-request-origin") == "tasks.example.org");
+    CHECK(request.headers.at("webhook-request-rate") == "120");
+    CHECK(request.headers.count("webhook-id") == 0);
+    CHECK(request.body.empty());
+  }
+  GIVEN("one that does not know the question, or says nothing that can be read") {
+    HttpReceiver other(always(405, "Allow: POST\r\n"));
+    CHECK(ask(other.url()).status == 405);
+    CHECK_FALSE(desk.post(other.url()).allowed_origin);
+    HttpReceiver strange(always(
+        200, "WebHook-Allowed-Origin:\r\nWebHook-Allowed-Rate: many\r\nWebHook-Allowed-Originx: *\r\n"));
+    const auto answered = ask(strange.url());
+    CHECK(answered.allowed_origin == "");
+    CHECK_FALSE(answered.allowed_rate);
+    HttpReceiver zero(always(200, "WebHook-Allowed-Origin: *\r\nWebHook-Allowed-Rate: 0\r\n"));
+    CHECK(ask(zero.url()).allowed_rate == 1U);
+  }
+  GIVEN("one that may not be called") {
+    HttpReceiver receiver(always(200));
+    Desk closed({.policy = open_policy()});
+    std::vector<core::Post> posts{
+        {.number = ++closed.number, .delivery = 1, .ended = make_end(receiver.url()), .asks = true}};
+    closed.sender->post(posts);
+    CHECK(closed.answer().failure == PostFailure::forbidden);
+    CHECK(receiver.connections() == 0);
+  }
 }
 
 SCENARIO("no connection is made to an address that is not allowed, whatever name leads there",
@@ -197,7 +245,12 @@ SCENARIO("no connection is made to an address that is not allowed, whatever name
     INFO(host);
     CHECK(answered.status == 0);
     CHECK(answered.trouble.find("may not call") != std::string::npos);
+    CHECK(answered.failure == PostFailure::forbidden);
   }
+  Desk elsewhere({.policy = *core::WebhookPolicy::make({"loopback:8080"}, false)});
+  const auto answered = elsewhere.post("http://localhost:" + port + "/");
+  CHECK(answered.failure == PostFailure::forbidden);
+  CHECK(answered.trouble.find("port " + port) != std::string::npos);
   CHECK(receiver.connections() == 0);
 }
 

@@ -398,6 +398,31 @@ std::vector<Message> events_of_each() {
   };
 }
 
+/// Of what was posted to webhooks.
+std::vector<Message> posts_of_each() {
+  return {
+      proto::ListPosts{.request = 9,
+                       .before = 17,
+                       .rows_max = 50,
+                       .id = task(),
+                       .address = "https://hooks.example.org/reports?key=7"},
+      proto::PostList{.request = 9,
+                      .next = 12,
+                      .rows = {{.id = task(),
+                                .asked = 1,
+                                .outcome = PostOutcome::again,
+                                .failure = PostFailure::tls,
+                                .status = 503,
+                                .delivery = 2,
+                                .took_ms = 1'250,
+                                .at = {1'700'000'000'000'000},
+                                .next = {1'700'000'005'000'000},
+                                .endpoint = "https://hooks.example.org",
+                                .why = "it answered 503"},
+                               {}}},
+  };
+}
+
 /// Between owners and keepers.
 std::vector<Message> copies_of_each() {
   return {
@@ -430,6 +455,7 @@ std::vector<Message> one_of_each() {
   std::vector<Message> each = most_of_each();
   for (Message& message : copies_of_each()) each.push_back(std::move(message));
   for (Message& message : events_of_each()) each.push_back(std::move(message));
+  for (Message& message : posts_of_each()) each.push_back(std::move(message));
   return each;
 }
 

@@ -2,40 +2,9 @@
 
 #include "cli/output.hpp"
 #include "cli/table.hpp"
-#include "cli/task_document.hpp"
+#include "taskmesh/callback_document.hpp"
 
 namespace taskmesh::cli {
-
-namespace {
-
-void write_span(JsonWriter& writer, std::string_view name, Duration span) {
-  writer.key(name);
-  writer.number(static_cast<std::int64_t>(span / 1ms));
-}
-
-void write_callback(JsonWriter& writer, const UndeliveredCallback& one) {
-  writer.begin_object();
-  writer.member("task_id", to_string(one.task_id));
-  writer.member("name", one.name);
-  writer.member("status", to_string(one.state));
-  writer.member("stage", to_string(one.stage));
-  writer.member("deliveries", one.deliveries);
-  write_span(writer, "age_ms", one.age);
-  write_span(writer, "left_ms", one.left);
-  writer.member("trouble", one.trouble);
-  writer.member("worker", one.worker);
-  writer.member("worker_id", to_string(one.worker_id));
-  writer.member("address", one.address);
-  writer.member("listener", to_string(one.listener));
-  write_span(writer, "retry_in_ms", one.retry_in);
-  writer.member("in_flight", one.in_flight);
-  writer.member("window", one.window);
-  writer.member("in_flight_bytes", one.in_flight_bytes);
-  writer.member("window_bytes", one.window_bytes);
-  writer.end_object();
-}
-
-}  // namespace
 
 std::string callback_table(const std::vector<UndeliveredCallback>& callbacks) {
   std::vector<Row> rows{
@@ -53,7 +22,29 @@ std::string callback_table(const std::vector<UndeliveredCallback>& callbacks) {
 std::string callback_array(const std::vector<UndeliveredCallback>& callbacks) {
   JsonWriter writer;
   writer.begin_array();
-  for (const UndeliveredCallback& one : callbacks) write_callback(writer, one);
+  for (const UndeliveredCallback& one : callbacks) detail::write_callback(writer, one);
+  writer.end_array();
+  return writer.take();
+}
+
+std::string attempt_table(const std::vector<WebhookAttempt>& attempts) {
+  std::vector<Row> rows{
+      {"WHEN", "TASK", "KIND", "DELIVERY", "ENDPOINT", "ANSWER", "TOOK", "THEN", "NEXT", "WORKER", "WHY"}};
+  for (const WebhookAttempt& one : attempts) {
+    rows.push_back({to_rfc3339(one.at), to_string(one.task_id), one.asked ? "consent" : "event",
+                    std::to_string(one.delivery), harmless(one.endpoint),
+                    one.status != 0 ? std::to_string(one.status) : std::string(to_string(one.failure)),
+                    rough(one.took), std::string(to_string(one.outcome)),
+                    one.next_at.unix_us == 0 ? "-" : to_rfc3339(one.next_at), harmless(one.worker),
+                    one.why.empty() ? "-" : harmless(one.why)});
+  }
+  return table_of(rows);
+}
+
+std::string attempt_array(const std::vector<WebhookAttempt>& attempts) {
+  JsonWriter writer;
+  writer.begin_array();
+  for (const WebhookAttempt& one : attempts) detail::write_attempt(writer, one);
   writer.end_array();
   return writer.take();
 }

@@ -12,6 +12,9 @@ namespace taskmesh::cli {
 std::string callback_table(const std::vector<UndeliveredCallback>& callbacks);
 /// A JSON array.
 std::string callback_array(const std::vector<UndeliveredCallback>& callbacks);
+/// The same of what was posted to webhooks.
+std::string attempt_table(const std::vector<WebhookAttempt>& attempts);
+std::string attempt_array(const std::vector<WebhookAttempt>& attempts);
 /// What was done about them, for people or as a JSON object.
 std::string retried_text(const RetryAnswer& retried, bool as_document);
 

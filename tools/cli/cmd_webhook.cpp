@@ -87,6 +87,19 @@ Exit run_list(const Arguments& arguments, const CallbackChoice& which) {
   return Exit::done;
 }
 
+Exit run_log(const Arguments& arguments, const CallbackChoice& which) {
+  Client client(client_options(arguments));
+  const auto log = client.try_webhook_log(
+      {.task_id = which.task_id, .address = which.address, .limit = arguments.count("--limit")});
+  if (!log) return print_failure(log.error());
+  print_silent(log->silent);
+  if (log->more) print_note("there are older ones: raise --limit, or ask for one task or --address");
+  if (arguments.given("--json")) return print_line(attempt_array(log->attempts), Exit::done);
+  if (!log->attempts.empty()) return print_line(attempt_table(log->attempts), Exit::done);
+  print_note("no worker of mesh '" + client.mesh() + "' remembers such a post");
+  return Exit::done;
+}
+
 /// All of them: address by address, as the mesh knows no kinds.
 Result<RetryAnswer> replay_all(Client& client, Duration wait) {
   const auto listing = client.try_callbacks({.limit = list_most});
@@ -147,6 +160,7 @@ Exit run_webhook(const Arguments& arguments) {
     if (!id) return print_failure(id.error());
     which.task_id = *id;
   }
+  if (arguments.text("ACTION") == "log") return run_log(arguments, which);
   return arguments.text("ACTION") == "list" ? run_list(arguments, which) : run_replay(arguments, which);
 }
 
@@ -181,25 +195,31 @@ std::vector<Flag> verify_flags() {
 
 Verb webhook_verb() {
   const std::vector<Flag> which{
-      {.name = "--address", .value = "URL", .help = "list, replay: those for this address", .unset = "any"},
+      {.name = "--address",
+       .value = "URL",
+       .help = "list, log, replay: those for this address",
+       .unset = "any"},
       {.name = "--all", .value = {}, .help = "replay: all of them", .kind = Kind::toggle},
       {.name = "--limit",
        .value = "N",
-       .help = "list: at most so many",
+       .help = "list, log: at most so many",
        .kind = Kind::count,
        .fallback = std::to_string(limit_default),
        .most = list_most},
       question_flag()};
   return {
       .name = "webhook",
-      .summary = "list callbacks over HTTP that nobody has taken, replay them, or verify one that came",
+      .summary =
+          "list callbacks over HTTP that nobody has taken, what was tried, replay them, verify one that came",
       .examples =
-          {"taskmesh webhook list", "taskmesh webhook replay --address https://example.org/hook",
+          {"taskmesh webhook list", "taskmesh webhook log ID",
+           "taskmesh webhook replay --address https://example.org/hook",
            "taskmesh webhook verify --secret-file secret --id ID --timestamp T --signature S --body FILE"},
-      .positionals = {{.name = "ACTION",
-                       .help = "list; replay: post them now, the dead ones too; verify: one that came here",
-                       .choices = {"list", "replay", "verify"}},
-                      {.name = "ID", .help = "the callback of this task alone", .required = false}},
+      .positionals =
+          {{.name = "ACTION",
+            .help = "list; log: what was posted; replay: post now, the dead ones too; verify: one that came",
+            .choices = {"list", "log", "replay", "verify"}},
+           {.name = "ID", .help = "the callback of this task alone", .required = false}},
       .flags = joined(joined(joined(which, verify_flags()), mesh_flags()), {json_flag()}),
       .exits =
           "0 done, 1 nothing is undelivered there, or not to be believed, 2 usage, 3 mesh unreachable, 4 "

@@ -71,7 +71,10 @@ WorkerOptions worker_options(const Arguments& arguments) {
                       .secrets_file = arguments.text("--webhook-secrets"),
                       .ca_file = arguments.text("--webhook-ca"),
                       .timeout = arguments.duration("--webhook-timeout"),
-                      .ttl = arguments.duration("--webhook-ttl")};
+                      .ttl = arguments.duration("--webhook-ttl"),
+                      .consent = value_or_throw(parse_webhook_consent(arguments.text("--webhook-consent"))),
+                      .origin = arguments.text("--webhook-origin"),
+                      .rate = static_cast<std::uint32_t>(arguments.count("--webhook-rate"))};
   options.drain_timeout = arguments.duration("--drain-timeout");
   options.log = log_level(arguments).value_or(LogLevel::info);
   return options;
@@ -176,6 +179,9 @@ std::vector<Flag> limit_flags() {
           setting_flag("worker.webhook_ca"),
           setting_flag("worker.webhook_timeout"),
           setting_flag("worker.webhook_ttl"),
+          setting_flag("worker.webhook_consent"),
+          setting_flag("worker.webhook_origin"),
+          setting_flag("worker.webhook_rate"),
           setting_flag("worker.drain_timeout"),
           {.name = "--json",
            .value = {},

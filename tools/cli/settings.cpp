@@ -244,15 +244,16 @@ std::vector<Setting> webhook_settings() {
   return {
       {.flag = {.name = "--webhook-allow",
                 .value = "WHERE",
-                .help = "public, a network or a host; repeats",
+                .help = "public, networks, hosts, ports; repeats",
                 .unset = "this host",
                 .variable = "TASKMESH_WEBHOOK_ALLOW",
                 .repeats = true,
                 .setting = "worker.webhook_allow"},
-       .example = "[\"public\", \"10.1.0.0/16\", \"hooks.example.org\"]",
+       .example = "[\"public\", \"10.1.0.0/16:8443\", \"hooks.example.org\"]",
        .note =
            "Where callbacks over HTTP may go besides. With insecure what is public may be called, and this "
-           "host may not. The variable separates them by commas."},
+           "host may not. Without ports: 80, 443 and all from 1024 on. The variable separates them by "
+           "commas."},
       {.flag = {.name = "--webhook-secrets",
                 .value = "FILE",
                 .help = "what signs webhooks, by address",
@@ -289,6 +290,36 @@ std::vector<Setting> webhook_settings() {
                 .setting = "worker.webhook_ttl"},
        .example = {},
        .note = {}}};
+}
+
+std::vector<Setting> consent_settings() {
+  return {{.flag = {.name = "--webhook-consent",
+                    .value = "WHETHER",
+                    .help = "ask endpoints before their first event",
+                    .kind = Kind::consent,
+                    .fallback = std::string(to_string(WebhookConsent::off)),
+                    .variable = "TASKMESH_WEBHOOK_CONSENT",
+                    .setting = "worker.webhook_consent"},
+           .example = {},
+           .note = "off, if-supported (who does not know the question gets its events) or required."},
+          {.flag = {.name = "--webhook-origin",
+                    .value = "NAME",
+                    .help = "who asks them",
+                    .unset = "the mesh",
+                    .variable = "TASKMESH_WEBHOOK_ORIGIN",
+                    .setting = "worker.webhook_origin"},
+           .example = "\"tasks.example.org\"",
+           .note = "A DNS name of yours, the same for all workers of a mesh: endpoints allow it by this."},
+          {.flag = {.name = "--webhook-rate",
+                    .value = "N",
+                    .help = "posts a minute to an endpoint; 0: any",
+                    .kind = Kind::amount,
+                    .fallback = "0",
+                    .variable = "TASKMESH_WEBHOOK_RATE",
+                    .most = limits::webhook_rate_max,
+                    .setting = "worker.webhook_rate"},
+           .example = {},
+           .note = {}}};
 }
 
 std::vector<Setting> client_settings() {
@@ -412,8 +443,8 @@ std::vector<Setting> retry_settings() {
 std::vector<Setting> settings() {
   std::vector<Setting> all;
   for (const auto& part : {common_settings(), worker_settings(), worker_limits(), worker_times(),
-                           webhook_settings(), gateway_settings(), client_settings(), submit_settings(),
-                           submit_callback_settings(), retry_settings()}) {
+                           webhook_settings(), consent_settings(), gateway_settings(), client_settings(),
+                           submit_settings(), submit_callback_settings(), retry_settings()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;

@@ -9,6 +9,7 @@
 #include "taskmesh/base/json.hpp"
 #include "taskmesh/base/log.hpp"
 #include "taskmesh/base/moment.hpp"
+#include "taskmesh/base/webhook_consent.hpp"
 
 namespace taskmesh::cli {
 
@@ -115,6 +116,8 @@ Result<void> check_value(const Flag& flag, const std::string& value) {
       return without_value(parse_task_state(value));
     case Kind::log_level:
       return without_value(parse_log_level(value));
+    case Kind::consent:
+      return without_value(parse_webhook_consent(value));
   }
   return {};
 }
@@ -150,6 +153,7 @@ Words choices(Kind kind) {
             "failure",   "cancelled", "expired", "lost"};
   }
   if (kind == Kind::log_level) return {"debug", "info", "warning", "error", "off"};
+  if (kind == Kind::consent) return {"off", "if-supported", "required"};
   return {};
 }
 

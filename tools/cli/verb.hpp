@@ -41,6 +41,7 @@ enum class Kind {
   priority,
   task_state,  ///< Of a task that a worker knows.
   log_level,
+  consent,  ///< Whether endpoints of webhooks are asked.
 };
 
 struct Flag {

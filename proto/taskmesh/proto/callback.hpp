@@ -23,6 +23,26 @@ enum class EventStage : std::uint8_t {
   dead = 3,       ///< Given up; kept for a while, so that it can be tried again on request.
 };
 
+/// Why a post to a webhook was not answered. Numbers travel: append only.
+enum class PostFailure : std::uint8_t {
+  none = 0,       ///< It was.
+  forbidden = 1,  ///< Its host leads where the worker may not call.
+  name = 2,       ///< Its host's name was not found.
+  connect = 3,    ///< Nobody took the connection in time.
+  tls = 4,        ///< No TLS with it, or a certificate that nobody vouches for.
+  silent = 5,     ///< Connected, and not answered in time.
+  broken = 6,     ///< Cut off, too long, or no HTTP.
+};
+
+/// What followed from a post. Numbers travel: append only.
+enum class PostOutcome : std::uint8_t {
+  delivered = 0,  ///< 2xx.
+  again = 1,      ///< It failed and is posted again.
+  held = 2,       ///< It was asked to wait, and is posted again; that costs no attempt.
+  dead = 3,       ///< It was given up.
+  allowed = 4,    ///< The endpoint was asked for its consent, and gave it.
+};
+
 }  // namespace taskmesh
 
 namespace taskmesh::proto {
@@ -166,6 +186,52 @@ struct RetryCallbacks {
   template <class Archive>
   void serialize(Archive& ar) {
     ar(request, id, address);
+  }
+};
+
+/// LIST_POSTS: what did you post to webhooks? Answered by POST_LIST, a page at a time.
+struct ListPosts {
+  std::uint64_t request = 0;   ///< Chosen by the asker, given back.
+  std::uint64_t before = 0;    ///< Where to go on: 0 (from the newest), then what the answer before named.
+  std::uint32_t rows_max = 0;  ///< 0: as many as a page holds.
+  TaskId id;                   ///< Of this task alone; nil: of any.
+  std::string address;         ///< To this address or origin alone; empty: to any.
+  bool operator==(const ListPosts&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(request, before, rows_max, id, address);
+  }
+};
+
+/// One attempt to tell the end of a task to its webhook.
+struct PostRow {
+  TaskId id;
+  std::uint8_t asked = 0;  ///< 1: it asked for consent (OPTIONS); 0: it told the event.
+  PostOutcome outcome = PostOutcome::delivered;
+  PostFailure failure = PostFailure::none;
+  std::uint32_t status = 0;    ///< Of HTTP; 0: there was no answer.
+  std::uint32_t delivery = 0;  ///< 1, 2, ... of this event.
+  std::uint64_t took_ms = 0;
+  WallTime at;           ///< When it was posted.
+  WallTime next;         ///< When it is posted again; unset: it is not.
+  std::string endpoint;  ///< Scheme, host and port: the rest of an address may be a secret.
+  std::string why;       ///< What went wrong, for people.
+  bool operator==(const PostRow&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(id, asked, outcome, failure, status, delivery, took_ms, at, next, endpoint, why);
+  }
+};
+
+/// POST_LIST: one page, the newest first. It may be empty and not the last one.
+struct PostList {
+  std::uint64_t request = 0;
+  std::uint64_t next = 0;  ///< LIST_POSTS goes on before this one; 0: that was all.
+  std::vector<PostRow> rows;
+  bool operator==(const PostList&) const = default;
+  template <class Archive>
+  void serialize(Archive& ar) {
+    ar(request, next, rows);
   }
 };
 

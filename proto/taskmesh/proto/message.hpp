@@ -51,16 +51,19 @@ enum class Type : std::uint16_t {
   callback_list = 70,
   retry_callbacks = 71,
   callbacks_retried = 72,
+  list_posts = 73,
+  post_list = 74,
   watch = 80,
   events = 81,
   error = 255,
 };
 
-using Message = std::variant<Hello, Welcome, Heartbeat, Bye, Submit, Accepted, Busy, Reject, Query, Status,
-                             CbHello, CbWelcome, Notify, NotifyAck, NotifyNack, ErrorReport, Cancel,
-                             ListTasks, TaskList, ListCallbacks, CallbackList, RetryCallbacks,
-                             CallbacksRetried, Digest, Members, Doubt, Witness, Repl, ReplOk, ReplDup, Done,
-                             DoneOk, Release, ReleaseOk, StatusQ, StatusA, Moved, WhoHas, Has, Watch, Events>;
+using Message =
+    std::variant<Hello, Welcome, Heartbeat, Bye, Submit, Accepted, Busy, Reject, Query, Status, CbHello,
+                 CbWelcome, Notify, NotifyAck, NotifyNack, ErrorReport, Cancel, ListTasks, TaskList,
+                 ListCallbacks, CallbackList, RetryCallbacks, CallbacksRetried, Digest, Members, Doubt,
+                 Witness, Repl, ReplOk, ReplDup, Done, DoneOk, Release, ReleaseOk, StatusQ, StatusA, Moved,
+                 WhoHas, Has, Watch, Events, ListPosts, PostList>;
 
 template <class T>
 inline constexpr Type type_of = Type::error;
@@ -116,6 +119,10 @@ template <>
 inline constexpr Type type_of<RetryCallbacks> = Type::retry_callbacks;
 template <>
 inline constexpr Type type_of<CallbacksRetried> = Type::callbacks_retried;
+template <>
+inline constexpr Type type_of<ListPosts> = Type::list_posts;
+template <>
+inline constexpr Type type_of<PostList> = Type::post_list;
 template <>
 inline constexpr Type type_of<Repl> = Type::repl;
 template <>

@@ -201,7 +201,12 @@ inline constexpr std::size_t webhook_answer_bytes = 4 * 1024;           ///< Rea
 inline constexpr std::size_t webhook_answer_headers_bytes = 16 * 1024;  ///< ...and of its headers.
 inline constexpr std::size_t webhook_result_bytes = 32 * 1024;          ///< A larger result is not posted.
 inline constexpr std::size_t webhook_secrets_bytes = 64 * 1024;         ///< The file of secrets.
-inline constexpr std::size_t webhook_signatures_max = 16;  ///< Looked at in one webhook-signature.
+inline constexpr Duration webhook_consent_for = 24h;        ///< A consent is remembered so long...
+inline constexpr Duration webhook_refusal_for = 10min;      ///< ...and a refusal, unless somebody replays.
+inline constexpr std::uint32_t webhook_rate_max = 60'000;   ///< Posts a minute that a limit may name.
+inline constexpr std::size_t webhook_log_max = 10'000;      ///< Posts that a worker remembers...
+inline constexpr std::size_t webhook_log_text_bytes = 256;  ///< ...and what it keeps of what went wrong.
+inline constexpr std::size_t webhook_signatures_max = 16;   ///< Looked at in one webhook-signature.
 
 // The process.
 inline constexpr Duration drain_timeout = 30s;               ///< SIGTERM to the end of running work.

@@ -7,6 +7,7 @@
 
 #include "taskmesh/base/limits.hpp"
 #include "taskmesh/base/time_counts.hpp"
+#include "taskmesh/base/webhook_consent.hpp"
 #include "taskmesh/core/callbacks/webhook_policy.hpp"
 #include "taskmesh/core/types.hpp"
 
@@ -46,7 +47,10 @@ struct NodeConfig {
   Duration callback_ttl = limits::callback_ttl;
   Duration webhook_ttl = limits::webhook_ttl;  ///< The same of callbacks over HTTP.
   WebhookPolicy webhooks;                      ///< Where those may go.
-  Duration first_start_after{};  ///< Of a name that never ended here: not before so long after ACCEPTED.
+  WebhookConsent webhook_consent = WebhookConsent::off;
+  std::string webhook_origin;      ///< Who asks for consent; a DNS name, in small letters.
+  std::uint32_t webhook_rate = 0;  ///< Posts a minute to one endpoint; 0: no limit.
+  Duration first_start_after{};    ///< Of a name that never ended here: not before so long after ACCEPTED.
   std::uint32_t callback_attempts =
       0;  ///< Deliveries of one event before it is given up; 0: until callback_ttl.
   std::size_t in_flight_max = limits::in_flight_max;

@@ -472,6 +472,17 @@ void Node::on_message(LinkId link, proto::CallbackList&& list, Now now, Effects&
   asks_->on_answer(link, request, std::move(list), out);
 }
 
+void Node::on_message(LinkId link, proto::ListPosts&& ask, Now now, Effects& out) {
+  if (!executor_) return refuse(link, proto::Type::list_posts, now, out);
+  if (takes_list()) out.send.push_back({link, outbox_.posts(ask)});
+}
+
+void Node::on_message(LinkId link, proto::PostList&& list, Now now, Effects& out) {
+  if (!asks_) return refuse(link, proto::Type::post_list, now, out);
+  const std::uint64_t request = list.request;
+  asks_->on_answer(link, request, std::move(list), out);
+}
+
 void Node::on_message(LinkId link, proto::CallbacksRetried&& done, Now now, Effects& out) {
   if (!asks_) return refuse(link, proto::Type::callbacks_retried, now, out);
   asks_->on_answer(link, done.request, done, out);

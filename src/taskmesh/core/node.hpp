@@ -101,6 +101,8 @@ class Node {
   void on_message(LinkId link, proto::TaskList&& list, Now now, Effects& out);
   void on_message(LinkId link, proto::ListCallbacks&& ask, Now now, Effects& out);
   void on_message(LinkId link, proto::CallbackList&& list, Now now, Effects& out);
+  void on_message(LinkId link, proto::ListPosts&& ask, Now now, Effects& out);
+  void on_message(LinkId link, proto::PostList&& list, Now now, Effects& out);
   void on_message(LinkId link, proto::RetryCallbacks&& ask, Now now, Effects& out);
   void on_message(LinkId link, proto::CallbacksRetried&& done, Now now, Effects& out);
   void on_message(LinkId link, proto::Watch&& watch, Now now, Effects& out);

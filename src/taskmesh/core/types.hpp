@@ -120,7 +120,7 @@ struct Abandon {
 };
 /// The face asks one worker something. Answered by WorkerAnswer.
 struct AskWorker {
-  using What = std::variant<proto::ListTasks, proto::ListCallbacks, proto::RetryCallbacks>;
+  using What = std::variant<proto::ListTasks, proto::ListCallbacks, proto::RetryCallbacks, proto::ListPosts>;
   Token token = 0;
   NodeId node;
   What what;  ///< `request` is filled in by the core.
@@ -161,9 +161,13 @@ struct Returned {
 /// How a Post went; each gets one.
 struct PostAnswered {
   std::uint64_t number = 0;
-  int status = 0;       ///< Of HTTP; 0: nobody answered, or was not asked.
-  std::string trouble;  ///< Why, for people, where the status is 0.
+  int status = 0;                           ///< Of HTTP; 0: nobody answered, or was not asked.
+  std::string trouble;                      ///< Why, for people, where the status is 0.
+  PostFailure failure = PostFailure::none;  ///< The same for programs.
   std::optional<Duration> retry_after = {};
+  /// Where it asked for consent: WebHook-Allowed-Origin, and -Rate in posts a minute; unset: as many as there are.
+  std::optional<std::string> allowed_origin = {};
+  std::optional<std::uint32_t> allowed_rate = {};
 };
 /// What memory this process has in use, in octets. Told again and again.
 struct MemoryUsed {
@@ -216,12 +220,14 @@ struct Stop {
   bool operator==(const Stop&) const = default;
 };
 
-/// Tell this end to its http or https address, once. Answered by one PostAnswered.
+/// Tell this end to its http or https address, once; or ask that address whether it may be told anything. Answered by one
+/// PostAnswered.
 struct Post {
   std::uint64_t number = 0;
   std::uint32_t delivery = 1;
   std::shared_ptr<const Ended> ended;
   RareText traceparent = {};  ///< Of this delivery, where it has a span; empty: the task's.
+  bool asks = false;          ///< For consent.
   bool operator==(const Post&) const = default;
 };
 
@@ -258,7 +264,8 @@ struct Cancellation {
 };
 /// The answer to AskWorker: what the worker says, in the order of AskWorker::What; monostate: it is gone.
 struct WorkerAnswer {
-  using Body = std::variant<std::monostate, proto::TaskList, proto::CallbackList, proto::CallbacksRetried>;
+  using Body = std::variant<std::monostate, proto::TaskList, proto::CallbackList, proto::CallbacksRetried,
+                            proto::PostList>;
   Token token = 0;
   NodeId node;
   Body body = {};

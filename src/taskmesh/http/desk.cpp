@@ -46,6 +46,8 @@ Desk::Operate Desk::operate(Operation operation) {
       return &Desk::queues;
     case Operation::callbacks:
       return &Desk::callbacks;
+    case Operation::callback_log:
+      return &Desk::callback_log;
     case Operation::replay:
       return &Desk::replay;
     case Operation::me:

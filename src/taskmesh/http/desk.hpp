@@ -144,11 +144,20 @@ class Desk {
   void me(const VisitPtr& visit);
   void queues(const VisitPtr& visit);
 
-  // Undelivered callbacks: desk_callbacks.cpp
-  struct CallbackPage;
+  // Callbacks, undelivered and posted: desk_callbacks.cpp
+  template <class Which>
+  struct WorkerPages;
+  using CallbackPages = WorkerPages<proto::ListCallbacks>;
+  using PostPages = WorkerPages<proto::ListPosts>;
   struct Replay;
   void callbacks(const VisitPtr& visit);
-  void fill(const VisitPtr& visit, const std::shared_ptr<CallbackPage>& page);
+  void callback_log(const VisitPtr& visit);
+  template <class Which>
+  void begin(const VisitPtr& visit, std::string_view rows);
+  template <class Which>
+  void fill(const VisitPtr& visit, const std::shared_ptr<WorkerPages<Which>>& pages);
+  template <class Which, class List>
+  void take(const VisitPtr& visit, const std::shared_ptr<WorkerPages<Which>>& pages, const List* list);
   void replay(const VisitPtr& visit);
   void find_address(const VisitPtr& visit, const std::shared_ptr<Replay>& replay);
   void replay_at(const VisitPtr& visit, const std::shared_ptr<Replay>& replay);

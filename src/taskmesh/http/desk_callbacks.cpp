@@ -1,18 +1,18 @@
-// Desk: callbacks that nobody has taken: listed, and sent again.
+// Desk: callbacks that nobody has taken, and what was posted to webhooks: listed, and sent again.
 #include <algorithm>
+#include <type_traits>
 
-#include "taskmesh/core/tasks/spans.hpp"
+#include "taskmesh/callback_document.hpp"
 #include "taskmesh/http/desk.hpp"
 #include "taskmesh/http/documents.hpp"
-#include "taskmesh/listing.hpp"
-#include "taskmesh/task_result.hpp"
 
 namespace taskmesh::http {
 
-/// As a list of tasks it goes from worker to worker; a cursor is a worker's id and two places in its list.
-struct Desk::CallbackPage {
+/// As a list of tasks it goes from worker to worker; a cursor is a worker's id and one or two places in its list.
+template <class Which>
+struct Desk::WorkerPages {
   std::vector<core::MemberView> workers;  // By id, taken from the back.
-  proto::ListCallbacks which;
+  Which which;
   std::size_t limit = limits::http_page;
   std::size_t rows = 0;
   NodeId from;
@@ -33,42 +33,64 @@ struct Desk::Replay {
 
 namespace {
 
-/// The members are those of `taskmesh callbacks list --json`.
-void write_callback(JsonWriter& writer, const proto::CallbackRow& row, const proto::ListenerRow& listener,
-                    const core::MemberView& worker) {
-  writer.begin_object();
-  writer.member("task_id", to_string(row.id));
-  writer.member("name", row.name);
-  writer.member("status", to_string(row.state));
-  writer.member("stage", to_string(row.stage));
-  writer.member("deliveries", row.deliveries);
-  writer.member("age_ms", row.age_ms);
-  writer.member("left_ms", row.left_ms);
-  writer.member("trouble", listener.trouble);
-  writer.member("worker", worker.member.name);
-  writer.member("worker_id", to_string(worker.member.node));
-  writer.member("address", listener.address);
-  writer.member("listener", to_string(listener.state));
-  writer.member("retry_in_ms", listener.retry_ms);
-  writer.member("in_flight", listener.in_flight);
-  writer.member("window", listener.window_records);
-  writer.member("in_flight_bytes", listener.in_flight_bytes);
-  writer.member("window_bytes", listener.window_bytes);
-  writer.end_object();
+// What the two lists differ in: the place where the next page begins, and the rows of one.
+
+std::string place_of(const proto::ListCallbacks& which) {
+  return std::to_string(which.from_listener) + "." + std::to_string(which.from_event);
+}
+std::string place_of(const proto::ListPosts& which) { return std::to_string(which.before); }
+
+void set_place(proto::ListCallbacks& which, const proto::CallbackList* list) {
+  which.from_listener = list == nullptr ? 0 : list->next_listener;
+  which.from_event = list == nullptr ? 0 : list->next_event;
+}
+void set_place(proto::ListPosts& which, const proto::PostList* list) {
+  which.before = list == nullptr ? 0 : list->next;
 }
 
-/// NODE.LISTENER.EVENT; false: it is none that was given out.
-bool read_cursor(const std::string& text, NodeId& node, proto::ListCallbacks& which) {
-  const auto first = text.find('.');
-  const auto second = first == std::string::npos ? first : text.find('.', first + 1);
-  if (second == std::string::npos) return false;
-  const auto id = NodeId::parse(text.substr(0, first));
-  const auto listener = parse_count(text.substr(first + 1, second - first - 1), std::uint64_t(-1));
-  const auto event = parse_count(text.substr(second + 1), std::uint64_t(-1));
-  if (!id || !listener || !event) return false;
+bool read_place(const std::string& text, proto::ListCallbacks& which) {
+  const auto dot = text.find('.');
+  if (dot == std::string::npos) return false;
+  const auto listener = parse_count(text.substr(0, dot), std::uint64_t(-1));
+  const auto event = parse_count(text.substr(dot + 1), std::uint64_t(-1));
+  which.from_listener = listener.value_or(0);
+  which.from_event = event.value_or(0);
+  return listener && event;
+}
+bool read_place(const std::string& text, proto::ListPosts& which) {
+  const auto before = parse_count(text, std::uint64_t(-1));
+  which.before = before.value_or(0);
+  return before.has_value();
+}
+
+bool goes_on(const proto::CallbackList& list) { return list.next_listener != 0; }
+bool goes_on(const proto::PostList& list) { return list.next != 0; }
+
+/// How many rows it had.
+std::size_t write_rows(JsonWriter& writer, const proto::CallbackList& list, const proto::Member& worker) {
+  std::size_t rows = 0;
+  for (const proto::ListenerRow& listener : list.listeners) {
+    for (const proto::CallbackRow& row : listener.events) {
+      detail::write_callback(writer, detail::callback_of(row, listener, worker.node, worker.name));
+    }
+    rows += listener.events.size();
+  }
+  return rows;
+}
+std::size_t write_rows(JsonWriter& writer, const proto::PostList& list, const proto::Member& worker) {
+  for (const proto::PostRow& row : list.rows) {
+    detail::write_attempt(writer, detail::attempt_of(row, worker.node, worker.name));
+  }
+  return list.rows.size();
+}
+
+/// NODE.PLACE; false: it is none that was given out.
+template <class Which>
+bool read_cursor(const std::string& text, NodeId& node, Which& which) {
+  const auto dot = text.find('.');
+  const auto id = NodeId::parse(text.substr(0, dot));
+  if (dot == std::string::npos || !id || !read_place(text.substr(dot + 1), which)) return false;
   node = *id;
-  which.from_listener = *listener;
-  which.from_event = *event;
   return true;
 }
 
@@ -85,73 +107,83 @@ Complaint wrong_query(std::vector<FieldError> errors) {
 
 }  // namespace
 
-// ---- The list -----------------------------------------------------------------------------------------
+// ---- The lists ----------------------------------------------------------------------------------------
 
-void Desk::callbacks(const VisitPtr& visit) {
-  auto page = std::make_shared<CallbackPage>();
+void Desk::callbacks(const VisitPtr& visit) { begin<proto::ListCallbacks>(visit, "callbacks"); }
+
+void Desk::callback_log(const VisitPtr& visit) { begin<proto::ListPosts>(visit, "attempts"); }
+
+template <class Which>
+void Desk::begin(const VisitPtr& visit, std::string_view rows) {
+  auto pages = std::make_shared<WorkerPages<Which>>();
   std::vector<FieldError> errors;
   for (const auto& [name, text] : visit->target.query) {
     std::optional<std::string> wrong;
     if (name == "task") {
-      wrong = read_task(page->which.id, text);
+      wrong = read_task(pages->which.id, text);
     } else if (name == "address") {
-      page->which.address = text;
+      pages->which.address = text;
     } else if (name == "limit") {
-      page->limit = parse_count(text, limits::http_page_max).value_or(0);
-      if (page->limit == 0) wrong = "it is no number from 1 to " + std::to_string(limits::http_page_max);
+      pages->limit = parse_count(text, limits::http_page_max).value_or(0);
+      if (pages->limit == 0) wrong = "it is no number from 1 to " + std::to_string(limits::http_page_max);
     } else if (name == "cursor") {
-      if (!read_cursor(text, page->from, page->which)) wrong = "it is none that was given out here";
+      if (!read_cursor(text, pages->from, pages->which)) wrong = "it is none that was given out here";
     } else {
       wrong = "there is no parameter of that name";
     }
     if (wrong) errors.push_back({"query " + name, *wrong});
   }
   if (!errors.empty()) return refuse(visit, wrong_query(std::move(errors)));
-  page->writer.begin_object();
-  page->writer.key("callbacks");
-  page->writer.begin_array();
-  mesh_.members(limits::http_question_wait, [this, visit, page](std::vector<core::MemberView> members) {
+  pages->writer.begin_object();
+  pages->writer.key(rows);
+  pages->writer.begin_array();
+  mesh_.members(limits::http_question_wait, [this, visit, pages](std::vector<core::MemberView> members) {
     std::erase_if(members, [&](const core::MemberView& view) {
-      return !answers_questions(view) || view.member.node < page->from;
+      return !answers_questions(view) || view.member.node < pages->from;
     });
     std::sort(members.begin(), members.end(),
               [](const auto& a, const auto& b) { return b.member.node < a.member.node; });
     // The worker of the cursor may be gone: then the next one is read from its beginning.
-    if (members.empty() || members.back().member.node != page->from) {
-      page->which.from_listener = page->which.from_event = 0;
-    }
-    page->workers = std::move(members);
-    fill(visit, page);
+    if (members.empty() || members.back().member.node != pages->from) set_place(pages->which, nullptr);
+    pages->workers = std::move(members);
+    fill(visit, pages);
   });
 }
 
-void Desk::fill(const VisitPtr& visit, const std::shared_ptr<CallbackPage>& page) {
-  if (page->workers.empty() || !page->next.empty()) {
-    page->writer.end_array();
-    page->writer.member("next", page->next);
-    page->writer.member("silent", page->silent);
-    page->writer.end_object();
-    return answer_tagged(visit, page->writer.take());
+template <class Which>
+void Desk::fill(const VisitPtr& visit, const std::shared_ptr<WorkerPages<Which>>& pages) {
+  if (pages->workers.empty() || !pages->next.empty()) {
+    pages->writer.end_array();
+    pages->writer.member("next", pages->next);
+    pages->writer.member("silent", pages->silent);
+    pages->writer.end_object();
+    return answer_tagged(visit, pages->writer.take());
   }
-  page->which.rows_max = static_cast<std::uint32_t>(page->limit - page->rows);
-  const NodeId node = page->workers.back().member.node;
-  mesh_.callbacks(node, page->which, limits::list_wait, [this, visit, page](const proto::CallbackList* list) {
-    const core::MemberView worker = page->workers.back();
-    const bool goes_on = list != nullptr && list->next_listener != 0;
-    if (list == nullptr) page->silent.push_back(worker.member.name);
-    for (const auto& listener : list == nullptr ? std::vector<proto::ListenerRow>{} : list->listeners) {
-      for (const auto& row : listener.events) write_callback(page->writer, row, listener, worker);
-      page->rows += listener.events.size();
-    }
-    page->which.from_listener = goes_on ? list->next_listener : 0;
-    page->which.from_event = goes_on ? list->next_event : 0;
-    if (!goes_on) page->workers.pop_back();
-    if (page->rows >= page->limit && !page->workers.empty()) {
-      page->next = to_string(page->workers.back().member.node) + "." +
-                   std::to_string(page->which.from_listener) + "." + std::to_string(page->which.from_event);
-    }
-    fill(visit, page);
-  });
+  pages->which.rows_max = static_cast<std::uint32_t>(pages->limit - pages->rows);
+  const NodeId node = pages->workers.back().member.node;
+  const auto then = [this, visit, pages](const auto* list) { take(visit, pages, list); };
+  if constexpr (std::is_same_v<Which, proto::ListPosts>) {
+    mesh_.posts(node, pages->which, limits::list_wait, then);
+  } else {
+    mesh_.callbacks(node, pages->which, limits::list_wait, then);
+  }
+}
+
+/// What one worker has said, or null: it was silent.
+template <class Which, class List>
+void Desk::take(const VisitPtr& visit, const std::shared_ptr<WorkerPages<Which>>& pages, const List* list) {
+  const proto::Member& worker = pages->workers.back().member;
+  if (list == nullptr) {
+    pages->silent.push_back(worker.name);
+  } else {
+    pages->rows += write_rows(pages->writer, *list, worker);
+  }
+  set_place(pages->which, list);
+  if (list == nullptr || !goes_on(*list)) pages->workers.pop_back();
+  if (pages->rows >= pages->limit && !pages->workers.empty()) {
+    pages->next = to_string(pages->workers.back().member.node) + "." + place_of(pages->which);
+  }
+  fill(visit, pages);
 }
 
 // ---- Sending again ------------------------------------------------------------------------------------

@@ -249,6 +249,10 @@ void ClientPort::callbacks(NodeId worker, proto::ListCallbacks which, Duration b
   ask_worker<proto::CallbackList>(worker, std::move(which), budget, std::move(then));
 }
 
+void ClientPort::posts(NodeId worker, proto::ListPosts which, Duration budget, OnPosts then) {
+  ask_worker<proto::PostList>(worker, std::move(which), budget, std::move(then));
+}
+
 void ClientPort::retry(NodeId worker, proto::RetryCallbacks which, Duration budget, OnRetried then) {
   ask_worker<proto::CallbacksRetried>(worker, std::move(which), budget, std::move(then));
 }

@@ -28,6 +28,7 @@ class MeshPort {
   using OnTasks = std::function<void(const proto::TaskList*)>;
   using OnEvents = std::function<void(core::EventsTold&&)>;
   using OnCallbacks = std::function<void(const proto::CallbackList*)>;
+  using OnPosts = std::function<void(const proto::PostList*)>;
   using OnRetried = std::function<void(const proto::CallbacksRetried*)>;
 
   MeshPort() = default;
@@ -56,6 +57,8 @@ class MeshPort {
   virtual void unwatch(core::Token watch) = 0;
   /// A page of the callbacks that one worker has not delivered.
   virtual void callbacks(NodeId worker, proto::ListCallbacks which, Duration budget, OnCallbacks then) = 0;
+  /// A page of what one worker has posted to webhooks.
+  virtual void posts(NodeId worker, proto::ListPosts which, Duration budget, OnPosts then) = 0;
   /// Has it send them now.
   virtual void retry(NodeId worker, proto::RetryCallbacks which, Duration budget, OnRetried then) = 0;
   /// Questions that have no answer yet.
@@ -100,6 +103,7 @@ class ClientPort : public MeshPort {
   core::Token watch(OnEvents then) override;
   void unwatch(core::Token watch) override;
   void callbacks(NodeId worker, proto::ListCallbacks which, Duration budget, OnCallbacks then) override;
+  void posts(NodeId worker, proto::ListPosts which, Duration budget, OnPosts then) override;
   void retry(NodeId worker, proto::RetryCallbacks which, Duration budget, OnRetried then) override;
   std::size_t open() const override { return open_; }
   io::SpanCounters spans() const override { return host_->spans(); }

@@ -95,6 +95,19 @@ constexpr std::string_view queues_schema =
         "additionalProperties":false,"properties":{"id":{"$ref":"#/components/schemas/Id"},
         "name":{"type":["string","null"]},"queued":{"$ref":"#/components/schemas/Queued"}}}}}})";
 
+constexpr std::string_view attempt_schema =
+    R"({"type":"object","additionalProperties":false,
+        "required":["task_id","event_id","kind","delivery","endpoint","at","took_ms","status","failure","why","outcome",
+                    "next_at","worker","worker_id"],
+        "properties":{"task_id":{"$ref":"#/components/schemas/Id"},"event_id":{"type":"string"},
+        "kind":{"type":"string","enum":["event","consent"]},"delivery":{"type":"integer"},"endpoint":{"type":"string"},
+        "at":{"type":"string","format":"date-time"},"took_ms":{"type":"integer"},"status":{"type":["integer","null"]},
+        "failure":{"type":["string","null"],"enum":["forbidden","name","connect","tls","silent","broken",null]},
+        "why":{"type":["string","null"]},
+        "outcome":{"type":"string","enum":["delivered","again","held","dead","allowed"]},
+        "next_at":{"type":["string","null"]},"worker":{"type":["string","null"]},
+        "worker_id":{"$ref":"#/components/schemas/Id"}}})";
+
 constexpr std::string_view callback_schema =
     R"({"type":"object","additionalProperties":false,
         "required":["task_id","name","status","stage","deliveries","age_ms","left_ms","trouble","worker","worker_id",
@@ -142,6 +155,11 @@ constexpr Schema schemas[] = {
     {"CallbackPage",
      R"({"type":"object","required":["callbacks","next","silent"],"additionalProperties":false,"properties":{
         "callbacks":{"type":"array","items":{"$ref":"#/components/schemas/Callback"}},
+        "next":{"type":["string","null"]},"silent":{"type":"array","items":{"type":"string"}}}})"},
+    {"Attempt", attempt_schema},
+    {"AttemptPage",
+     R"({"type":"object","required":["attempts","next","silent"],"additionalProperties":false,"properties":{
+        "attempts":{"type":"array","items":{"$ref":"#/components/schemas/Attempt"}},
         "next":{"type":["string","null"]},"silent":{"type":"array","items":{"type":"string"}}}})"},
     {"Replayed",
      R"({"type":"object","required":["tried","revived","silent"],"additionalProperties":false,"properties":{
@@ -193,6 +211,8 @@ Good good_of(Operation operation, int status) {
       return {"Queues"};
     case Operation::callbacks:
       return {"CallbackPage"};
+    case Operation::callback_log:
+      return {"AttemptPage"};
     case Operation::replay:
       return {"Replayed"};
     case Operation::me:
@@ -239,6 +259,8 @@ std::string_view id_of(const Route& route) {
       return "listQueues";
     case Operation::callbacks:
       return "listCallbacks";
+    case Operation::callback_log:
+      return "listAttempts";
     case Operation::replay:
       return "replayCallbacks";
     case Operation::me:
@@ -286,7 +308,7 @@ void write_parameters(JsonWriter& writer, const Route& route) {
   if (route.operation == Operation::list_tasks) {
     for (const char* name : {"state", "name", "limit", "cursor"}) write_parameter(writer, "query", name, "");
   }
-  if (route.operation == Operation::callbacks) {
+  if (route.operation == Operation::callbacks || route.operation == Operation::callback_log) {
     for (const char* name : {"task", "address", "limit", "cursor"})
       write_parameter(writer, "query", name, "");
   }

@@ -30,6 +30,7 @@ enum class Operation : std::uint8_t {
   all_events,
   queues,
   callbacks,
+  callback_log,
   replay,
   me,
   page,

@@ -168,6 +168,7 @@ void TaskSpans::end_attempt(const core::Finished& finished) {
 // ---- Callbacks -------------------------------------------------------------------------------------------
 
 void TaskSpans::begin_post(core::Post& post, WallTime now) {
+  if (post.asks) return;  // For consent: it tells nothing of the task.
   const proto::TaskReport& report = post.ended->report;
   wire::Span span = make("callback", "send", report.name, report.id);
   if (!place(span, report.id, post.ended->callback->trace) || !has_room()) return;

@@ -11,10 +11,13 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <charconv>
 #include <csignal>
+#include <cstddef>
 #include <cstring>
 #include <mutex>
 #include <optional>
+#include <string_view>
 #include <thread>
 #include <unordered_map>
 #include <utility>
@@ -53,10 +56,14 @@ struct Transfer {
   std::string event;
   std::string traceparent;
   std::string tracestate;
+  bool asks = false;  // For consent, instead of telling the event.
+  std::optional<std::string> allowed_origin;
+  std::optional<std::uint32_t> allowed_rate;
   HttpUrl url;
   const core::WebhookPolicy* policy = nullptr;
   std::string body;
   std::string trouble;  // What a callback of ours refused.
+  bool forbidden = false;
   std::size_t body_bytes = 0;
   std::size_t header_bytes = 0;
   TimePoint since{};
@@ -80,6 +87,13 @@ std::optional<core::IpOctets> octets_of(const sockaddr& address) {
   return octets;
 }
 
+std::uint16_t port_of(const sockaddr& address) {
+  sockaddr_in v4{};  // The port lies in the same place as that of sockaddr_in6.
+  static_assert(offsetof(sockaddr_in, sin_port) == offsetof(sockaddr_in6, sin6_port));
+  std::memcpy(&v4, &address, sizeof v4);
+  return ntohs(v4.sin_port);
+}
+
 std::string text_of(const core::IpOctets& octets) {
   std::array<char, INET6_ADDRSTRLEN> text{};
   const bool v4 = octets[10] == 0xFF && octets[11] == 0xFF && octets[0] == 0;
@@ -90,13 +104,61 @@ std::string text_of(const core::IpOctets& octets) {
 /// The one place where a connection begins: what may not be called gets no socket.
 curl_socket_t open_socket(void* data, curlsocktype, curl_sockaddr* address) {
   auto& transfer = *static_cast<Transfer*>(data);
+  using Verdict = core::WebhookPolicy::Verdict;
   const auto octets = octets_of(address->addr);
-  if (!octets || !transfer.policy->allows(*octets, transfer.url.host)) {
+  const std::uint16_t port = port_of(address->addr);
+  const Verdict verdict =
+      octets ? transfer.policy->judge(*octets, port, transfer.url.host) : Verdict::network_refused;
+  if (verdict != Verdict::allowed) {
     transfer.trouble = "its host leads to " + (octets ? text_of(*octets) : "no IP address") +
+                       (verdict == Verdict::port_refused ? ", port " + std::to_string(port) : "") +
                        ", which this node may not call (webhook_allow)";
+    transfer.forbidden = true;
     return CURL_SOCKET_BAD;
   }
   return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+PostFailure failure_of(const Transfer& transfer, CURLcode code) {
+  if (transfer.forbidden) return PostFailure::forbidden;
+  long asked = 0;  // Octets of the request: with these there was a connection, new or kept, and TLS.
+  curl_easy_getinfo(transfer.easy.get(), CURLINFO_REQUEST_SIZE, &asked);
+  switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+      return PostFailure::name;
+    case CURLE_COULDNT_CONNECT:
+      return PostFailure::connect;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+      return PostFailure::tls;
+    case CURLE_OPERATION_TIMEDOUT:
+      return asked > 0 ? PostFailure::silent : PostFailure::connect;
+    default:
+      return PostFailure::broken;
+  }
+}
+
+/// One line of the answer's head.
+void note_consent(Transfer& transfer, std::string_view line) {
+  const auto value_of = [&](std::string_view name) -> std::optional<std::string_view> {
+    if (line.size() <= name.size() || !curl_strnequal(line.data(), name.data(), name.size()))
+      return std::nullopt;
+    std::string_view value = line.substr(name.size());
+    if (value.front() != ':') return std::nullopt;
+    value.remove_prefix(std::min(value.find_first_not_of(": \t"), value.size()));
+    const std::size_t last = value.find_last_not_of(" \t\r\n");
+    return value.substr(0, last == std::string_view::npos ? 0 : last + 1);
+  };
+  if (const auto origin = value_of("WebHook-Allowed-Origin")) transfer.allowed_origin = std::string(*origin);
+  if (const auto rate = value_of("WebHook-Allowed-Rate")) {
+    std::uint32_t number = 0;  // Anything but a number, as *, is no limit.
+    const auto [end, error] = std::from_chars(rate->data(), rate->data() + rate->size(), number);
+    const bool whole = error == std::errc{} && end == rate->data() + rate->size();
+    transfer.allowed_rate = std::nullopt;
+    if (whole) transfer.allowed_rate = std::clamp(number, 1U, limits::webhook_rate_max);
+  }
 }
 
 /// The status counts and not what is said; a long answer is cut off.
@@ -106,9 +168,10 @@ std::size_t take_body(char*, std::size_t, std::size_t size, void* data) {
   return transfer.body_bytes <= limits::webhook_answer_bytes ? size : 0;
 }
 
-std::size_t take_header(char*, std::size_t, std::size_t size, void* data) {
+std::size_t take_header(char* text, std::size_t, std::size_t size, void* data) {
   auto& transfer = *static_cast<Transfer*>(data);
   transfer.header_bytes += size;
+  if (transfer.asks) note_consent(transfer, {text, size});
   if (transfer.header_bytes <= limits::webhook_answer_headers_bytes) return size;
   transfer.trouble = "its answer's headers are too long";
   return 0;
@@ -172,7 +235,9 @@ class WebhookSender::Impl {
   void take_new();
   void begin(const core::Post& post);
   bool configure(Transfer& transfer);
-  void add_headers(Transfer& transfer);
+  std::vector<std::string> event_headers(const Transfer& transfer) const;
+  std::vector<std::string> consent_headers() const;
+  static void set_headers(Transfer& transfer, const std::vector<std::string>& lines);
   void finish_done();
   void finish(Transfer& transfer, CURLcode code);
   void answer(core::PostAnswered answered, const Transfer& transfer);
@@ -263,6 +328,7 @@ void WebhookSender::Impl::begin(const core::Post& post) {
   auto transfer = std::make_unique<Transfer>();
   transfer->number = post.number;
   transfer->delivery = post.delivery;
+  transfer->asks = post.asks;
   transfer->event = wire::event_id_of(post.ended->report.id);
   const proto::Trace& trace = post.ended->callback->trace;
   transfer->traceparent = post.traceparent.empty() ? trace.parent : post.traceparent.str();
@@ -270,21 +336,32 @@ void WebhookSender::Impl::begin(const core::Post& post) {
   transfer->policy = &setup_.policy;
   transfer->since = steady_now();
   auto url = parse_http_url(post.ended->callback_address);
-  if (!url) return answer({.number = post.number, .trouble = url.error().why}, *transfer);
+  if (!url)
+    return answer({.number = post.number, .trouble = url.error().why, .failure = PostFailure::broken},
+                  *transfer);
   transfer->url = std::move(*url);
-  transfer->body = body_of(post, setup_.mesh);
+  if (!post.asks) transfer->body = body_of(post, setup_.mesh);
   transfer->easy.reset(curl_easy_init());
   TASKMESH_CHECK(transfer->easy != nullptr);
-  add_headers(*transfer);
+  set_headers(*transfer, post.asks ? consent_headers() : event_headers(*transfer));
   if (!configure(*transfer)) {
-    return answer({.number = post.number, .trouble = "this node's libcurl cannot post there"}, *transfer);
+    return answer({.number = post.number,
+                   .trouble = "this node's libcurl cannot post there",
+                   .failure = PostFailure::broken},
+                  *transfer);
   }
   CURL* easy = transfer->easy.get();
   curl_multi_add_handle(multi_.get(), easy);
   transfers_.emplace(easy, std::move(transfer));
 }
 
-void WebhookSender::Impl::add_headers(Transfer& transfer) {
+std::vector<std::string> WebhookSender::Impl::consent_headers() const {
+  std::vector<std::string> lines{"WebHook-Request-Origin: " + setup_.origin};
+  if (setup_.rate != 0) lines.push_back("WebHook-Request-Rate: " + std::to_string(setup_.rate));
+  return lines;
+}
+
+std::vector<std::string> WebhookSender::Impl::event_headers(const Transfer& transfer) const {
   const std::string timestamp = std::to_string(wall_now().unix_us / 1'000'000);
   std::vector<std::string> lines{"Content-Type: application/cloudevents+json",
                                  "webhook-id: " + transfer.event, "webhook-timestamp: " + timestamp,
@@ -297,6 +374,10 @@ void WebhookSender::Impl::add_headers(Transfer& transfer) {
         "webhook-signature: " +
         wire::webhook_signature({.id = transfer.event, .timestamp = timestamp, .body = transfer.body}, keys));
   }
+  return lines;
+}
+
+void WebhookSender::Impl::set_headers(Transfer& transfer, const std::vector<std::string>& lines) {
   for (const std::string& line : lines) {
     curl_slist* longer = curl_slist_append(transfer.headers.get(), line.c_str());
     TASKMESH_CHECK(longer != nullptr);
@@ -320,9 +401,13 @@ bool WebhookSender::Impl::configure(Transfer& transfer) {
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_QUICK_EXIT, 1L);  // A name server that hangs must not hold up this thread, and so the others.
   set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-  set(CURLOPT_POST, 1L);
-  set(CURLOPT_POSTFIELDS, transfer.body.c_str());
-  set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(transfer.body.size()));
+  if (transfer.asks) {
+    set(CURLOPT_CUSTOMREQUEST, "OPTIONS");
+  } else {
+    set(CURLOPT_POST, 1L);
+    set(CURLOPT_POSTFIELDS, transfer.body.c_str());
+    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(transfer.body.size()));
+  }
   set(CURLOPT_HTTPHEADER, transfer.headers.get());
   set(CURLOPT_USERAGENT, "taskmesh/" TASKMESH_VERSION);
   const auto ms = [](Duration span) { return static_cast<long>(span / 1ms); };
@@ -366,10 +451,13 @@ void WebhookSender::Impl::finish(Transfer& transfer, CURLcode code) {
     curl_easy_getinfo(transfer.easy.get(), CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(transfer.easy.get(), CURLINFO_RETRY_AFTER, &seconds);
     answered.status = static_cast<int>(status);
+    answered.allowed_origin = std::move(transfer.allowed_origin);
+    answered.allowed_rate = transfer.allowed_rate;
     constexpr curl_off_t longest = limits::webhook_retry_after_max / 1s;
     if (seconds > 0) answered.retry_after = std::chrono::seconds(std::min(seconds, longest));
     return answer(std::move(answered), transfer);
   }
+  answered.failure = failure_of(transfer, code);
   answered.trouble = transfer.trouble;
   if (answered.trouble.empty()) answered.trouble = transfer.error.data();
   if (answered.trouble.empty()) answered.trouble = curl_easy_strerror(code);
@@ -379,8 +467,8 @@ void WebhookSender::Impl::finish(Transfer& transfer, CURLcode code) {
 void WebhookSender::Impl::answer(core::PostAnswered answered, const Transfer& transfer) {
   if (log_.enabled(LogLevel::debug)) {
     const auto ms = (steady_now() - transfer.since) / 1ms;
-    log_.debug("webhook " + transfer.event + ", delivery " + std::to_string(transfer.delivery) + " to " +
-               transfer.url.origin() + ": " +
+    log_.debug((transfer.asks ? "consent to webhook " : "webhook ") + transfer.event + ", delivery " +
+               std::to_string(transfer.delivery) + " to " + transfer.url.origin() + ": " +
                (answered.status != 0 ? std::to_string(answered.status) : answered.trouble) + ", " +
                std::to_string(ms) + " ms");
   }

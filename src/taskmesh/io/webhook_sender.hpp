@@ -27,6 +27,8 @@ struct WebhookSetup {
   std::string secrets_file;  ///< Empty: nothing is signed. Read anew when it changes.
   std::string ca_file;       ///< Certificates of authorities; empty: the system's.
   Duration timeout = limits::webhook_timeout;
+  std::string origin;      ///< Who asks for consent...
+  std::uint32_t rate = 0;  ///< ...and posts at most so often a minute; 0: no limit to tell.
 };
 
 class WebhookSender {

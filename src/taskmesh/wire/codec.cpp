@@ -86,7 +86,7 @@ bool is_critical(proto::Type type) {
          type == proto::Type::query || type == proto::Type::list_tasks || type == proto::Type::cb_hello ||
          type == proto::Type::notify || type == proto::Type::list_callbacks ||
          type == proto::Type::retry_callbacks || type == proto::Type::repl || type == proto::Type::done ||
-         type == proto::Type::who_has;
+         type == proto::Type::who_has || type == proto::Type::list_posts;
 }
 
 Bytes encode(const proto::Message& message, Buffer& out) {

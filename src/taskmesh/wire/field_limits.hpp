@@ -122,6 +122,16 @@ inline void check(const proto::CallbackList& message) {
 inline void check(const proto::RetryCallbacks& message) {
   require("address", message.address.size(), limits::address_bytes);
 }
+inline void check(const proto::ListPosts& message) {
+  require("address", message.address.size(), limits::address_bytes);
+}
+inline void check(const proto::PostList& message) {
+  require("rows", message.rows.size(), limits::list_rows_max);
+  for (const proto::PostRow& row : message.rows) {
+    require("endpoint", row.endpoint.size(), limits::address_bytes);
+    require("why", row.why.size(), limits::error_text_bytes);
+  }
+}
 inline void check(const proto::Watch& message) { require("name", message.name.size(), limits::name_bytes); }
 inline void check(const proto::Events& message) {
   for (const proto::TaskEvent& event : message.events) {

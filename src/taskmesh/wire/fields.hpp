@@ -108,6 +108,8 @@ constexpr bool is_known(Codec value) { return value <= Codec::json; }
 constexpr bool is_known(CallbackState value) { return value <= CallbackState::undelivered; }
 constexpr bool is_known(ListenerState value) { return value <= ListenerState::broken; }
 constexpr bool is_known(EventStage value) { return value <= EventStage::dead; }
+constexpr bool is_known(PostFailure value) { return value <= PostFailure::broken; }
+constexpr bool is_known(PostOutcome value) { return value <= PostOutcome::allowed; }
 constexpr bool is_known(proto::Role value) {
   return value == proto::Role::worker || value == proto::Role::client;
 }

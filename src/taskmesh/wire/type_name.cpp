@@ -36,11 +36,20 @@ std::string_view copies_name(proto::Type type) {
   }
 }
 
+/// Of webhooks' log; empty: something else.
+std::string_view posts_name(proto::Type type) {
+  if (type == proto::Type::list_posts) return "LIST_POSTS";
+  if (type == proto::Type::post_list) return "POST_LIST";
+  return {};
+}
+
 }  // namespace
 
 std::string type_name(std::uint16_t type) {
   const std::string_view copies = copies_name(static_cast<proto::Type>(type));
   if (!copies.empty()) return std::string(copies);
+  const std::string_view posts = posts_name(static_cast<proto::Type>(type));
+  if (!posts.empty()) return std::string(posts);
   switch (static_cast<proto::Type>(type)) {
     case proto::Type::hello:
       return "HELLO";

@@ -69,6 +69,9 @@ class CallbackOutbox {
   /// turn.
   proto::CallbacksRetried retry(const proto::RetryCallbacks& ask, Now now, Effects& out);
 
+  /// One page of what was posted to webhooks, the newest first; bounded work and size.
+  proto::PostList posts(const proto::ListPosts& ask) const { return webhooks_.log().list(ask); }
+
   struct Settled {
     TaskId id;
     CallbackState state = CallbackState::delivered;  ///< pending: it was given up before and is tried again.

@@ -16,6 +16,10 @@ constexpr int gone_status = 410;
 
 bool is_good(const PostAnswered& answer) { return answer.status >= 200 && answer.status < 300; }
 
+bool asks_to_wait(const PostAnswered& answer) {
+  return (answer.status == 429 || answer.status == 503) && answer.retry_after;
+}
+
 /// It answers, and is not well: fewer at a time.
 bool is_slow(int status) { return status == 0 || status == 429 || (status >= 502 && status <= 504); }
 
@@ -24,6 +28,24 @@ std::string trouble_of(const PostAnswered& answer) {
   std::string text = "it answered " + std::to_string(answer.status);
   if (answer.status >= 300 && answer.status < 400) text += ", and redirections are not followed";
   return text;
+}
+
+/// From one post to the next, so that no minute has more than `rate`; none: no limit.
+Duration pace_of(std::uint32_t rate) { return rate == 0 ? Duration{} : Duration(60s) / rate; }
+
+/// As names of hosts are alike.
+bool is_alike(std::string_view a, std::string_view b) {
+  const auto small = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  return std::ranges::equal(a, b, {}, small, small);
+}
+
+/// What a stranger wrote, as it may stand in a log.
+std::string printable(std::string_view text) {
+  constexpr std::size_t most = 100;
+  std::string plain(text.substr(0, most));
+  std::ranges::replace_if(
+      plain, [](char c) { return c < ' ' || c > '~'; }, '?');
+  return plain;
 }
 
 std::string events_text(std::size_t count) {
@@ -94,20 +116,53 @@ void WebhookOutbox::on_answer(const PostAnswered& answer, Now now, Effects& out)
   Item& item = endpoint.items.at(posted.item);
   item.in_flight = false;
   --endpoint.in_flight;
+  if (posted.asks) endpoint.asking = false;
   wait(endpoint, posted.item, item, now.at);
   mark(endpoint);
-  if (is_good(answer)) {
+  if (posted.asks) {
+    on_consent(endpoint, posted.item, answer, now, out);
+  } else if (is_good(answer)) {
     ++counters_.events_acked;
     counters_.callback_delay.add(between(item.ended->report.completed_at, now.wall));
     finish(endpoint, posted.item, {}, now, out);
     on_good(endpoint, now, out);
   } else if (answer.status == gone_status || endpoint.gone) {
     on_gone(endpoint, now, out);
-  } else if ((answer.status == 429 || answer.status == 503) && answer.retry_after) {
+  } else if (asks_to_wait(answer)) {
     on_wait(endpoint, posted.item, answer, now);
   } else {
     on_bad(endpoint, posted.item, answer, now, out);
   }
+  record(endpoint, posted, answer, now);
+}
+
+/// Writes into the log what was posted and, as that is decided by now, what follows.
+void WebhookOutbox::record(const Endpoint& endpoint, const Posted& posted, const PostAnswered& answer,
+                           Now now) {
+  const auto wall = [&](TimePoint at) {
+    return WallTime{now.wall.unix_us +
+                    std::chrono::duration_cast<std::chrono::microseconds>(at - now.at).count()};
+  };
+  proto::PostRow row{.id = posted.id,
+                     .asked = posted.asks ? std::uint8_t{1} : std::uint8_t{0},
+                     .outcome = PostOutcome::delivered,
+                     .failure = answer.failure,
+                     .status = static_cast<std::uint32_t>(answer.status),
+                     .delivery = posted.delivery,
+                     .took_ms = ms_of_span(now.at - posted.at),
+                     .at = wall(posted.at),
+                     .endpoint = endpoint.origin};
+  const auto item = endpoint.items.find(posted.item);
+  if (item != endpoint.items.end()) {
+    row.outcome = asks_to_wait(answer) ? PostOutcome::held : PostOutcome::again;
+    if (posted.asks && !needs_consent(endpoint, now.at)) row.outcome = PostOutcome::allowed;
+    row.next = wall(std::max({item->second.due, endpoint.held_until, endpoint.paced_until, now.at}));
+  } else if (posted.asks || !is_good(answer)) {
+    row.outcome = PostOutcome::dead;
+  }
+  if (row.outcome != PostOutcome::delivered && row.outcome != PostOutcome::allowed)
+    row.why = endpoint.trouble;
+  log_.add(std::move(row), endpoint.address);
 }
 
 void WebhookOutbox::on_good(Endpoint& endpoint, Now now, Effects& out) {
@@ -137,9 +192,12 @@ void WebhookOutbox::on_gone(Endpoint& endpoint, Now now, Effects& out) {
   endpoint.gone = true;
   endpoint.noted_undelivered = true;
   endpoint.trouble = "it answered 410 Gone: disabled until its events are tried again";
-  while (!endpoint.due.empty()) {
-    finish(endpoint, endpoint.due.begin()->second, "the endpoint is gone (410)", now, out);
-  }
+  give_up_all(endpoint, "the endpoint is gone (410)", now, out);
+}
+
+/// Those that are not on their way.
+void WebhookOutbox::give_up_all(Endpoint& endpoint, const std::string& why, Now now, Effects& out) {
+  while (!endpoint.due.empty()) finish(endpoint, endpoint.due.begin()->second, why, now, out);
 }
 
 /// It says when; that is no failure of the event, which keeps its attempts.
@@ -190,6 +248,61 @@ void WebhookOutbox::open_breaker(Endpoint& endpoint, Now now, Effects& out) {
        out);
 }
 
+// ---- Consent --------------------------------------------------------------------------------------------
+
+bool WebhookOutbox::needs_consent(const Endpoint& endpoint, TimePoint now) const {
+  return config_.webhook_consent != WebhookConsent::off && endpoint.consent_until <= now;
+}
+
+/// Only an answer that names who may post is one to the question; what else it means depends on how much consent matters.
+WebhookOutbox::Consent WebhookOutbox::consent_in(const PostAnswered& answer) const {
+  if (is_good(answer) && answer.allowed_origin) {
+    const bool ours =
+        *answer.allowed_origin == "*" || is_alike(*answer.allowed_origin, config_.webhook_origin);
+    return ours ? Consent::given : Consent::refused;
+  }
+  const bool no_link = answer.status == 0 && answer.failure != PostFailure::silent;
+  if (config_.webhook_consent != WebhookConsent::required)
+    return no_link ? Consent::failed : Consent::not_known;
+  const int status = answer.status;
+  const bool later = status == 0 || status == 408 || status == 429 || (status >= 500 && status != 501);
+  return later ? Consent::failed : Consent::refused;
+}
+
+void WebhookOutbox::on_consent(Endpoint& endpoint, std::uint64_t number, const PostAnswered& answer, Now now,
+                               Effects& out) {
+  if (answer.status == gone_status) return on_gone(endpoint, now, out);
+  const Consent consent = consent_in(answer);
+  const bool waits = asks_to_wait(answer);
+  if (consent == Consent::failed && !waits) return on_bad(endpoint, number, answer, now, out);
+  --endpoint.items.at(number).deliveries;  // Nothing was delivered, and nothing has failed.
+  if (waits) return on_wait(endpoint, number, answer, now);
+  if (consent == Consent::refused) return on_refused(endpoint, answer, now, out);
+  endpoint.consent_until = now.at + limits::webhook_consent_for;
+  endpoint.refused_until = {};
+  endpoint.pace = pace_of(config_.webhook_rate);
+  if (consent == Consent::given && answer.allowed_rate) {
+    endpoint.pace = std::max(endpoint.pace, pace_of(*answer.allowed_rate));
+  }
+}
+
+/// Remembered for a while, so that each event does not ask anew; whoever replays does.
+void WebhookOutbox::on_refused(Endpoint& endpoint, const PostAnswered& answer, Now now, Effects& out) {
+  endpoint.refused_until = now.at + limits::webhook_refusal_for;
+  endpoint.refusal = answer.allowed_origin
+                         ? "it allows posts of '" + printable(*answer.allowed_origin) + "', and not of '" +
+                               config_.webhook_origin + "'"
+                         : "it gave no consent: it answered " + std::to_string(answer.status) +
+                               " to OPTIONS without WebHook-Allowed-Origin";
+  endpoint.trouble = endpoint.refusal;
+  note(true,
+       "webhook " + endpoint.origin + " does not want events, " + endpoint.refusal + ": " +
+           events_text(endpoint.items.size()) + " stay undelivered",
+       out);
+  endpoint.noted_undelivered = true;
+  give_up_all(endpoint, endpoint.refusal, now, out);
+}
+
 // ---- Time -----------------------------------------------------------------------------------------------
 
 void WebhookOutbox::on_turn_end(Now now, Effects& out) {
@@ -223,27 +336,33 @@ void WebhookOutbox::run_timers(Now now, Effects& out) {
 void WebhookOutbox::flush(Endpoint& endpoint, Now now, Effects& out) {
   endpoint.dirty = false;
   if (endpoint.gone && !endpoint.due.empty()) on_gone(endpoint, now, out);
+  if (endpoint.refused_until > now.at) give_up_all(endpoint, endpoint.refusal, now, out);
   const std::size_t window = endpoint.broken ? 1 : endpoint.window;
-  while (endpoint.held_until <= now.at && endpoint.in_flight < window && !endpoint.due.empty() &&
-         endpoint.due.begin()->first <= now.at) {
+  while (std::max(endpoint.held_until, endpoint.paced_until) <= now.at && endpoint.in_flight < window &&
+         !endpoint.asking && !endpoint.due.empty() && endpoint.due.begin()->first <= now.at) {
     if (posts_.size() >= limits::webhook_posts_max) {
       if (!std::exchange(endpoint.starved, true)) starved_.push_back(endpoint.serial);
       break;
     }
-    post(endpoint, endpoint.due.begin()->second, out);
+    post(endpoint, endpoint.due.begin()->second, needs_consent(endpoint, now.at), now, out);
   }
   arm(endpoint, due_of(endpoint));
 }
 
-void WebhookOutbox::post(Endpoint& endpoint, std::uint64_t number, Effects& out) {
+/// `asks`: whether it may be posted, in its place.
+void WebhookOutbox::post(Endpoint& endpoint, std::uint64_t number, bool asks, Now now, Effects& out) {
   Item& item = endpoint.items.at(number);
   unwait(endpoint, number, item);
   item.in_flight = true;
   ++item.deliveries;
   ++endpoint.in_flight;
   const std::uint64_t serial = next_post_++;
-  posts_.emplace(serial, Posted{endpoint.serial, number});
-  out.post.push_back({.number = serial, .delivery = item.deliveries, .ended = item.ended});
+  posts_.emplace(serial,
+                 Posted{endpoint.serial, number, item.ended->report.id, item.deliveries, now.at, asks});
+  out.post.push_back({.number = serial, .delivery = item.deliveries, .ended = item.ended, .asks = asks});
+  endpoint.asking = asks;
+  if (asks) return;
+  endpoint.paced_until = now.at + endpoint.pace;
   ++counters_.events_sent;
 }
 
@@ -251,9 +370,10 @@ TimePoint WebhookOutbox::due_of(const Endpoint& endpoint) const {
   TimePoint due = endpoint.forget_at;
   if (!endpoint.expiries.empty()) due = std::min(due, endpoint.expiries.begin()->first);
   const std::size_t window = endpoint.broken ? 1 : endpoint.window;
-  const bool may_post = endpoint.in_flight < window && posts_.size() < limits::webhook_posts_max;
+  const bool may_post =
+      !endpoint.asking && endpoint.in_flight < window && posts_.size() < limits::webhook_posts_max;
   if (!may_post || endpoint.due.empty()) return due;
-  return std::min(due, std::max(endpoint.due.begin()->first, endpoint.held_until));
+  return std::min(due, std::max({endpoint.due.begin()->first, endpoint.held_until, endpoint.paced_until}));
 }
 
 void WebhookOutbox::arm(Endpoint& endpoint, TimePoint due) {
@@ -308,6 +428,7 @@ WebhookOutbox::Endpoint* WebhookOutbox::endpoint_at(const std::string& address) 
   Endpoint& endpoint = endpoints_[next_endpoint_];
   endpoint.serial = next_endpoint_;
   endpoint.address = address;
+  endpoint.pace = pace_of(config_.webhook_rate);
   const auto url = parse_http_url(address);
   endpoint.origin = url ? url->origin() : "with an address that cannot be read";
   addresses_.emplace(address, next_endpoint_++);
@@ -321,7 +442,7 @@ bool WebhookOutbox::make_room() {
   return true;
 }
 
-/// One without events is remembered for a while: how it answered, and that it is disabled.
+/// One without events is remembered for a while: how it answered, that it is disabled, and what it has consented to.
 void WebhookOutbox::note_use(Endpoint& endpoint, Now now) {
   const bool used = endpoint.reserved > 0 || !endpoint.items.empty();
   if (used == (endpoint.forget_at == never)) return;
@@ -330,6 +451,7 @@ void WebhookOutbox::note_use(Endpoint& endpoint, Now now) {
     endpoint.forget_at = never;
   } else {
     endpoint.forget_at = now.at + (endpoint.gone ? limits::webhook_gone_for : limits::listener_idle);
+    endpoint.forget_at = std::max({endpoint.forget_at, endpoint.consent_until, endpoint.refused_until});
     idle_.emplace(endpoint.forget_at, endpoint.serial);
   }
   mark(endpoint);
@@ -373,6 +495,7 @@ std::uint32_t WebhookOutbox::hurry(const std::string& address, Now now) {
   endpoint->failures = std::min(endpoint->failures, limits::listener_failures_max - 1);
   endpoint->noted_undelivered = false;
   endpoint->held_until = now.at;
+  endpoint->refused_until = {};
   hurry(*endpoint, now);
   return count;
 }
@@ -412,7 +535,7 @@ WebhookOutbox::Cursor WebhookOutbox::visit(Cursor from, const std::string& addre
 
 proto::ListenerRow WebhookOutbox::row_of(std::uint64_t endpoint, TimePoint now) const {
   const Endpoint& one = endpoints_.at(endpoint);
-  const bool held = one.broken || one.gone || one.held_until > now;
+  const bool held = one.broken || one.gone || one.held_until > now || one.refused_until > now;
   proto::ListenerRow row{.address = one.address,
                          .state = held ? ListenerState::broken : ListenerState::ready,
                          .undelivered = static_cast<std::uint32_t>(one.items.size()),

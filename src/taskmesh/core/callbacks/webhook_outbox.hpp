@@ -1,8 +1,8 @@
 // WebhookOutbox: ends that are to be posted to http and https addresses until somebody answers 2xx.
 // Spec: proto/06-webhooks.md section 5.
 //
-// Per endpoint (address) a queue of its own, a window of unanswered posts, the schedule of pauses, a breaker. It decides
-// when each event is posted; who carries that out answers each Post with one PostAnswered. An endpoint that is slow, away
+// Per endpoint (address) a queue of its own, a window of unanswered posts, the schedule of pauses, a breaker, a rate, and
+// (NodeConfig::webhook_consent) its consent, asked for before the first post by a Post that `asks`. It decides when each event is posted; who carries that out answers each Post with one PostAnswered. An endpoint that is slow, away
 // or refuses never holds back another one. What was delivered or given up is handed to the CallbackOutbox, which owns this.
 // Pure; one thread; `now.at` never decreases. Cost: O(log n) per event and answer.
 #pragma once
@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "taskmesh/base/random.hpp"
+#include "taskmesh/core/callbacks/webhook_log.hpp"
 #include "taskmesh/core/config.hpp"
 #include "taskmesh/core/tasks/task_record.hpp"
 #include "taskmesh/core/types.hpp"
@@ -68,6 +69,9 @@ class WebhookOutbox {
   /// How an endpoint stands, without its events.
   proto::ListenerRow row_of(std::uint64_t endpoint, TimePoint now) const;
 
+  /// What was posted, and what came of it.
+  const WebhookLog& log() const { return log_; }
+
   std::size_t size() const { return size_; }
   std::size_t endpoints() const { return endpoints_.size(); }
   std::size_t in_flight() const { return posts_.size(); }
@@ -102,7 +106,13 @@ class WebhookOutbox {
     bool gone = false;           // It said 410: disabled.
     bool noted_undelivered = false;
     Duration back_off = limits::listener_retry;
-    TimePoint held_until{};
+    Duration pace{};            // From one post to the next.
+    TimePoint paced_until{};    // Not before, for its rate...
+    TimePoint held_until{};     // ...and as it asked for patience or failed.
+    bool asking = false;        // For its consent; meanwhile nothing is posted.
+    TimePoint consent_until{};  // It agreed, or need not.
+    TimePoint refused_until{};  // It did not: what comes is given up.
+    std::string refusal;        // Its words: never empty while it is refused.
     TimePoint hurried_until{};
     TimePoint forget_at = never;
     TimePoint armed = never;
@@ -113,7 +123,12 @@ class WebhookOutbox {
   struct Posted {
     std::uint64_t endpoint = 0;
     std::uint64_t item = 0;
+    TaskId id;
+    std::uint32_t delivery = 0;
+    TimePoint at{};
+    bool asks = false;
   };
+  enum class Consent : std::uint8_t { given, not_known, refused, failed };
 
   Endpoint* find(const std::string& address);
   Endpoint* endpoint_at(const std::string& address);
@@ -123,7 +138,7 @@ class WebhookOutbox {
   TimePoint due_of(const Endpoint& endpoint) const;
   void run_timers(Now now, Effects& out);
   void flush(Endpoint& endpoint, Now now, Effects& out);
-  void post(Endpoint& endpoint, std::uint64_t number, Effects& out);
+  void post(Endpoint& endpoint, std::uint64_t number, bool asks, Now now, Effects& out);
   void wait(Endpoint& endpoint, std::uint64_t number, Item& item, TimePoint due);
   void unwait(Endpoint& endpoint, std::uint64_t number, const Item& item);
   void finish(Endpoint& endpoint, std::uint64_t number, std::string why, Now now, Effects& out);
@@ -131,8 +146,15 @@ class WebhookOutbox {
   void on_gone(Endpoint& endpoint, Now now, Effects& out);
   void on_wait(Endpoint& endpoint, std::uint64_t number, const PostAnswered& answer, Now now);
   void on_bad(Endpoint& endpoint, std::uint64_t number, const PostAnswered& answer, Now now, Effects& out);
+  bool needs_consent(const Endpoint& endpoint, TimePoint now) const;
+  Consent consent_in(const PostAnswered& answer) const;
+  void on_consent(Endpoint& endpoint, std::uint64_t number, const PostAnswered& answer, Now now,
+                  Effects& out);
+  void on_refused(Endpoint& endpoint, const PostAnswered& answer, Now now, Effects& out);
+  void give_up_all(Endpoint& endpoint, const std::string& why, Now now, Effects& out);
   void open_breaker(Endpoint& endpoint, Now now, Effects& out);
   void hurry(Endpoint& endpoint, Now now);
+  void record(const Endpoint& endpoint, const Posted& posted, const PostAnswered& answer, Now now);
   void note_use(Endpoint& endpoint, Now now);
   void forget(Endpoint& endpoint);
   void note(bool warning, std::string text, Effects& out) const;
@@ -148,6 +170,7 @@ class WebhookOutbox {
   std::vector<std::uint64_t> dirty_;
   std::deque<std::uint64_t> starved_;  // They would post, and too many are in flight already.
   std::vector<Over> over_;
+  WebhookLog log_{limits::webhook_log_max};
   std::uint64_t next_endpoint_ = 1;
   std::uint64_t next_item_ = 1;
   std::uint64_t next_post_ = 1;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <optional>
 #include <utility>
 
 namespace taskmesh::core {
@@ -65,15 +66,57 @@ IpOctets mapped(const IpOctets& address, std::size_t at) {
 }
 
 tl::unexpected<Error> bad_entry(const std::string& entry, std::string why) {
-  return fail({.kind = ErrorKind::invalid,
-               .what = "'" + entry.substr(0, 100) + "' cannot be allowed for webhooks",
-               .why = std::move(why),
-               .fix = "write public, a network like 10.1.0.0/16, or a host name like hooks.example.org"});
+  return fail(
+      {.kind = ErrorKind::invalid,
+       .what = "'" + entry.substr(0, 100) + "' cannot be allowed for webhooks",
+       .why = std::move(why),
+       .fix =
+           "write public, loopback, a network like 10.1.0.0/16 or [fd00::]/8, or a host name like "
+           "hooks.example.org; behind it, where only these are meant, a port or ports: :8443, :8000-8099"});
 }
 
 bool is_host(const std::string& entry) {
   const auto url = parse_http_url("http://" + entry + "/");
   return url && url->target == "/" && url->host == entry && url->port == 80;
+}
+
+/// The whole text is one number from `least` to `most`.
+std::optional<int> number_in(std::string_view text, int least, int most) {
+  int number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number >= least && number <= most ? std::optional(number) : std::nullopt;
+}
+
+std::optional<PortRange> ports_in(std::string_view text) {
+  const std::size_t dash = text.find('-');
+  const auto first = number_in(text.substr(0, dash), 1, 65'535);
+  const auto last = dash == std::string_view::npos ? first : number_in(text.substr(dash + 1), 1, 65'535);
+  if (!first || !last || *last < *first) return std::nullopt;
+  return PortRange{static_cast<std::uint16_t>(*first), static_cast<std::uint16_t>(*last)};
+}
+
+/// An entry in its two parts. Colons inside an IPv6 address begin no ports: such a one with ports stands in brackets,
+/// [fd00::]/8:443 or [fd00::/8]:443.
+struct Parts {
+  std::string where;
+  std::optional<std::string> ports;
+};
+Parts parts_of(const std::string& entry) {
+  std::string where = entry;
+  std::optional<std::string> ports;
+  const std::size_t close = entry.find(']');
+  const std::size_t colon = entry.rfind(':');
+  const bool bracketed = entry.starts_with('[') && close != std::string::npos;
+  if (colon != std::string::npos && (bracketed ? colon > close : entry.find(':') == colon)) {
+    where = entry.substr(0, colon);
+    ports = entry.substr(colon + 1);
+  }
+  if (bracketed && where.find(':') < close) {  // Only IPv6 stands in brackets.
+    where.erase(close, 1);
+    where.erase(0, 1);
+  }
+  return {std::move(where), std::move(ports)};
 }
 
 }  // namespace
@@ -88,50 +131,83 @@ NetKind kind_of(const IpOctets& address) {
   return NetKind::special;  // Nothing outside 2000::/3 is public.
 }
 
+bool PortRange::has(std::uint16_t port) const {
+  if (first == 0) return port == 80 || port == 443 || port >= 1024;
+  return port >= first && port <= last;
+}
+
+Result<WebhookPolicy::Rule> WebhookPolicy::parse(const std::string& entry) {
+  const auto [where, ports] = parts_of(entry);
+  Rule rule;
+  if (ports) {
+    const auto range = ports_in(*ports);
+    if (!range) {
+      return bad_entry(entry,
+                       "behind the last colon stands neither a port from 1 to 65535 nor two like 8000-8099");
+    }
+    rule.ports = *range;
+  }
+  const std::size_t slash = where.find('/');
+  if (where == "public" || where == "loopback") {
+    rule.kind = where == "public" ? Rule::Kind::outside : Rule::Kind::loopback;
+  } else if (const auto address = parse_ip(std::string_view(where).substr(0, slash))) {
+    const bool v4 = where.find(':') == std::string::npos;
+    const int most = v4 ? 32 : 128;
+    const auto bits =
+        slash == std::string::npos ? most : number_in(std::string_view(where).substr(slash + 1), 0, most);
+    if (!bits) return bad_entry(entry, "behind the slash stands no number of bits");
+    rule.kind = Rule::Kind::net;
+    rule.net = *address;
+    rule.bits = *bits + (v4 ? v4_bits : 0);
+  } else if (is_host(where)) {
+    rule.kind = Rule::Kind::host;
+    rule.host = where;
+  } else {
+    return bad_entry(entry,
+                     "it is neither public nor loopback nor a network nor a host name in small letters");
+  }
+  return rule;
+}
+
 Result<WebhookPolicy> WebhookPolicy::make(const std::vector<std::string>& entries, bool open) {
   WebhookPolicy policy;
-  policy.loopback_ = !open;
-  policy.outside_ = open;
+  policy.rules_.clear();
+  const auto own = open ? Rule::Kind::outside : Rule::Kind::loopback;
   for (const std::string& entry : entries) {
-    const std::size_t slash = entry.find('/');
-    if (entry == "public") {
-      policy.outside_ = true;
-    } else if (const auto address = parse_ip(std::string_view(entry).substr(0, slash))) {
-      const bool v4 = entry.find(':') == std::string::npos;
-      int bits = v4 ? 32 : 128;
-      if (slash != std::string::npos) {
-        const auto [end, error] =
-            std::from_chars(entry.data() + slash + 1, entry.data() + entry.size(), bits);
-        if (error != std::errc{} || end != entry.data() + entry.size() || bits < 0 ||
-            bits > (v4 ? 32 : 128)) {
-          return bad_entry(entry, "behind the slash stands no number of bits");
-        }
-      }
-      policy.nets_.push_back({*address, bits + (v4 ? v4_bits : 0)});
-    } else if (is_host(entry)) {
-      policy.hosts_.push_back(entry);
-    } else {
-      return bad_entry(entry, "it is neither public nor a network nor a host name in small letters");
-    }
+    auto rule = parse(entry);
+    if (!rule) return fail(std::move(rule.error()));
+    policy.rules_.push_back(std::move(*rule));
   }
+  const auto is_own = [&](const Rule& rule) { return rule.kind == own; };
+  if (std::ranges::none_of(policy.rules_, is_own)) policy.rules_.push_back({.kind = own});
   return policy;
 }
 
-bool WebhookPolicy::allows(const IpOctets& address, std::string_view host) const {
-  if (std::ranges::any_of(nets_, [&](const Net& net) { return within(address, net.address, net.bits); })) {
-    return true;
-  }
-  switch (kind_of(address)) {
-    case NetKind::loopback:
-      return loopback_;
-    case NetKind::outside:
-      return outside_ || std::ranges::find(hosts_, host) != hosts_.end();
-    case NetKind::inside:  // Who names a host trusts its name server that far.
-      return std::ranges::find(hosts_, host) != hosts_.end();
-    case NetKind::special:
-      break;
+/// Whatever the port is.
+bool WebhookPolicy::covers(const Rule& rule, const IpOctets& address, std::string_view host) {
+  const NetKind kind = kind_of(address);
+  switch (rule.kind) {
+    case Rule::Kind::loopback:
+      return kind == NetKind::loopback;
+    case Rule::Kind::outside:
+      return kind == NetKind::outside;
+    case Rule::Kind::net:
+      return within(address, rule.net, rule.bits);
+    case Rule::Kind::host:  // Who names a host trusts its name server so far, and no further.
+      return rule.host == host && (kind == NetKind::outside || kind == NetKind::inside);
   }
   return false;
+}
+
+WebhookPolicy::Verdict WebhookPolicy::judge(const IpOctets& address, std::uint16_t port,
+                                            std::string_view host) const {
+  Verdict verdict = Verdict::network_refused;
+  for (const Rule& rule : rules_) {
+    if (!covers(rule, address, host)) continue;
+    if (rule.ports.has(port)) return Verdict::allowed;
+    verdict = Verdict::port_refused;
+  }
+  return verdict;
 }
 
 Result<void> check_webhook_address(std::string_view address, const WebhookPolicy& policy) {
@@ -144,11 +220,18 @@ Result<void> check_webhook_address(std::string_view address, const WebhookPolicy
                  .why = "there is no IPv6 address in the brackets",
                  .fix = "write for example https://[2001:db8::1]:8443/hook"});
   }
-  if (!number || policy.allows(*number, url->host)) return {};
-  return fail({.kind = ErrorKind::refused,
-               .what = "webhook address '" + url->origin() + "' is refused",
-               .why = "this worker may not call that network",
-               .fix = "allow it where the worker is configured (webhook_allow), or use a public address"});
+  if (!number) return {};
+  const auto verdict = policy.judge(*number, url->port, url->host);
+  if (verdict == WebhookPolicy::Verdict::allowed) return {};
+  const bool port = verdict == WebhookPolicy::Verdict::port_refused;
+  return fail(
+      {.kind = ErrorKind::refused,
+       .what = "webhook address '" + url->origin() + "' is refused",
+       .why = port ? "this worker may not call port " + std::to_string(url->port) + " of that network"
+                   : "this worker may not call that network",
+       .fix = port ? "allow it where the worker is configured (webhook_allow, with :" +
+                         std::to_string(url->port) + " behind the network), or use a port that is allowed"
+                   : "allow it where the worker is configured (webhook_allow), or use a public address"});
 }
 
 }  // namespace taskmesh::core

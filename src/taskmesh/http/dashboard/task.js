@@ -7,7 +7,7 @@ import { learn, learn_event, may, now, store } from "./store.js";
 import { chip } from "./tasks.js";
 
 const dialog = () => by_id("task-dialog");
-let looked = null; // What the drawer shows: { id, task, callbacks, note, stop }.
+let looked = null; // What the drawer shows: { id, task, callbacks, posts, note, stop }.
 let worker_id = "";
 
 const head = (title, below) =>
@@ -51,7 +51,21 @@ function attempts(task) {
 const end_words = { success: "Succeeded", failure: "Failed", cancelled: "Cancelled", expired: "Expired", lost: "Lost" };
 const wait_words = { scheduled: "Waits for its time", queued: "Waits for a slot", running: "Runs", retrying: "Waits for its next attempt" };
 
-function callback_entries(task, rows) {
+const failure_words = { forbidden: "its host may not be called", name: "its host was not found", connect: "nobody took the connection",
+  tls: "no trusted TLS", silent: "no answer in time", broken: "no proper answer" };
+const outcome_words = { delivered: "taken", again: "posted again", held: "it asked to wait", dead: "given up", allowed: "events may come" };
+
+/// One attempt at a webhook, as the worker that made it remembers it.
+function post_entry(post) {
+  const title = post.kind === "consent" ? "Consent asked for" : `Webhook delivery ${post.delivery}`;
+  const answer = post.status !== null ? `answered ${post.status}` : failure_words[post.failure] ?? plain(post.failure ?? "");
+  const next = post.next_at === null ? "" : `next at ${fine_clock(Date.parse(post.next_at))}`;
+  return entry(post.outcome === "delivered" || post.outcome === "allowed" ? "success" : post.outcome === "dead" ? "failure" : "retrying",
+    title, Date.parse(post.at), [plain(post.endpoint ?? ""), answer, span(post.took_ms), outcome_words[post.outcome] ?? post.outcome, next]
+      .filter(Boolean).join(" · "));
+}
+
+function callback_entries(task, rows, posts) {
   if (task.callback === "none") return [];
   const words = { pending: "Callback to be delivered", delivered: "Callback delivered", undelivered: "Callback not delivered" };
   const state = { pending: "queued", delivered: "success", undelivered: "failure" }[task.callback] ?? "queued";
@@ -61,10 +75,10 @@ function callback_entries(task, rows) {
     const button = may("admin") ? h("button", { type: "button", on: { click: () => replay({ task: task.task_id }) } }, "Replay the callback") : null;
     first.append(button ?? h("p", { class: "muted" }, "Replaying takes a key with role admin."));
   }
-  return [first];
+  return [...[...posts].reverse().map(post_entry), first];
 }
 
-function timeline(task, rows) {
+function timeline(task, rows, posts) {
   const list = h("ol", { class: "timeline" }, entry("scheduled", "Submitted", task.submitted, ""), attempts(task));
   if (is_ended(task.status)) {
     const took = task.submitted === null || task.completed === null ? "" : `${span(task.completed - task.submitted)} after the submit`;
@@ -72,7 +86,7 @@ function timeline(task, rows) {
   } else {
     list.append(entry(`${task.status} now`, wait_words[task.status] ?? task.status, null, task.stopping ? "it was asked to stop" : ""));
   }
-  list.append(...callback_entries(task, rows));
+  list.append(...callback_entries(task, rows, posts));
   return list;
 }
 
@@ -95,7 +109,7 @@ function bar(task) {
 /// What is drawn, as text: drawn anew only where it differs, so that focus and selection stay.
 function drawn_as(task) {
   const { steps, ...rest } = task;
-  return JSON.stringify([rest, steps.length, looked.callbacks, looked.note, store.me?.role]);
+  return JSON.stringify([rest, steps.length, looked.callbacks, looked.posts, looked.note, store.me?.role]);
 }
 
 function value_of(task) {
@@ -150,7 +164,7 @@ export function draw_task() {
     head(plain(task.name ?? "(name not kept)"), h("p", { class: "id" }, task.task_id)),
     h("p", { class: "row" }, chip(task.status, task.stopping && moving), task.worker ? h("span", { class: "muted" }, `on ${plain(task.worker)}`) : null),
     looked.note ? h("p", { class: "muted" }, looked.note) : "",
-    bar(task), timeline(task, looked.callbacks), value_of(task) ?? "",
+    bar(task), timeline(task, looked.callbacks, looked.posts), value_of(task) ?? "",
     task.joined ? h("p", { class: "muted" }, `Joined to ${task.joined}, which has the same key.`) : "",
     cancel_part(task) ?? "");
   if (focused !== null) box.querySelector(".close").focus();
@@ -167,6 +181,8 @@ async function refresh(id) {
     } else {
       looked.callbacks = [];
     }
+    const told = task && task.callback !== "none" && is_ended(task.status);
+    looked.posts = told ? (await get(`/v1/callbacks/log?task=${id}&limit=20`)).attempts : [];
   } catch (error) {
     if (looked?.id === id && error instanceof Refusal && !error.lost) looked.note = error.message;
   }
@@ -200,7 +216,7 @@ async function follow(id, stop) {
 export function open_task(id) {
   close_looked();
   const stop = new AbortController();
-  looked = { id, callbacks: [], note: "", stop };
+  looked = { id, callbacks: [], posts: [], note: "", stop };
   store.selected = id;
   show();
   history.replaceState(null, "", `#task=${id}`);
