@@ -108,6 +108,26 @@ SCENARIO("a task whose key somebody knows goes to that one, and who submitted it
   }
 }
 
+SCENARIO("a claim of an earlier epoch than the one that was given away is refused", "[core][finder]") {
+  Asking bench(1);
+  bench.answer(2, node_id(3));
+  REQUIRE(bench.offered(task(1, 1)) == 3);
+  bench.say(bench.links[3], proto::Moved{node_id(3), {task(1, 1)}});
+  proto::Repl claim{.id = task(1, 1), .owner = node_id(2), .epoch = 1};
+  claim.submit = {.seq = 1, .id = task(1, 1), .name = "add"};
+  bench.say(from(2), claim);
+  const auto refused = bench.sent<proto::ReplDup>(from(2));
+  REQUIRE(refused.size() == 1);
+  CHECK(refused[0].why == proto::Refused::taken);
+  CHECK(refused[0].owner == node_id(3));
+  CHECK(bench.sent<proto::ReplOk>(from(2)).empty());
+  THEN("one of a later epoch is held") {
+    claim.epoch = 3;
+    bench.say(from(2), claim);
+    CHECK(bench.sent<proto::ReplOk>(from(2)).size() == 1);
+  }
+}
+
 SCENARIO("of two workers that ask for one key at once the one with the lower stamp is first",
          "[core][finder]") {
   const bool broken = GENERATE(false, true);

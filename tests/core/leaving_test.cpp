@@ -261,4 +261,65 @@ SCENARIO("a worker that leaves asks to be rid of its copies, and stays until it 
   CHECK(bench.out.stopped);
 }
 
+namespace {
+
+/// Task 2 has a copy; it was given to `taker`, and `asker` is the other one of two workers.
+struct Gave : Bench {
+  Gave() : Bench(2) {
+    submit(1);
+    submit(2, 1);
+    for (std::uint8_t number = 2; number <= 3; ++number) {
+      if (!sent<proto::Repl>(links[number]).empty()) holder = number;
+    }
+    REQUIRE(holder != 0);
+    say(links[holder], proto::ReplOk{{{waits, 1}}});
+    turn(Drain{30s});
+    taker = offered(waits);
+    REQUIRE(taker != 0);
+    asker = static_cast<std::uint8_t>(5 - taker);
+    say(links[taker], proto::Moved{node_id(taker), {waits}});
+  }
+
+  const TaskId waits = task(2, 1);
+  std::uint8_t holder = 0;
+  std::uint8_t taker = 0;
+  std::uint8_t asker = 0;
+};
+
+}  // namespace
+
+SCENARIO("who asks about a task that was given away is sent to who has it, and takes nothing over",
+         "[core][leaving]") {
+  Gave bench;
+  bench.say(from(bench.asker), proto::StatusQ{{{bench.waits, 1}}});
+  REQUIRE(bench.sent<proto::Moved>(from(bench.asker)).size() == 1);
+  CHECK(bench.sent<proto::Moved>(from(bench.asker))[0].owner == node_id(bench.taker));
+  const auto answers = bench.sent<proto::StatusA>(from(bench.asker)).at(0).answers;
+  CHECK(answers == std::vector{proto::CopyAnswer{bench.waits, 1, proto::CopyVerdict::yours}});
+}
+
+SCENARIO("a task that is offered on, and is offered again by who gave it first, stays where it is",
+         "[core][leaving]") {
+  Bench bench{2};
+  bench.submit(1);  // So that what is given waits.
+  bench.say(from(2), gift(5));
+  CHECK(bench.sent<proto::Moved>(from(2)).size() == 1);
+  bench.drains(2);
+  bench.turn(Drain{30s});
+  REQUIRE(bench.offered(task(5)) == 3);
+  proto::Repl again = gift(5);
+  WHEN("that one has not heard who has it") {
+    bench.say(from(2), again);
+    CHECK(bench.sent<proto::ReplDup>(from(2)).empty());
+    REQUIRE(bench.sent<proto::Moved>(from(2)).size() == 1);
+    CHECK(bench.sent<proto::Moved>(from(2))[0].owner == node_id(1));
+  }
+  WHEN("that one has it in the same epoch: nobody would have it, if both took the other's word") {
+    again.epoch = 4;
+    bench.say(from(2), again);
+    REQUIRE(bench.sent<proto::ReplDup>(from(2)).size() == 1);
+    CHECK(bench.sent<proto::ReplDup>(from(2))[0].why == proto::Refused::not_here);
+  }
+}
+
 }  // namespace taskmesh::core::copies_test
