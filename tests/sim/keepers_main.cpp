@@ -1,5 +1,6 @@
 // taskmesh_keepers FAULTS [SEEDS [REPLICAS [BROKEN_RULE [FIRST_SEED [POISON]]]]]: the table of docs/guarantees.md, one line per call.
 // FAULTS: none, loss, crash, pause, cut, all, two_crashes, leave, restart, partition, one_way, island. BROKEN_RULE: its number (proto/05-keepers.md), 0: none.
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -18,9 +19,12 @@ int main(int argc, char** argv) {
   const auto number = [&](int index, int fallback) {
     return argc > index ? std::atoi(argv[index]) : fallback;
   };
-  for (std::size_t i = 0; argc > 1 && i < names.size(); ++i) {
-    if (names[i] == argv[1]) plan.faults = static_cast<Faults>(i);
+  const auto faults = std::find(names.begin(), names.end(), argc > 1 ? argv[1] : names.front());
+  if (faults == names.end()) {
+    std::fprintf(stderr, "%s: no such faults; the first lines of this program name them\n", argv[1]);
+    return 2;
   }
+  plan.faults = static_cast<Faults>(faults - names.begin());
   const int seeds = number(2, 20);
   plan.replicas = number(3, 1);
   plan.rules = core::Rules::without(number(4, 0));
