@@ -410,16 +410,4 @@ SCENARIO("cancelled is told to who cancels when every holder has recorded it", "
   CHECK(bench.sent<proto::Status>(client).front().report.state == TaskState::cancelled);
 }
 
-SCENARIO("who takes over waits for no holder that is dead already", "[core][keepers]") {
-  Bench bench{2};
-  proto::Repl held = bench.repl(2, 1);
-  held.holders = {node_id(1), node_id(3)};
-  bench.say(other, held);
-  bench.dies(3);
-  CHECK(bench.runs.empty());
-  bench.dies(2);
-  REQUIRE(bench.runs.size() == 1);
-  CHECK(bench.runs[0].epoch == 2);
-}
-
 }  // namespace taskmesh::core

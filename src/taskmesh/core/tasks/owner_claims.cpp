@@ -8,13 +8,11 @@
 
 namespace taskmesh::core {
 
-/// Of a worker that was never met, or is known to be dead already, nobody will say here that it is dead; if it lives, it
-/// asks for what it holds.
+/// Of a worker that was never met nobody will say here that it is dead; if it lives, it asks for what it holds.
 void OwnerRole::add_holders(Owned& owned, const std::vector<NodeId>& others) {
   for (const NodeId& node : others) {
     const Peer* peer = membership_.by_node(node);
     if (peer == nullptr || peer->liveness == Liveness::joining || owned.count == holders_max - 1U) continue;
-    if (peer->liveness == Liveness::dead || peer->liveness == Liveness::left) continue;
     owned.holders[owned.count++] = Holder{.node = node};
   }
 }
