@@ -410,4 +410,14 @@ SCENARIO("cancelled is told to who cancels when every holder has recorded it", "
   CHECK(bench.sent<proto::Status>(client).front().report.state == TaskState::cancelled);
 }
 
+SCENARIO("an owner's word that a dead worker has the task is older than its claim, and is passed over",
+         "[core][keepers]") {
+  Bench bench{2};
+  bench.dies(2);
+  bench.say(third, bench.repl(3, 2));
+  bench.say(bench.links[3], proto::Moved{node_id(2), {task(1)}});
+  CHECK(bench.node.keeper()->owner_of(task(1)) == node_id(3));
+  CHECK(bench.runs.empty());
+}
+
 }  // namespace taskmesh::core

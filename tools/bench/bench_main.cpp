@@ -19,8 +19,7 @@ const std::vector<Section>& sections() {
       {"callbacks", "events to one listener", "raw libzmq", measure_callbacks},
       {"start", "of a worker, of a client", "", measure_start},
       {"idle", "processor time and traffic of a mesh of 3, and of a large one", "", measure_idle},
-      {"workers", "what more workers cost: meshes of 1, 3, 10, 25 and 50",
-       "raw libzmq", measure_workers},
+      {"workers", "what more workers cost: meshes of 1, 3, 10, 25 and 50", "raw libzmq", measure_workers},
       {"memory", "of a waiting task", "", measure_memory},
       {"makespan", "400 unequal tasks on 4 workers", "against", measure_makespan},
       {"open-loop", "arrivals at 80 % and 95 % load, heavy-tailed times, 4 workers; one slow, one paused",
@@ -78,8 +77,7 @@ int measure(const Options& options) {
   const RawPeer peer;  // Before any thread is made.
   const BenchHost host;
   const Facts facts = machine_facts();
-  const Bench bench{
-      .peer = peer, .rounds = options.rounds, .tasks = options.tasks, .crowd = options.workers};
+  const Bench bench{.peer = peer, .rounds = options.rounds, .tasks = options.tasks, .crowd = options.workers};
   std::string json;
   for (const Section& section : sections()) {
     if (!wants(options, section)) continue;

@@ -384,7 +384,8 @@ void KeeperRole::on_moved(NodeId node, const proto::Moved& moved) {
   for (const TaskId& id : moved.ids) {
     Held* held = find(id);
     if (held == nullptr || held->owner != node || moved.owner == config_.self.node) continue;
-    held->owner = moved.owner;  // Not dropped on hearsay (R10): that one is asked.
+    if (!lives(moved.owner)) continue;  // Said before its death was known there.
+    held->owner = moved.owner;          // Not dropped on hearsay (R10): that one is asked.
     asks_now_.push_back(id);
     if (broken(10)) free(*held);
   }
