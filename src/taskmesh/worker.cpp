@@ -232,6 +232,7 @@ WorkerCounters Worker::Impl::counters() const {
           .condemned = node.condemned,
           .taken_over = node.taken_over,
           .given = node.given,
+          .stolen = node.stolen,
           .fenced = node.refused_claims,
           .events_sent = node.events_sent,
           .events_acked = node.events_acked,

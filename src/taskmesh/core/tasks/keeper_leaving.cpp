@@ -14,8 +14,13 @@ namespace taskmesh::core {
 void KeeperRole::on_gift(LinkId link, NodeId node, proto::Repl&& repl, Now now, Effects& out) {
   const auto same = [&](const auto& gift) { return gift.second == repl.id; };
   if (std::any_of(gifts_.begin(), gifts_.end(), same)) return;  // Not held by others yet.
-  // Offered to somebody by this worker too: nobody would have it, if both took the other's word.
-  if (executor_.is_giving(repl.id)) return refuse(link, repl, proto::Refused::not_here, {}, 0);
+  if (executor_.is_giving(repl.id)) {
+    // Offered to somebody by this worker too. Who has it in the later epoch was given it: nobody would have it, if both
+    // took the other's word.
+    if (executor_.epoch_of(repl.id) <= repl.epoch) return refuse(link, repl, proto::Refused::not_here, {}, 0);
+    gifts_.emplace_back(link, repl.id);
+    return;
+  }
   if (replicas_of(repl.id) == 0 && executor_.has(repl.id)) {
     gifts_.emplace_back(link, repl.id);
     return;

@@ -156,6 +156,8 @@ bool KeeperRole::refuse_claim(LinkId link, const proto::Repl& repl, Now now, Eff
   const Held* held = find(repl.id);
   if (held == nullptr) {
     if ((repl.flags & proto::Repl::given_flag) != 0) return false;
+    if (const NodeId taker = executor_.given_to(repl.id, repl.epoch))
+      return refuse(link, repl, proto::Refused::taken, taker, repl.epoch + 1), true;
     const bool room = index_.size() < limits::copies_max && bytes_ < limits::copies_bytes_max &&
                       !executor_.short_of_memory();
     return room ? false : (refuse(link, repl, proto::Refused::full, {}, 0), true);
@@ -338,6 +340,9 @@ void KeeperRole::on_status_q(LinkId link, NodeId node, const proto::StatusQ& ask
     const Held* held = what ? nullptr : find(claim.id);
     if (held != nullptr) {
       said_.push_back({link, proto::Moved{held->owner, {claim.id}}});
+      what = proto::CopyVerdict::yours;
+    } else if (const NodeId taker = what ? NodeId{} : executor_.given_to(claim.id, claim.epoch)) {
+      said_.push_back({link, proto::Moved{taker, {claim.id}}});
       what = proto::CopyVerdict::yours;
     } else if (!what) {
       const bool over = buried(claim.id) || executor_.knows_end(claim.id);
