@@ -161,7 +161,7 @@ void Desk::fill(const VisitPtr& visit, const std::shared_ptr<WorkerPages<Which>>
   }
   pages->which.rows_max = static_cast<std::uint32_t>(pages->limit - pages->rows);
   const NodeId node = pages->workers.back().member.node;
-  const auto then = [this, visit, pages](const auto* list) { take(visit, pages, list); };
+  const auto then = [this, visit, pages](const auto* list) { this->take(visit, pages, list); };
   if constexpr (std::is_same_v<Which, proto::ListPosts>) {
     mesh_.posts(node, pages->which, limits::list_wait, then);
   } else {
