@@ -244,6 +244,16 @@ TEST_CASE("two workers that crash within a second lose nothing that has two copi
   CHECK(one.leaked == 0);
 }
 
+TEST_CASE("a task whose owner's older word overtakes its claim is not lost", "[sim]") {
+  KeeperPlan plan{.once = 0.1, .cancels = 0.1, .watched = 0.5, .deadlines = 0.1, .fails = 0.1};
+  plan.faults = Faults::all;
+  plan.replicas = 2;
+  const KeeperOutcome outcome = run_keepers(888, plan);
+  CHECK(outcome.lost == 0);
+  CHECK(outcome.leaked == 0);
+  CHECK(outcome.failures.empty());
+}
+
 /// 831: a task by chance ran at three workers in a row when they crashed, at the last one alone: it is condemned. 875: told cancelled by its client, as the worker that had not answered was dead, and run by the one that held it.
 TEST_CASE("a seed of two crashed workers that has failed once passes for ever", "[sim]") {
   KeeperPlan plan = with(Faults::two_crashes);
