@@ -5,7 +5,8 @@
 //
 // It joins the mesh as a client does, and asks every worker, those too that come later. Workers tell and do not wait: what could
 // not be told (a worker died, this program was too slow) comes as an event of its own, a gap. Tasks that no worker ever held, and
-// what only their client knows, are not in it. Ids and types are those of callbacks and streams (docs/http.md).
+// what only their client knows, are not in it. Ids and types are those of callbacks and streams (docs/http.md); an event may come
+// twice, with the same id.
 // Errors: the constructor throws Failure (no such type, no mesh token). Threads: any may call any function.
 #pragma once
 
