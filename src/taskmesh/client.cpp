@@ -22,8 +22,6 @@ using detail::TicketPtr;
 
 namespace {
 
-constexpr Duration farewell_wait = 1s;  // A little more than the node gives the callbacks that it owes.
-
 Error closed_error() {
   return {.kind = ErrorKind::unavailable,
           .what = "the client was closed",
@@ -123,7 +121,7 @@ void Client::Impl::close() {
     if (!flushed) host_->log().warning("closing with unaccepted tasks: " + to_string(flushed.error()));
   }
   // Ends that only this client can tell (refused, lost) go to their callback addresses first.
-  if (!host_->on_reactor_thread()) host_->drain(farewell_wait);
+  if (!host_->on_reactor_thread()) host_->drain(detail::farewell_wait);
   host_->stop();
   tickets_.close(closed_error());
 }

@@ -15,7 +15,6 @@ namespace taskmesh {
 namespace {
 
 constexpr core::Token token = 1;
-constexpr Duration farewell_wait = 1s;
 
 std::uint32_t wanted(const std::vector<std::string>& types) {
   std::uint32_t bits = 0;
@@ -114,7 +113,7 @@ EventSubscription::Impl::Impl(EventOptions options)
 EventSubscription::Impl::~Impl() {
   close();
   host_->post(core::Abandon{.token = token});
-  host_->drain(farewell_wait);
+  host_->drain(detail::farewell_wait);
   host_->stop();
 }
 

@@ -62,6 +62,7 @@ HostOptions host_options_of(const ClientOptions& options, std::uint32_t instance
 
 struct NodeHost::Impl {
   explicit Impl(Log log_handle) : log(std::move(log_handle)), reactor(log) {}
+  void prepare_spans(io::ReactorParts& parts);
 
   Log log;
   NodeId node;
@@ -70,8 +71,6 @@ struct NodeHost::Impl {
   std::unique_ptr<io::SpanExporter> exporter;  // Flushes when everything that makes spans has ended.
   std::unique_ptr<io::TaskSpans> spans;
   io::Reactor reactor;
-  void prepare_spans(io::ReactorParts& parts);
-
   std::unique_ptr<io::Executor> executor;  // Before the reactor's mailbox goes, after its thread has ended.
 };
 

@@ -56,6 +56,9 @@ struct HostHooks {
   std::function<void(const core::Noted&)> noted = {};
 };
 
+/// What a client waits for at most before it goes: a little more than its node gives the callbacks that it owes.
+inline constexpr Duration farewell_wait = 1s;
+
 class NodeHost {
  public:
   /// Binds, joins, starts the reactor thread.

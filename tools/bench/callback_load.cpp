@@ -8,8 +8,6 @@ namespace taskmesh::bench {
 
 namespace {
 
-constexpr std::uint64_t clock_stride = 64;
-
 void expect(bool came) {
   if (!came) throw std::runtime_error("an event did not come");
 }

@@ -13,7 +13,6 @@ namespace taskmesh::bench {
 namespace {
 
 constexpr auto patience = limits::wait_budget;
-constexpr std::uint64_t clock_stride = 64;
 constexpr std::size_t read_back_count = 32;
 constexpr char filler = 'x';
 const SubmitOptions single{.replicas = 0};  // Like raw libzmq: nobody else has it.

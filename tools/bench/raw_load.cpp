@@ -11,7 +11,6 @@ namespace taskmesh::bench {
 namespace {
 
 constexpr int patience_ms = 10'000;
-constexpr std::uint64_t clock_stride = 64;
 
 zmq::socket_t dealer(zmq::context_t& context, const std::string& endpoint) {
   zmq::socket_t socket(context, zmq::socket_type::dealer);

@@ -17,6 +17,9 @@ struct Load {
   std::chrono::milliseconds throughput_slice{120};
 };
 
+/// For Slice::more() in a flood: a look at the clock costs as much as an item.
+inline constexpr std::uint64_t clock_stride = 64;
+
 class Slice {
  public:
   Slice(std::chrono::milliseconds length, std::uint64_t items_max)

@@ -8,10 +8,7 @@ namespace taskmesh::cli {
 
 namespace {
 
-constexpr std::size_t limit_default = 1'000;
-constexpr std::uint64_t limit_most = 1'000'000;
-
-Exit wrong(std::string why) {
+Exit callbacks_usage(std::string why) {
   return print_failure({.kind = ErrorKind::invalid,
                         .what = "callbacks was not understood",
                         .why = std::move(why),
@@ -50,11 +47,11 @@ Exit run_callbacks(const Arguments& arguments) {
   const bool has_address = arguments.given("--address");
   const bool all = arguments.given("--all");
   if (arguments.text("ACTION") == "list") {
-    if (all) return wrong("list shows all unless told otherwise, --all goes with retry");
+    if (all) return callbacks_usage("list shows all unless told otherwise, --all goes with retry");
     return run_list(arguments, which);
   }
   if (static_cast<int>(has_id) + static_cast<int>(has_address) + static_cast<int>(all) != 1) {
-    return wrong("retry takes one of ID, --address and --all");
+    return callbacks_usage("retry takes one of ID, --address and --all");
   }
   return run_retry(arguments, which);
 }
@@ -74,12 +71,7 @@ Verb callbacks_verb() {
       .flags = joined(
           joined({{.name = "--address", .value = "ADDRESS", .help = "those for this address", .unset = "any"},
                   {.name = "--all", .value = {}, .help = "retry: all of them", .kind = Kind::toggle},
-                  {.name = "--limit",
-                   .value = "N",
-                   .help = "list: at most so many",
-                   .kind = Kind::count,
-                   .fallback = std::to_string(limit_default),
-                   .most = limit_most},
+                  list_limit_flag("list: at most so many"),
                   question_flag()},
                  mesh_flags()),
           {json_flag()}),

@@ -15,14 +15,14 @@ namespace taskmesh::cli {
 namespace {
 
 /// One setting as this call finds it.
-struct Row {
+struct SettingRow {
   Setting setting;
   Resolved resolved;
 };
 
 /// The call's flags belong to all settings of that flag's name; each setting has a variable and a key of its own.
-Result<std::vector<Row>> resolve_all(const Arguments& arguments, const ConfigFile& file) {
-  std::vector<Row> rows;
+Result<std::vector<SettingRow>> resolve_all(const Arguments& arguments, const ConfigFile& file) {
+  std::vector<SettingRow> rows;
   for (Setting& setting : settings()) {
     std::vector<std::string> said;
     if (arguments.origin(setting.flag.name).source == Source::flag) said = arguments.list(setting.flag.name);
@@ -53,7 +53,7 @@ std::string from_text(const Origin& origin) {
   return text;
 }
 
-std::string value_text(const Row& row) {
+std::string value_text(const SettingRow& row) {
   if (row.setting.flag.kind == Kind::toggle) return row.resolved.given ? "yes" : "no";
   if (row.resolved.values.empty()) return "(" + row.setting.flag.unset + ")";
   std::string text;
@@ -61,9 +61,9 @@ std::string value_text(const Row& row) {
   return text;
 }
 
-std::string table(const std::vector<Row>& rows) {
+std::string config_table(const std::vector<SettingRow>& rows) {
   std::vector<std::array<std::string, 3>> lines{{"SETTING", "VALUE", "FROM"}};
-  for (const Row& row : rows) {
+  for (const SettingRow& row : rows) {
     lines.push_back({row.setting.flag.setting, harmless(value_text(row)), from_text(row.resolved.origin)});
   }
   std::array<std::size_t, 2> widths{};
@@ -80,7 +80,7 @@ std::string table(const std::vector<Row>& rows) {
   return text;
 }
 
-void write_value(JsonWriter& writer, const Row& row) {
+void write_value(JsonWriter& writer, const SettingRow& row) {
   const Flag& flag = row.setting.flag;
   const auto& values = row.resolved.values;
   if (flag.kind == Kind::toggle) return writer.boolean(row.resolved.given);
@@ -94,14 +94,14 @@ void write_value(JsonWriter& writer, const Row& row) {
   number ? writer.raw(values.back()) : writer.string(values.back());
 }
 
-std::string document(const std::vector<Row>& rows, const ConfigFile& file) {
+std::string document(const std::vector<SettingRow>& rows, const ConfigFile& file) {
   JsonWriter writer;
   writer.begin_object();
   writer.key("file");
   file.path.empty() ? writer.null() : writer.string(file.path);
   writer.key("settings");
   writer.begin_array();
-  for (const Row& row : rows) {
+  for (const SettingRow& row : rows) {
     const Flag& flag = row.setting.flag;
     writer.begin_object();
     writer.key("name");
@@ -139,7 +139,7 @@ Exit run_config(const Arguments& arguments) {
   if (!rows) return print_failure(rows.error());
   if (arguments.given("--json")) return print_line(document(*rows, *file), Exit::done);
   print_note(file->path.empty() ? "no configuration file" : "configuration file " + file->path);
-  return print_line(table(*rows), Exit::done);
+  return print_line(config_table(*rows), Exit::done);
 }
 
 /// Each setting's flag once: worker.result_ttl and submit.result_ttl share theirs.

@@ -10,10 +10,7 @@ namespace taskmesh::cli {
 
 namespace {
 
-constexpr std::size_t limit_default = 1'000;
-constexpr std::uint64_t limit_most = 1'000'000;
-
-std::string table(const std::vector<TaskInfo>& tasks) {
+std::string task_table(const std::vector<TaskInfo>& tasks) {
   std::vector<Row> rows{{"ID", "STATE", "ATTEMPT", "SUBMITTED", "WORKER", "NAME"}};
   for (const TaskInfo& task : tasks) {
     rows.push_back({to_string(task.task_id), task.stopping ? "stopping" : std::string(to_string(task.state)),
@@ -38,7 +35,7 @@ Exit run_tasks(const Arguments& arguments) {
     writer.end_array();
     return print_line(writer.text(), Exit::done);
   }
-  if (!listing->tasks.empty()) return print_line(table(listing->tasks), Exit::done);
+  if (!listing->tasks.empty()) return print_line(task_table(listing->tasks), Exit::done);
   print_note("no such task is known in mesh '" + client.mesh() + "'");
   return Exit::done;
 }
@@ -57,12 +54,7 @@ Verb tasks_verb() {
                        .kind = Kind::task_state,
                        .unset = "any"},
                       {.name = "--name", .value = "NAME", .help = "only tasks of this name", .unset = "any"},
-                      {.name = "--limit",
-                       .value = "N",
-                       .help = "at most so many; unfinished ones first",
-                       .kind = Kind::count,
-                       .fallback = std::to_string(limit_default),
-                       .most = limit_most}},
+                      list_limit_flag("at most so many; unfinished ones first")},
                      mesh_flags()),
               {json_flag()}),
           .exits = "0 done (also where there is none), 2 usage",

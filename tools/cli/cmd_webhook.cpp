@@ -17,8 +17,6 @@ namespace taskmesh::cli {
 
 namespace {
 
-constexpr std::size_t list_most = 1'000'000;
-constexpr std::size_t limit_default = 1'000;
 constexpr std::size_t secrets_file_max = 64 * 1024;
 constexpr std::size_t body_max = 16 * 1024 * 1024;
 
@@ -57,7 +55,7 @@ Result<std::vector<std::string>> secrets_of(const std::string& path) {
   return secrets;
 }
 
-Exit wrong(std::string why, std::string fix = "see `taskmesh webhook --help`") {
+Exit webhook_usage(std::string why, std::string fix = "see `taskmesh webhook --help`") {
   print_error({.kind = ErrorKind::invalid,
                .what = "webhook was not understood",
                .why = std::move(why),
@@ -72,7 +70,7 @@ bool is_web(const UndeliveredCallback& one) {
 Exit run_list(const Arguments& arguments, const CallbackChoice& which) {
   Client client(client_options(arguments));
   auto listing =
-      client.try_callbacks({.task_id = which.task_id, .address = which.address, .limit = list_most});
+      client.try_callbacks({.task_id = which.task_id, .address = which.address, .limit = list_limit_most});
   if (!listing) return print_failure(listing.error());
   print_silent(listing->silent);
   auto& callbacks = listing->callbacks;
@@ -102,7 +100,7 @@ Exit run_log(const Arguments& arguments, const CallbackChoice& which) {
 
 /// All of them: address by address, as the mesh knows no kinds.
 Result<RetryAnswer> replay_all(Client& client, Duration wait) {
-  const auto listing = client.try_callbacks({.limit = list_most});
+  const auto listing = client.try_callbacks({.limit = list_limit_most});
   if (!listing) return fail(listing.error());
   std::set<std::string> addresses;
   for (const UndeliveredCallback& one : listing->callbacks) {
@@ -123,7 +121,7 @@ Result<RetryAnswer> replay_all(Client& client, Duration wait) {
 Exit run_replay(const Arguments& arguments, const CallbackChoice& which) {
   const int said = static_cast<int>(arguments.given("ID")) + static_cast<int>(arguments.given("--address")) +
                    static_cast<int>(arguments.given("--all"));
-  if (said != 1) return wrong("replay takes one of ID, --address and --all");
+  if (said != 1) return webhook_usage("replay takes one of ID, --address and --all");
   Client client(client_options(arguments));
   const auto answer = arguments.given("--all")
                           ? replay_all(client, arguments.duration("--wait"))
@@ -136,8 +134,9 @@ Exit run_replay(const Arguments& arguments, const CallbackChoice& which) {
 Exit run_verify(const Arguments& arguments) {
   for (const std::string_view flag : {"--id", "--timestamp", "--signature", "--secret-file"}) {
     if (!arguments.given(flag)) {
-      return wrong(std::string(flag) + " is missing",
-                   "give the values of the headers webhook-id, webhook-timestamp and webhook-signature");
+      return webhook_usage(
+          std::string(flag) + " is missing",
+          "give the values of the headers webhook-id, webhook-timestamp and webhook-signature");
     }
   }
   const auto secrets = secrets_of(arguments.text("--secret-file"));
@@ -200,12 +199,7 @@ Verb webhook_verb() {
        .help = "list, log, replay: those for this address",
        .unset = "any"},
       {.name = "--all", .value = {}, .help = "replay: all of them", .kind = Kind::toggle},
-      {.name = "--limit",
-       .value = "N",
-       .help = "list, log: at most so many",
-       .kind = Kind::count,
-       .fallback = std::to_string(limit_default),
-       .most = list_most},
+      list_limit_flag("list, log: at most so many"),
       question_flag()};
   return {
       .name = "webhook",

@@ -23,7 +23,7 @@ struct Command {
   std::string line;
 };
 
-Error wrong(std::string what, std::string why, std::string fix) {
+Error worker_usage(std::string what, std::string why, std::string fix) {
   return {.kind = ErrorKind::invalid, .what = std::move(what), .why = std::move(why), .fix = std::move(fix)};
 }
 
@@ -35,18 +35,19 @@ Result<std::vector<Command>> read_commands(const Arguments& arguments) {
   for (const std::string& text : arguments.list("--exec")) {
     const auto equals = text.find('=');
     if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
-      return fail(wrong("--exec '" + text + "' names no task or no command", "it is written NAME=COMMAND",
-                        "write for example --exec 'count=wc -c'"));
+      return fail(worker_usage("--exec '" + text + "' names no task or no command",
+                               "it is written NAME=COMMAND", "write for example --exec 'count=wc -c'"));
     }
     commands.push_back({text.substr(0, equals), text.substr(equals + 1)});
     if (!names.insert(commands.back().name).second) {
-      return fail(wrong("--exec: task '" + commands.back().name + "' is served already",
-                        "a worker serves one task per name", "give it another name"));
+      return fail(worker_usage("--exec: task '" + commands.back().name + "' is served already",
+                               "a worker serves one task per name", "give it another name"));
     }
   }
   if (names.empty() && !arguments.given("--tasks")) {
-    return fail(wrong("this worker has nothing to serve", "none of --tasks, --exec and --builtin is given",
-                      "say --builtin for first steps, --exec NAME=COMMAND, or --tasks FILE"));
+    return fail(worker_usage("this worker has nothing to serve",
+                             "none of --tasks, --exec and --builtin is given",
+                             "say --builtin for first steps, --exec NAME=COMMAND, or --tasks FILE"));
   }
   return commands;
 }

@@ -29,7 +29,7 @@ Row row_of(const WorkerInfo& worker) {
           worker.endpoints.empty() ? "" : harmless(worker.endpoints.front())};
 }
 
-std::string table(const std::vector<WorkerInfo>& workers) {
+std::string worker_table(const std::vector<WorkerInfo>& workers) {
   std::vector<Row> rows{
       {"NAME", "STATE", "SLOTS", "RUNNING", "STUCK", "QUEUED", "SCHEDULED", "PID", "ENDPOINT"}};
   for (const WorkerInfo& worker : workers) rows.push_back(row_of(worker));
@@ -61,7 +61,7 @@ std::string picture(const Client& client, const std::vector<WorkerInfo>& workers
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const WallTime wall{std::chrono::duration_cast<std::chrono::microseconds>(now).count()};
   return (over ? "\x1b[H\x1b[J" : "") + ("mesh " + client.mesh() + ", " + to_rfc3339(wall)) + "\n" +
-         (workers.empty() ? nobody(client) : table(workers)) + (over ? "" : "\n");
+         (workers.empty() ? nobody(client) : worker_table(workers)) + (over ? "" : "\n");
 }
 
 bool draws_over() {
@@ -94,7 +94,7 @@ Exit run_workers(const Arguments& arguments) {
   Client client(client_options(arguments));
   const std::vector<WorkerInfo> workers = workers_of(client);
   if (arguments.given("--json")) return print_line(document(workers), Exit::done);
-  if (!workers.empty()) return print_line(table(workers), Exit::done);
+  if (!workers.empty()) return print_line(worker_table(workers), Exit::done);
   print_note(nobody(client));
   return Exit::done;
 }

@@ -18,7 +18,7 @@ namespace taskmesh::cli {
 
 namespace {
 
-Error wrong(std::string what, std::string why, std::string fix) {
+Error bad_file(std::string what, std::string why, std::string fix) {
   return {.kind = ErrorKind::invalid, .what = std::move(what), .why = std::move(why), .fix = std::move(fix)};
 }
 
@@ -129,14 +129,14 @@ class Reader {
       if (flag.setting != name) continue;
       auto values = texts_of(flag, node);
       if (!values) {
-        return fail(wrong(at(line) + ": " + name + " is " + std::string(kind_of(node)),
-                          "it takes " + wanted(flag), see_config));
+        return fail(bad_file(at(line) + ": " + name + " is " + std::string(kind_of(node)),
+                             "it takes " + wanted(flag), see_config));
       }
       for (const std::string& value : *values) {
         if (auto checked = check_value(flag, value); !checked) {
           Error error = std::move(checked.error());
-          return fail(wrong(at(line) + ": " + name + ": " + error.what, error.why,
-                            error.fix.empty() ? see_config : error.fix));
+          return fail(bad_file(at(line) + ": " + name + ": " + error.what, error.why,
+                               error.fix.empty() ? see_config : error.fix));
         }
       }
       file_.values[name] = {std::move(*values), line};
@@ -152,11 +152,12 @@ class Reader {
       names.push_back(known);
       // The right key in the wrong table, or in none.
       if (known.substr(known.rfind('.') + 1) != name.substr(name.rfind('.') + 1)) continue;
-      return wrong(at(line) + ": unknown setting '" + name + "'", "did you mean " + known + "?", see_config);
+      return bad_file(at(line) + ": unknown setting '" + name + "'", "did you mean " + known + "?",
+                      see_config);
     }
     const auto meant = nearest(name, names);
-    return wrong(at(line) + ": unknown setting '" + name.substr(0, 64) + "'",
-                 meant ? "did you mean " + *meant + "?" : "there is no such setting", see_config);
+    return bad_file(at(line) + ": unknown setting '" + name.substr(0, 64) + "'",
+                    meant ? "did you mean " + *meant + "?" : "there is no such setting", see_config);
   }
 
   std::vector<Setting> settings_;
@@ -164,8 +165,8 @@ class Reader {
 };
 
 Error unreadable(const std::string& path, std::string why) {
-  return wrong("the configuration file " + path + " cannot be read", std::move(why),
-               "give the path of a readable TOML file by --config or TASKMESH_CONFIG, or remove it");
+  return bad_file("the configuration file " + path + " cannot be read", std::move(why),
+                  "give the path of a readable TOML file by --config or TASKMESH_CONFIG, or remove it");
 }
 
 bool is_null_device(const struct stat& status) {
@@ -206,8 +207,8 @@ Result<ConfigFile> parse_config(std::string_view text, const std::string& path) 
   try {
     return Reader(path).run(toml::parse(text, path));
   } catch (const toml::parse_error& error) {
-    return fail(wrong(path + ":" + std::to_string(error.source().begin.line) + ": this is not TOML",
-                      std::string(error.description()), see_config));
+    return fail(bad_file(path + ":" + std::to_string(error.source().begin.line) + ": this is not TOML",
+                         std::string(error.description()), see_config));
   }
 }
 

@@ -63,9 +63,6 @@ Error usage(const Verb& verb, std::string what, std::string why = {}, std::strin
   return {.kind = ErrorKind::invalid, .what = std::move(what), .why = std::move(why), .fix = std::move(fix)};
 }
 
-/// "--wait DURATION"
-std::string shown(const Flag& flag) { return flag.value.empty() ? flag.name : flag.name + " " + flag.value; }
-
 Error unknown_flag(const Verb& verb, std::string flag) {
   flag = flag.substr(0, flag.find('='));
   Words names{"--help"};
@@ -83,7 +80,7 @@ Error malformed(const Verb& verb, std::string_view complaint) {
         complaint.starts_with(std::string(dashed) + ":") || complaint.starts_with(std::string(bare) + " ");
     if (!about_it) continue;
     if (flag.kind == Kind::toggle) return usage(verb, flag.name + " takes no value");
-    return usage(verb, flag.name + " needs a value", "it is written " + shown(flag));
+    return usage(verb, flag.name + " needs a value", "it is written " + written(flag));
   }
   return usage(verb, std::string(complaint));
 }

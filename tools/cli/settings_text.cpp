@@ -15,8 +15,6 @@ std::string toml_value(const Setting& setting) {
   return number ? flag.fallback : "\"" + flag.fallback + "\"";
 }
 
-std::string shown(const Flag& flag) { return flag.value.empty() ? flag.name : flag.name + " " + flag.value; }
-
 }  // namespace
 
 std::string wrapped(std::string_view text, std::string_view prefix, std::size_t width) {
@@ -65,7 +63,7 @@ std::vector<std::string> markdown_rows() {
   std::vector<std::string> rows;
   for (const Setting& setting : settings()) {
     const Flag& flag = setting.flag;
-    rows.push_back("| `" + flag.setting + "` | `" + flag.variable + "` | `" + shown(flag) + "` | " +
+    rows.push_back("| `" + flag.setting + "` | `" + flag.variable + "` | `" + written(flag) + "` | " +
                    default_text(flag) + " | " + flag.help + " |");
   }
   return rows;

@@ -61,6 +61,19 @@ std::vector<Positional> task_id_positional() {
   return {{.name = "ID", .help = "the task id: 32 hexadecimal digits"}};
 }
 
+std::string written(const Flag& flag) {
+  return flag.value.empty() ? flag.name : flag.name + " " + flag.value;
+}
+
+Flag list_limit_flag(std::string help) {
+  return {.name = "--limit",
+          .value = "N",
+          .help = std::move(help),
+          .kind = Kind::count,
+          .fallback = "1000",
+          .most = list_limit_most};
+}
+
 Flag question_flag() {
   constexpr Duration question_budget = 5s;
   return {.name = "--wait",

@@ -126,6 +126,12 @@ Flag json_flag();
 std::vector<Positional> task_id_positional();
 /// --wait of verbs that ask about a task and do not wait for its end.
 Flag question_flag();
+/// --limit of a verb that lists; 1,000 unless told otherwise.
+Flag list_limit_flag(std::string help);
+/// The largest --limit.
+inline constexpr std::uint64_t list_limit_most = 1'000'000;
+/// How it is written: "--wait DURATION".
+std::string written(const Flag& flag);
 /// `more` behind `flags`.
 std::vector<Flag> joined(std::vector<Flag> flags, const std::vector<Flag>& more);
 

@@ -47,6 +47,8 @@ enum class PostOutcome : std::uint8_t {
 
 namespace taskmesh::proto {
 
+inline constexpr std::size_t listener_nonce_bytes = 16;
+
 /// CB_HELLO: the first record from a worker to a callback listener.
 struct CbHello {
   std::uint8_t major_min = version_major;
@@ -54,7 +56,7 @@ struct CbHello {
   NodeId node;
   std::uint64_t incarnation = 0;
   std::string name;   ///< The worker's, for people.
-  std::string nonce;  ///< 16 octets; the listener proves consent by giving them back.
+  std::string nonce;  ///< listener_nonce_bytes of them; the listener proves consent by giving them back.
   bool operator==(const CbHello&) const = default;
   template <class Archive>
   void serialize(Archive& ar) {

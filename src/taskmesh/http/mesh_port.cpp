@@ -12,7 +12,6 @@ namespace taskmesh::http {
 namespace {
 
 constexpr Duration step = 100ms;
-constexpr Duration farewell_wait = 1s;
 
 std::int64_t step_of(TimePoint at) { return at.time_since_epoch() / step; }
 
@@ -38,7 +37,7 @@ ClientPort::ClientPort(std::function<void()> wake, std::function<void()> soon)
 ClientPort::~ClientPort() {
   if (!host_) return;
   flush();
-  host_->drain(farewell_wait);
+  host_->drain(detail::farewell_wait);
   host_->stop();
 }
 

@@ -109,7 +109,7 @@ std::vector<Route> routes_of_mesh() {
   };
 }
 
-const std::vector<Route>& table() {
+const std::vector<Route>& route_table() {
   static const std::vector<Route> all = [] {
     std::vector<Route> routes = routes_of_tasks();
     const std::vector<Route> more = routes_of_mesh();
@@ -153,7 +153,7 @@ std::string_view role_name(Role role) {
   return "nobody";
 }
 
-std::span<const Route> routes() { return table(); }
+std::span<const Route> routes() { return route_table(); }
 
 std::vector<int> statuses_of(const Route& route) {
   std::set<int> all(route.statuses.begin(), route.statuses.end());
@@ -165,7 +165,7 @@ std::vector<int> statuses_of(const Route& route) {
 Match match(std::string_view method, const std::vector<std::string>& path) {
   if (method == "HEAD") method = "GET";  // Answered alike, but for the body (RFC 9110, 9.3.2).
   Match found;
-  for (const Route& route : table()) {
+  for (const Route& route : route_table()) {
     if (route.method != method) continue;
     if (const auto parameter = fits(route.pattern, path)) {
       found.route = &route;
@@ -173,7 +173,7 @@ Match match(std::string_view method, const std::vector<std::string>& path) {
       return found;
     }
   }
-  for (const Route& route : table()) {
+  for (const Route& route : route_table()) {
     if (!fits(route.pattern, path)) continue;
     found.allow += (found.allow.empty() ? "" : ", ") + std::string(route.method);
     if (route.method == "GET") found.allow += ", HEAD";

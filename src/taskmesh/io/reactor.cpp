@@ -1,13 +1,11 @@
 #include "taskmesh/io/reactor.hpp"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <bit>
-#include <csignal>
 
 #include "taskmesh/base/check.hpp"
 #include "taskmesh/io/clock.hpp"
+#include "taskmesh/io/own_thread.hpp"
 
 namespace taskmesh::io {
 
@@ -17,13 +15,6 @@ constexpr Duration goodbye_limit = 1s;  // For what is queued when the node has 
 /// Events between two looks at what follows from them. A flood is carried out while its records are still in
 /// the cache, and the next thread works on the first part meanwhile; it still fills a frame.
 constexpr std::size_t events_at_once = 128;
-
-/// Signals are for the program's own threads.
-void block_signals() {
-  sigset_t all;
-  sigfillset(&all);
-  ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
-}
 
 void sooner(std::optional<TimePoint>& at, std::optional<TimePoint> other) {
   if (other && (!at || *other < *at)) at = other;
@@ -39,8 +30,7 @@ void Reactor::start(ReactorParts parts) {
   node_ = std::make_unique<core::Node>(std::move(parts_.config));
   poller_.add(mailbox_.fd(), [this] { mailbox_.drain(); });
   thread_ = std::thread([this] {
-    block_signals();
-    ::pthread_setname_np(::pthread_self(), "taskmesh-node");
+    begin_own_thread("taskmesh-node");
     run();
   });
 }

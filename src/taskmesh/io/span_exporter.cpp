@@ -1,12 +1,8 @@
 #include "taskmesh/io/span_exporter.hpp"
 
-#include <curl/curl.h>
-#include <pthread.h>
-
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
-#include <csignal>
 #include <deque>
 #include <mutex>
 #include <thread>
@@ -16,6 +12,8 @@
 #include "taskmesh/base/http_url.hpp"
 #include "taskmesh/base/random.hpp"
 #include "taskmesh/io/clock.hpp"
+#include "taskmesh/io/curl_handles.hpp"
+#include "taskmesh/io/own_thread.hpp"
 #include "taskmesh/io/random_seed.hpp"
 
 namespace taskmesh::io {
@@ -26,27 +24,11 @@ constexpr Duration pause_first = 500ms;
 constexpr Duration pause_longest = 5s;
 constexpr std::size_t answer_bytes_max = 64 * 1024;
 
-struct EasyDeleter {
-  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
-};
-struct ListDeleter {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
-using Easy = std::unique_ptr<CURL, EasyDeleter>;
-using HeaderList = std::unique_ptr<curl_slist, ListDeleter>;
-
 std::size_t take_answer(char* data, std::size_t, std::size_t size, void* to) {
   auto& answer = *static_cast<std::string*>(to);
   if (answer.size() + size > answer_bytes_max) return 0;
   answer.append(data, size);
   return size;
-}
-
-void append(HeaderList& list, const std::string& line) {
-  curl_slist* longer = curl_slist_append(list.get(), line.c_str());
-  TASKMESH_CHECK(longer != nullptr);
-  static_cast<void>(list.release());
-  list.reset(longer);
 }
 
 /// The endpoint without what may be secret in it.
@@ -101,8 +83,8 @@ class SpanExporter::Impl {
   const TraceSettings settings_;
   Log log_;
   Random random_;
-  Easy easy_;
-  HeaderList headers_;
+  CurlEasy easy_;
+  CurlHeaders headers_;
   bool failing_ = false;  // And it is in the log.
   mutable std::mutex mutex_;
   std::condition_variable changed_;
@@ -146,10 +128,7 @@ void SpanExporter::Impl::take(wire::Span&& span) {
 void SpanExporter::Impl::start() {
   curl_global_init(CURL_GLOBAL_DEFAULT);  // Counts, and may be called from several threads.
   thread_ = std::thread([this] {
-    sigset_t all;
-    sigfillset(&all);
-    ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
-    ::pthread_setname_np(::pthread_self(), "taskmesh-spans");
+    begin_own_thread("taskmesh-spans");
     run();
   });
 }

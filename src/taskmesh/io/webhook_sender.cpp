@@ -1,9 +1,7 @@
 #include "taskmesh/io/webhook_sender.hpp"
 
 #include <arpa/inet.h>
-#include <curl/curl.h>
 #include <netinet/in.h>
-#include <pthread.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,7 +10,6 @@
 #include <array>
 #include <atomic>
 #include <charconv>
-#include <csignal>
 #include <cstddef>
 #include <cstring>
 #include <mutex>
@@ -26,6 +23,8 @@
 #include "taskmesh/base/http_url.hpp"
 #include "taskmesh/core/tasks/task_record.hpp"
 #include "taskmesh/io/clock.hpp"
+#include "taskmesh/io/curl_handles.hpp"
+#include "taskmesh/io/own_thread.hpp"
 #include "taskmesh/io/webhook_secrets.hpp"
 #include "taskmesh/wire/completion_json.hpp"
 
@@ -35,19 +34,6 @@ namespace {
 
 constexpr int look_again_ms = 1'000;  // Who pushes wakes it; this is for what nobody wakes it for.
 constexpr long connections_kept = 64;
-
-struct EasyDeleter {
-  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
-};
-struct MultiDeleter {
-  void operator()(CURLM* handle) const { curl_multi_cleanup(handle); }
-};
-struct ListDeleter {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
-using Easy = std::unique_ptr<CURL, EasyDeleter>;
-using Multi = std::unique_ptr<CURLM, MultiDeleter>;
-using HeaderList = std::unique_ptr<curl_slist, ListDeleter>;
 
 /// One post under way. Its address is what libcurl's callbacks are given.
 struct Transfer {
@@ -68,8 +54,8 @@ struct Transfer {
   std::size_t header_bytes = 0;
   TimePoint since{};
   std::array<char, CURL_ERROR_SIZE> error{};
-  HeaderList headers;
-  Easy easy;
+  CurlHeaders headers;
+  CurlEasy easy;
 };
 
 std::optional<core::IpOctets> octets_of(const sockaddr& address) {
@@ -248,7 +234,7 @@ class WebhookSender::Impl {
   Log log_;
   WebhookSecrets secrets_;  // Of the thread alone, once that runs.
   Version secrets_version_;
-  Multi multi_;
+  CurlMulti multi_;
   std::unordered_map<CURL*, std::unique_ptr<Transfer>> transfers_;
   std::mutex mutex_;
   std::vector<core::Post> waiting_;  // Bounded by webhook_posts_max, in the core.
@@ -294,10 +280,7 @@ void WebhookSender::Impl::post(std::vector<core::Post>& posts) {
     curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, connections_kept);
     curl_multi_setopt(multi_.get(), CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
     thread_ = std::thread([this] {
-      sigset_t all;
-      sigfillset(&all);
-      ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
-      ::pthread_setname_np(::pthread_self(), "taskmesh-hooks");
+      begin_own_thread("taskmesh-hooks");
       run();
     });
   }
@@ -378,12 +361,7 @@ std::vector<std::string> WebhookSender::Impl::event_headers(const Transfer& tran
 }
 
 void WebhookSender::Impl::set_headers(Transfer& transfer, const std::vector<std::string>& lines) {
-  for (const std::string& line : lines) {
-    curl_slist* longer = curl_slist_append(transfer.headers.get(), line.c_str());
-    TASKMESH_CHECK(longer != nullptr);
-    static_cast<void>(transfer.headers.release());
-    transfer.headers.reset(longer);
-  }
+  for (const std::string& line : lines) append(transfer.headers, line);
 }
 
 /// False: this libcurl lacks something that must not be left out.

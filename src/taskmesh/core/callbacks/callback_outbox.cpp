@@ -12,13 +12,13 @@ namespace {
 constexpr Duration dial_retry_max = 1s;        // A listener that returns is found within 2 s...
 constexpr Duration dial_retry_max_slow = 10s;  // ...unless it was away
 constexpr Duration slow_after = 10min;         // for so long.
-constexpr std::size_t nonce_bytes = 16;
 constexpr std::size_t client_events_max = 2 * limits::callbacks_per_listener_max;
-constexpr std::uint64_t seed_mark = 0x43422d4e4f4e4345ULL;  // Not the same numbers as the node's other roles.
+constexpr std::uint64_t callback_seed_mark =
+    0x43422d4e4f4e4345ULL;  // Not the same numbers as the node's other roles.
 
 std::string make_nonce(Random& random) {
-  std::string nonce(nonce_bytes, '\0');
-  for (std::size_t at = 0; at < nonce_bytes; at += 8) {
+  std::string nonce(proto::listener_nonce_bytes, '\0');
+  for (std::size_t at = 0; at < proto::listener_nonce_bytes; at += 8) {
     const std::uint64_t word = random.next();
     std::memcpy(nonce.data() + at, &word, 8);
   }
@@ -30,10 +30,6 @@ Duration pause_of(const proto::NotifyNack& nack) {
   const auto ms = std::min(nack.retry_after_ms, static_cast<std::uint64_t>(longest.count()));
   // Not at once, or a refusal and its repetition would chase each other round the loop.
   return std::max<Duration>(std::chrono::milliseconds(ms), limits::busy_retry);
-}
-
-std::string events_text(std::size_t count) {
-  return std::to_string(count) + (count == 1 ? " event" : " events");
 }
 
 // Built in place: a NOTIFY is too large to be moved around a million times a second.
@@ -54,7 +50,7 @@ CallbackOutbox::CallbackOutbox(const NodeConfig& config, NodeCounters& counters,
     : config_(config),
       counters_(counters),
       next_link_(next_link),
-      random_(config.seed ^ seed_mark),
+      random_(config.seed ^ callback_seed_mark),
       webhooks_(config_, counters) {}
 
 // ---- What is to be told ---------------------------------------------------------------------------------

@@ -14,7 +14,8 @@ namespace {
 constexpr std::uint64_t dead_section = std::numeric_limits<std::uint64_t>::max();
 /// ...and in front of them those for addresses of HTTP, behind all listeners.
 constexpr std::uint64_t webhook_section = 1ULL << 62;
-constexpr std::size_t row_bytes = 64;       // Of an event, without its texts: a little more than it takes.
+constexpr std::size_t callback_row_bytes =
+    64;                                     // Of an event, without its texts: a little more than it takes.
 constexpr std::size_t listener_bytes = 96;  // Of a listener likewise.
 
 std::uint64_t ms_between(TimePoint from, TimePoint to) { return to > from ? ms_of_span(to - from) : 0; }
@@ -135,7 +136,7 @@ struct CallbackOutbox::Page {
     list.listeners.push_back(std::move(row));
   }
   void add(proto::CallbackRow row) {
-    bytes += row_bytes + row.name.size();
+    bytes += callback_row_bytes + row.name.size();
     ++rows;
     list.listeners.back().events.push_back(std::move(row));
   }

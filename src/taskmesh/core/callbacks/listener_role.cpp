@@ -6,7 +6,6 @@ namespace taskmesh::core {
 
 namespace {
 
-constexpr std::size_t nonce_bytes = 16;
 constexpr std::size_t places_max = 8;  // Links on which one unhandled event may have come; the newest count.
 
 std::uint64_t to_ms(Duration duration) {
@@ -46,7 +45,7 @@ void ListenerRole::on_cb_hello(LinkId link, const proto::CbHello& hello, Now now
     ++counters_.refused_greetings;
     return refuse(link, proto::Code::version, proto::Type::cb_hello, "this listener speaks version 1", out);
   }
-  if (hello.nonce.size() != nonce_bytes) {
+  if (hello.nonce.size() != proto::listener_nonce_bytes) {
     ++counters_.bad_input;
     return refuse(link, proto::Code::malformed, proto::Type::cb_hello, "a nonce has 16 octets", out);
   }

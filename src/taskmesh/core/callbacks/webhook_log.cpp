@@ -10,7 +10,7 @@ namespace taskmesh::core {
 
 namespace {
 
-constexpr std::size_t row_bytes = 96;  // Without its texts: a little more than it takes.
+constexpr std::size_t log_row_bytes = 96;  // Without its texts: a little more than it takes.
 
 }  // namespace
 
@@ -39,7 +39,7 @@ proto::PostList WebhookLog::list(const proto::ListPosts& ask) const {
     const Entry& entry = entries_[static_cast<std::size_t>(at - 1 - first_)];
     if (ask.id && ask.id != entry.row.id) continue;
     if (!ask.address.empty() && entry.address != address && entry.row.endpoint != ask.address) continue;
-    bytes += row_bytes + entry.row.endpoint.size() + entry.row.why.size();
+    bytes += log_row_bytes + entry.row.endpoint.size() + entry.row.why.size();
     page.rows.push_back(entry.row);
   }
   return page;

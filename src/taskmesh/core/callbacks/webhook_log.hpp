@@ -14,6 +14,11 @@
 
 namespace taskmesh::core {
 
+/// "1 event", "2 events".
+inline std::string events_text(std::size_t count) {
+  return std::to_string(count) + (count == 1 ? " event" : " events");
+}
+
 class WebhookLog {
  public:
   explicit WebhookLog(std::size_t rows_max) : rows_max_(rows_max) {}

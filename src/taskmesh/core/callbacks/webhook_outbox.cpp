@@ -11,7 +11,7 @@ namespace {
 
 /// After the first failure, the second, and so on; with the last one it is given up. (Standard Webhooks 1.0.0)
 constexpr std::array<Duration, 9> schedule{5s, 5min, 30min, 2h, 5h, 10h, 14h, 20h, 24h};
-constexpr std::uint64_t seed_mark = 0x5745'4248'4f4f'4b53ULL;
+constexpr std::uint64_t webhook_seed_mark = 0x5745'4248'4f4f'4b53ULL;
 constexpr int gone_status = 410;
 
 bool is_good(const PostAnswered& answer) { return answer.status >= 200 && answer.status < 300; }
@@ -48,14 +48,10 @@ std::string printable(std::string_view text) {
   return plain;
 }
 
-std::string events_text(std::size_t count) {
-  return std::to_string(count) + (count == 1 ? " event" : " events");
-}
-
 }  // namespace
 
 WebhookOutbox::WebhookOutbox(const NodeConfig& config, NodeCounters& counters)
-    : config_(config), counters_(counters), random_(config.seed ^ seed_mark) {}
+    : config_(config), counters_(counters), random_(config.seed ^ webhook_seed_mark) {}
 
 // ---- What is to be told ---------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::uint64_t ended_section = 1ULL
                                         << 32;  // In the cursor: places of the results, behind the records.
-constexpr std::size_t row_bytes = 64;           // Of a row, without its name: a little more than it takes.
+constexpr std::size_t task_row_bytes = 64;      // Of a row, without its name: a little more than it takes.
 
 }  // namespace
 
@@ -33,7 +33,7 @@ struct ExecutorRole::TaskPage {
     return ask.name.empty() || ask.name == name;
   }
   void add(proto::TaskRow row) {
-    bytes += row_bytes + row.name.size();
+    bytes += task_row_bytes + row.name.size();
     list.rows.push_back(std::move(row));
   }
 };
