@@ -117,7 +117,7 @@ SCENARIO("S26 a batch: an id and a result for each spec, options honoured, progr
   CHECK(mesh.lines(path).size() == 1000);
 }
 
-SCENARIO("S26 a batch of a thousand is taken in less than 50 ms", "[e2e]") {
+SCENARIO("S26 a batch of a thousand is taken in less than 50 ms", "[e2e][alone]") {
   Mesh mesh(GENERATE(1, 3));
   Client client;
   const std::vector<TaskSpec> specs(1000, add(1, 2));

@@ -24,7 +24,7 @@ void check_spread(const json& spreads, const std::string& name) {
 
 }  // namespace
 
-SCENARIO("bench measures the mesh beside raw libzmq", "[e2e][cli][bench]") {
+SCENARIO("bench measures the mesh beside raw libzmq", "[e2e][cli][bench][alone]") {
   const Host host = make_host();
   const Process worker = host.worker({"--builtin", "--slots", "2"});
   THEN("for people: ratios first, absolute figures beside them, then what they depend on") {
@@ -71,7 +71,8 @@ SCENARIO("bench measures the mesh beside raw libzmq", "[e2e][cli][bench]") {
   }
 }
 
-SCENARIO("bench tells what a copy elsewhere costs, where there is somebody to hold it", "[e2e][cli][bench]") {
+SCENARIO("bench tells what a copy elsewhere costs, where there is somebody to hold it",
+         "[e2e][cli][bench][alone]") {
   const Host host = make_host();
   const Process first = host.worker({"--builtin"});
   const Process second = host.worker({"--builtin"});
@@ -82,7 +83,7 @@ SCENARIO("bench tells what a copy elsewhere costs, where there is somebody to ho
   check_spread(report["figures"], "copied_flood_per_s");
 }
 
-SCENARIO("bench says what is missing", "[e2e][cli][bench]") {
+SCENARIO("bench says what is missing", "[e2e][cli][bench][alone]") {
   const Host host = make_host();
   GIVEN("no worker") {
     const Outcome outcome = host.run(tiny);
@@ -99,7 +100,7 @@ SCENARIO("bench says what is missing", "[e2e][cli][bench]") {
   }
 }
 
-SCENARIO("a task that does not come back is counted, not hidden", "[e2e][cli][bench]") {
+SCENARIO("a task that does not come back is counted, not hidden", "[e2e][cli][bench][alone]") {
   const Host host = make_host();
   // It claims the name and answers something else.
   const Process liar = host.worker({"--exec", "echo=echo wrong"});

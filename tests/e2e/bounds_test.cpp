@@ -185,7 +185,7 @@ void ends_of_workers() {
 
 }  // namespace
 
-TEST_CASE("times of the acceptance scenarios, as a table", "[.][bounds]") {
+TEST_CASE("times of the acceptance scenarios, as a table", "[.][bounds][alone]") {
   std::printf("%-58s %-12s %6s %9s %9s %9s %9s\n", "milliseconds", "asked", "n", "least", "median", "p99",
               "most");
   {

@@ -85,7 +85,7 @@ SCENARIO("S24 a task that no worker has is cancelled at once, and nobody to ask 
   CHECK(mesh.lines(path).empty());
 }
 
-SCENARIO("S25 a running task that looks ends soon after the cancel", "[e2e]") {
+SCENARIO("S25 a running task that looks ends soon after the cancel", "[e2e][alone]") {
   Mesh mesh(GENERATE(1, 3));
   Client client;
   std::vector<TaskId> ids;

@@ -70,7 +70,7 @@ SCENARIO("settings that share a flag are told apart by file and variable", "[e2e
 }
 
 SCENARIO("a worker and its callers obey the file, unless a variable or a flag says otherwise",
-         "[e2e][cli][config]") {
+         "[e2e][cli][config][alone]") {
   Host host = make_host();
   host.variables()["TASKMESH_CONFIG"] =
       write(host, "t.toml",

@@ -23,7 +23,7 @@ json callbacks_in(const Host& host, const std::string& stage) {
 
 }  // namespace
 
-SCENARIO("S38 tasks lists what the workers know, within a second", "[e2e][cli]") {
+SCENARIO("S38 tasks lists what the workers know, within a second", "[e2e][cli][alone]") {
   const Host host = make_host();
   const Process worker = host.worker({"--builtin", "--slots", "1", "--name", "w1"});
   check(host.run({"tasks", "--json"}), 0, "[]\n");

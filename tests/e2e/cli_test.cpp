@@ -98,7 +98,7 @@ SCENARIO("a task that fails is exit 1, with the reason on standard error", "[e2e
   THEN("the next task is not hurt") { check(host.run({"submit", "add", "2", "3"}), 0, "5\n"); }
 }
 
-SCENARIO("a task that takes longer than the wait is exit 4 and can be had later", "[e2e][cli]") {
+SCENARIO("a task that takes longer than the wait is exit 4 and can be had later", "[e2e][cli][alone]") {
   const Host host = make_host();
   const Process worker = host.worker();
   const Outcome outcome = host.run({"submit", "sleep_ms", "1500", "--wait", "200ms", "--json"});
@@ -181,7 +181,7 @@ SCENARIO("a result is kept for as long as was asked", "[e2e][cli]") {
   check(host.run({"result", kept}), 0, "4\n");
 }
 
-SCENARIO("workers lists who serves, and only those", "[e2e][cli]") {
+SCENARIO("workers lists who serves, and only those", "[e2e][cli][alone]") {
   const Host host = make_host();
   const Process one = host.worker({"--builtin", "--name", "alpha", "--slots", "3"});
   const Process two = host.worker({"--exec", "count=wc -c", "--name", "beta", "--slots", "1"});

@@ -135,7 +135,7 @@ SCENARIO("what is beyond this host is refused without --insecure", "[e2e][cli]")
   CHECK(host.run({"listen", "tcp://0.0.0.0:*", "--for", "0s", "--insecure"}, 5s).exit_code == 0);
 }
 
-SCENARIO("with nobody there every verb ends in time", "[e2e][cli]") {
+SCENARIO("with nobody there every verb ends in time", "[e2e][cli][alone]") {
   const Host host = make_host();
   THEN("submit is exit 3 at the end of --wait, not later") {
     const Outcome outcome = host.run({"submit", "add", "2", "3", "--wait", "500ms"});

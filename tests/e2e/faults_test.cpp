@@ -55,7 +55,8 @@ class SmallDisk {
 
 }  // namespace
 
-SCENARIO("a worker that is stopped for a while is suspect, and goes on where it stood", "[e2e][faults]") {
+SCENARIO("a worker that is stopped for a while is suspect, and goes on where it stood",
+         "[e2e][faults][alone]") {
   Mesh mesh(1);
   Client client;
   REQUIRE(client.submit_task(add(1, 1)).value() == 2);
@@ -71,7 +72,7 @@ SCENARIO("a worker that is stopped for a while is suspect, and goes on where it 
 }
 
 SCENARIO("a worker that is stopped for too long loses its tasks once, and is welcome when it comes back",
-         "[e2e][faults]") {
+         "[e2e][faults][alone]") {
   Mesh mesh(1);
   Client client;
   REQUIRE(client.submit_task(add(1, 1)).value() == 2);
@@ -85,7 +86,7 @@ SCENARIO("a worker that is stopped for too long loses its tasks once, and is wel
 }
 
 SCENARIO("without room in the runtime directory a worker says so, and one that runs goes on",
-         "[e2e][faults]") {
+         "[e2e][faults][alone]") {
   Host host = make_host();
   const SmallDisk disk(host.folder() / "small");
   if (!disk.mounted()) {
@@ -114,7 +115,7 @@ SCENARIO("without room in the runtime directory a worker says so, and one that r
   }
 }
 
-SCENARIO("a runtime directory that cannot be trusted or made is refused in words", "[e2e][faults]") {
+SCENARIO("a runtime directory that cannot be trusted or made is refused in words", "[e2e][faults][alone]") {
   Host host = make_host();
   const fs::path folder = host.folder() / "taskmesh";
   GIVEN("a directory that others may write to") {
@@ -149,7 +150,7 @@ SCENARIO("a runtime directory that cannot be trusted or made is refused in words
   }
 }
 
-SCENARIO("what killed processes have left in the runtime directory misleads nobody", "[e2e][faults]") {
+SCENARIO("what killed processes have left in the runtime directory misleads nobody", "[e2e][faults][alone]") {
   Mesh mesh(0);
   const fs::path folder = mesh.host().folder() / "taskmesh" / "default";
   auto killed = mesh.host().worker();

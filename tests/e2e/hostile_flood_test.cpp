@@ -25,7 +25,7 @@ struct Flooded {
 }  // namespace
 
 SCENARIO("a flood of SUBMITs beyond the queue is answered with BUSY, and memory follows the queue",
-         "[e2e][hostile]") {
+         "[e2e][hostile][alone]") {
   Flooded world;
   const TaskId known = world.client.delay(add(20, 22));
   REQUIRE(Mesh::becomes(world.client, known, TaskState::success));
@@ -64,7 +64,7 @@ SCENARIO("a flood of SUBMITs beyond the queue is answered with BUSY, and memory 
 }
 
 SCENARIO("a flood of QUERYs whose answers nobody reads costs its sender the link, and nobody else anything",
-         "[e2e][hostile]") {
+         "[e2e][hostile][alone]") {
   Flooded world;
   auto flood = std::make_unique<Stranger>(world.endpoint);
   flood->say(hello_of(world.mesh.host(), 1));
@@ -92,7 +92,7 @@ SCENARIO("a flood of QUERYs whose answers nobody reads costs its sender the link
   CHECK(world.mesh.workers()[0].running());
 }
 
-SCENARIO("a flood of HELLOs is welcomed a few times each second", "[e2e][hostile]") {
+SCENARIO("a flood of HELLOs is welcomed a few times each second", "[e2e][hostile][alone]") {
   Flooded world;
   Stranger flood(world.endpoint);
   const std::vector<proto::Message> many(200, hello_of(world.mesh.host(), 1));
@@ -112,7 +112,7 @@ SCENARIO("a flood of HELLOs is welcomed a few times each second", "[e2e][hostile
 }
 
 SCENARIO("a message whose parts never end costs memory until its connection ends, and stops nobody",
-         "[e2e][hostile]") {
+         "[e2e][hostile][alone]") {
   // libzmq hands a message over when its last part is there, and bounds neither their number nor their sum.
   // docs/limits.md says so; here it is measured.
   Flooded world;

@@ -57,7 +57,7 @@ SCENARIO("S20 a countdown and a point in time: scheduled until then, run once, r
   CHECK(mesh.lines(path).size() == 3);
 }
 
-SCENARIO("S20 of many countdowns none starts early, and half of them less than 100 ms late", "[e2e]") {
+SCENARIO("S20 of many countdowns none starts early, and half of them less than 100 ms late", "[e2e][alone]") {
   Mesh mesh(GENERATE(1, 3));
   Client client;
   std::vector<std::pair<TaskId, std::int64_t>> planned;
@@ -166,7 +166,7 @@ SCENARIO("S27 what fails twice and is tried three times more succeeds, after gro
   CHECK(times[2] - times[1] < 400 + grace);
 }
 
-SCENARIO("S27 pauses are kept within a tenth", "[e2e]") {
+SCENARIO("S27 pauses are kept within a tenth", "[e2e][alone]") {
   Mesh mesh(1);
   Client client;
   std::vector<std::int64_t> pauses;
@@ -211,7 +211,7 @@ SCENARIO("S27 wrong arguments are not tried again", "[e2e]") {
   CHECK(wrong.attempt == 1);
 }
 
-SCENARIO("S28 an attempt that takes too long has failed in time, is told, and others run", "[e2e]") {
+SCENARIO("S28 an attempt that takes too long has failed in time, is told, and others run", "[e2e][alone]") {
   Mesh mesh(1, 2);
   Client client;
   Collector collector;
@@ -241,7 +241,7 @@ SCENARIO("S28 an attempt that takes too long has failed in time, is told, and ot
   }
 }
 
-SCENARIO("S28 a time limit of half a second ends an attempt before six tenths", "[e2e]") {
+SCENARIO("S28 a time limit of half a second ends an attempt before six tenths", "[e2e][alone]") {
   Mesh mesh(1, 4);
   Client client;
   std::vector<double> ended;

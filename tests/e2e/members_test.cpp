@@ -59,7 +59,7 @@ struct ThreeHosts {
 
 }  // namespace
 
-SCENARIO("a worker that is killed on another host is dead for all within a second", "[e2e][members]") {
+SCENARIO("a worker that is killed on another host is dead for all within a second", "[e2e][members][alone]") {
   ThreeHosts mesh;
   const auto killed = Clock::now();
   mesh.workers[2].signal(SIGKILL);
@@ -71,7 +71,7 @@ SCENARIO("a worker that is killed on another host is dead for all within a secon
 }
 
 SCENARIO("a worker on another host that stands still for four seconds is suspect, and not dead",
-         "[e2e][members]") {
+         "[e2e][members][alone]") {
   ThreeHosts mesh;
   mesh.workers[2].signal(SIGSTOP);
   std::this_thread::sleep_for(4s);

@@ -8,7 +8,7 @@ using taskmesh::Json;
     !defined(__SANITIZE_THREAD__)  // They keep what was freed, so it stays near it.
 
 SCENARIO("a worker near its memory limit lets go of results, says so, and goes on when it has room",
-         "[e2e]") {
+         "[e2e][alone]") {
   Mesh mesh(0);
   Process worker = mesh.host().worker({"--builtin", "--memory-max", "128MiB", "--results-bytes-max", "4GiB"});
   Client client;
@@ -38,7 +38,7 @@ SCENARIO("a worker near its memory limit lets go of results, says so, and goes o
 }
 
 SCENARIO("a flood of large tasks goes above a worker's memory limit by no more than is on the way to it",
-         "[e2e]") {
+         "[e2e][alone]") {
   constexpr long clients = 3;
   constexpr long window_mib =
       taskmesh::limits::window_bytes >> 20;  // What a client sends before it hears BUSY.
@@ -66,7 +66,7 @@ SCENARIO("a flood of large tasks goes above a worker's memory limit by no more t
 
 #endif
 
-SCENARIO("a worker whose limit is below what it needs says busy, and nothing worse", "[e2e]") {
+SCENARIO("a worker whose limit is below what it needs says busy, and nothing worse", "[e2e][alone]") {
   Mesh mesh(0);
   Process worker = mesh.host().worker({"--builtin", "--memory-max", "1MiB"});
   REQUIRE(worker.wait_for_err("of 1 MiB of memory are in use"));

@@ -31,7 +31,7 @@ SCENARIO("meshes of different names on one host do not see each other", "[e2e]")
   CHECK_FALSE(there.submit_task(tally("x", 1, 1), {.wait = 3s}));  // Served in the first mesh only.
 }
 
-SCENARIO("a worker started, stopped or killed is known to all within a second", "[e2e]") {
+SCENARIO("a worker started, stopped or killed is known to all within a second", "[e2e][alone]") {
   Mesh mesh(2);
   Client client;
   CHECK(Mesh::eventually([&] { return alive(client) == 2; }, 1s));

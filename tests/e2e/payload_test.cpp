@@ -86,7 +86,8 @@ SCENARIO("S08 large payloads travel both ways, beside small ones", "[e2e]") {
   }
 }
 
-SCENARIO("S08 above the limit: refused at the caller, and a result above it is a clear failure", "[e2e]") {
+SCENARIO("S08 above the limit: refused at the caller, and a result above it is a clear failure",
+         "[e2e][alone]") {
   Mesh mesh(1);
   Client client;
   const std::string largest(64 * mib - 64, 'z');  // What the encoding adds fits beside it.

@@ -51,7 +51,7 @@ void check_figures(const json& report, const std::string& peer) {
 
 }  // namespace
 
-SCENARIO("the peers are listed with what they are installed from", "[e2e][peers]") {
+SCENARIO("the peers are listed with what they are installed from", "[e2e][peers][alone]") {
   const OwnHost host;
   const Outcome outcome = start(host, {"--list"}).wait();
   INFO("stderr: " << outcome.err);
@@ -61,13 +61,13 @@ SCENARIO("the peers are listed with what they are installed from", "[e2e][peers]
   for (std::size_t i = 0; i < lines.size(); ++i) CHECK_THAT(lines[i], StartsWith(all_peers[i] + " "));
 }
 
-SCENARIO("a peer that nobody knows is a usage error", "[e2e][peers]") {
+SCENARIO("a peer that nobody knows is a usage error", "[e2e][peers][alone]") {
   const Outcome outcome = start(OwnHost(), {"--only", "rabbit"}).wait();
   CHECK(outcome.exit_code == 2);
   CHECK_THAT(outcome.err, Contains("there is no peer 'rabbit': nats, gearmand"));
 }
 
-SCENARIO("every peer is measured beside taskmesh or left out with the reason", "[e2e][peers]") {
+SCENARIO("every peer is measured beside taskmesh or left out with the reason", "[e2e][peers][alone]") {
   const OwnHost host;
   const fs::path file = fs::path(host.folder()) / "report.json";
   Words words{"--rounds", "1", "--slice-ms", "20", "--windows", "16", "--json", file.string()};
@@ -92,7 +92,7 @@ SCENARIO("every peer is measured beside taskmesh or left out with the reason", "
   check_nothing_left(host);
 }
 
-SCENARIO("a measurement of peers that is interrupted ends all that it has started", "[e2e][peers]") {
+SCENARIO("a measurement of peers that is interrupted ends all that it has started", "[e2e][peers][alone]") {
   for (const int number : {SIGINT, SIGTERM}) {
     const OwnHost host;
     Process run = start(host, {"--only", "taskmesh", "--rounds", "100000", "--slice-ms", "20"});

@@ -27,7 +27,7 @@ void check_lines(const json& section, std::size_t count, const std::string& firs
 
 }  // namespace
 
-SCENARIO("every section of the benchmark measures a mesh that it starts and ends", "[e2e][bench]") {
+SCENARIO("every section of the benchmark measures a mesh that it starts and ends", "[e2e][bench][alone]") {
   Host host(TASKMESH_CLI);
   host.variables()["TMPDIR"] = host.folder().string();
   const Outcome outcome = run_bench(host, {"--rounds", "1", "--tasks", "40", "--workers", "4", "--json"});
@@ -49,7 +49,7 @@ SCENARIO("every section of the benchmark measures a mesh that it starts and ends
   CHECK(fs::is_empty(host.folder()));
 }
 
-SCENARIO("a section of the benchmark is printed as a table", "[e2e][bench]") {
+SCENARIO("a section of the benchmark is printed as a table", "[e2e][bench][alone]") {
   const Host host = make_host();
   const Outcome outcome = run_bench(host, {"start", "--rounds", "1"});
   INFO("stderr: " << outcome.err);
@@ -62,7 +62,7 @@ SCENARIO("a section of the benchmark is printed as a table", "[e2e][bench]") {
   CHECK_THAT(lines[4], StartsWith("1 round; machine: ") && Contains(" load average "));
 }
 
-SCENARIO("what a section has measured becomes a picture", "[e2e][bench]") {
+SCENARIO("what a section has measured becomes a picture", "[e2e][bench][alone]") {
   const Host host = make_host();
   const Outcome measured = run_bench(host, {"payloads", "--rounds", "1", "--tasks", "40", "--json"});
   REQUIRE(measured.exit_code == 0);
@@ -76,7 +76,7 @@ SCENARIO("what a section has measured becomes a picture", "[e2e][bench]") {
   CHECK(host.start_program({TASKMESH_PLOT, "window"}).wait(60s).exit_code == 2);
 }
 
-SCENARIO("a section that the benchmark does not have is a usage error", "[e2e][bench]") {
+SCENARIO("a section that the benchmark does not have is a usage error", "[e2e][bench][alone]") {
   const Outcome outcome = run_bench(make_host(), {"speed"});
   CHECK(outcome.exit_code == 2);
   CHECK_THAT(outcome.err, Contains("speed") && Contains("open-loop"));

@@ -21,7 +21,7 @@ std::chrono::milliseconds since(std::chrono::steady_clock::time_point then) {
 SCENARIO(
     "2,000 tasks of 1 ms on three workers: one of them is killed, nothing is lost, each completion is "
     "delivered",
-    "[e2e][takeover]") {
+    "[e2e][takeover][alone]") {
   Mesh mesh(3);
   Client client;
   Collector collector;
@@ -53,7 +53,7 @@ SCENARIO(
 }
 
 SCENARIO("who waits for a killed worker's copied tasks gets their results from those who take them over",
-         "[e2e][takeover]") {
+         "[e2e][takeover][alone]") {
   Mesh mesh(3);
   Client client;
   REQUIRE(client.submit_task(add(1, 1), copied).value() == 2);
@@ -71,7 +71,7 @@ SCENARIO("who waits for a killed worker's copied tasks gets their results from t
 }
 
 SCENARIO("a task that may run once only is lost when its worker is killed, and its listener is told so",
-         "[e2e][takeover]") {
+         "[e2e][takeover][alone]") {
   Mesh mesh(2);
   Client client;
   Collector collector;
@@ -95,7 +95,7 @@ SCENARIO("a task that may run once only is lost when its worker is killed, and i
 SCENARIO(
     "any client can read, follow and cancel what another one submitted, when that one and its worker are "
     "gone",
-    "[e2e][takeover]") {
+    "[e2e][takeover][alone]") {
   Mesh mesh(3, 1);
   std::vector<TaskId> ended;
   std::vector<TaskId> open;
@@ -130,7 +130,7 @@ SCENARIO(
 }
 
 SCENARIO("a lone worker takes tasks without a copy, and they are copied when another one comes",
-         "[e2e][takeover]") {
+         "[e2e][takeover][alone]") {
   Mesh mesh(1, 1);
   Client client;
   const TaskId running = client.delay(stubborn(3'000));

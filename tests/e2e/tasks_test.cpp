@@ -62,7 +62,7 @@ SCENARIO("S03 delay returns first, the result comes later", "[e2e]") {
 }
 
 SCENARIO("S03 S11 delay takes less than 10 ms, a new client's first answer 50 ms, a command 150 ms",
-         "[e2e]") {
+         "[e2e][alone]") {
   Mesh mesh(GENERATE(1, 3));
   Client client;
   REQUIRE(client.submit_task(add(1, 2)).value() == 3);
