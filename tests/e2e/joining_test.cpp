@@ -4,7 +4,7 @@
 using namespace e2e;
 
 SCENARIO("workers that join under load, and one that is killed then, make the work of no key be done twice",
-         "[e2e][joining]") {
+         "[e2e][joining][alone]") {
   constexpr std::int64_t keys = 60;
   Mesh mesh(2);
   Client one;
