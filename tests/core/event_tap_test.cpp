@@ -193,6 +193,39 @@ SCENARIO("a turn is bounded, and so is a record", "[core][events]") {
   CHECK(desk.counters.events_left_out == tasks + 1 - limits::events_per_turn_max);
 }
 
+SCENARIO("a node that logs events notes each of them for its log, whoever watches", "[core][events]") {
+  NodeConfig config = Desk::plain();
+  config.logs_events = true;
+  Desk desk{config};
+  const auto logged = [](const Effects& out) {
+    std::vector<EventsTold> all;
+    for (const Notice& notice : out.notify) {
+      if (const auto* told = std::get_if<EventsTold>(&notice)) all.push_back(*told);
+    }
+    return all;
+  };
+  const bool watched = GENERATE(false, true);
+  if (watched) desk.tap.on_watch(Desk::a, watch(), desk.now);
+  CHECK(logged(desk.turn()).empty());
+  Effects out = desk.turn_with(desk.submit(1));
+  REQUIRE(logged(out).size() == 1);
+  const EventsTold first = logged(out)[0];
+  CHECK(first.token == 0);
+  CHECK(first.worker == config.self.node);
+  CHECK_FALSE(first.missed);
+  REQUIRE(first.events.size() == 2);
+  CHECK(first.events[0].state == TaskState::queued);
+  CHECK(first.events[1].state == TaskState::running);
+  CHECK(told(out).steps == (watched ? Steps{"queued 0", "running 1"} : Steps{}));
+  THEN("what is beyond one turn's bound is counted") {
+    for (std::uint32_t i = 2; i <= limits::events_per_turn_max + 6; ++i) desk.say(desk.submit(i));
+    const auto flood = logged(desk.turn());
+    REQUIRE(flood.size() == 1);
+    CHECK(flood[0].events.size() == limits::events_per_turn_max);
+    CHECK(flood[0].missed == 5U);
+  }
+}
+
 SCENARIO("a watch ends by its own word, with its link, or when it is not renewed", "[core][events]") {
   Desk desk;
   proto::Watch wish = watch();

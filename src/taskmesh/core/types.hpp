@@ -294,7 +294,7 @@ struct EventArrived {
 };
 /// What a worker has told to a watch, in order.
 struct EventsTold {
-  Token token = 0;
+  Token token = 0;  ///< 0: no watch's; this node's own, for the log, and `missed` are those after these.
   /// Said once, alone: all workers that were known have answered, what happens from now on is told.
   bool begun = false;
   NodeId worker;

@@ -105,8 +105,15 @@ void EventTap::on_turn_end(Now now, Effects& out) {
     if (each.answer_due) out.wake_by(each.until);
     if (each.until > now.at && (each.answer_due || !turn_.empty())) tell(each, out);
   }
+  if (config_.logs_events && !turn_.empty()) tell_log(out);
   turn_.clear();
   overflow_ = 0;
+}
+
+void EventTap::tell_log(Effects& out) {
+  EventsTold told{.worker = config_.self.node, .worker_name = config_.self.name, .events = std::move(turn_)};
+  if (overflow_ > 0) told.missed = overflow_;
+  out.notify.emplace_back(std::move(told));
 }
 
 void EventTap::tell(Listening& to, Effects& out) {
