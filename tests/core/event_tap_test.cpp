@@ -89,6 +89,21 @@ SCENARIO("who watches is told each step of each task, with numbers", "[core][eve
     desk.cancel(1);
     CHECK(told(desk.turn()).steps == Steps{"cancelled 0"});
   }
+  THEN("the trace that the task belongs to, with each step, and none that is not valid") {
+    const std::string parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    const bool valid = GENERATE(true, false);
+    proto::Submit submit = desk.submit(1);
+    submit.terms.edit().headers = {{"traceparent", valid ? parent : "yes"}, {"tracestate", "vendor=7"}};
+    std::vector<proto::TaskEvent> all = told(desk.turn_with(submit)).said.at(0).events;
+    desk.finish(1);
+    const proto::Events end = told(desk.turn()).said.at(0);
+    all.insert(all.end(), end.events.begin(), end.events.end());
+    REQUIRE(all.size() == 3);
+    for (const proto::TaskEvent& event : all) {
+      CHECK(event.trace->parent == (valid ? parent : ""));
+      CHECK(event.trace->state == (valid ? "vendor=7" : ""));
+    }
+  }
   THEN("a deadline") {
     proto::Submit submit = desk.submit(1);
     submit.deadline_ms = 50;

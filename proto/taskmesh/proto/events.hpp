@@ -21,12 +21,13 @@ struct TaskEvent {
   WallTime completed_at;
   std::string name;    ///< Task name.
   Boxed<Fault> fault;  ///< retrying: of the last attempt; an end that is no success: why.
+  Boxed<Trace> trace;  ///< The task's trace context; empty: none.
 
   static constexpr std::uint8_t moved_flag = 1;  ///< It has come here from another worker.
   bool operator==(const TaskEvent&) const = default;
   template <class Archive>
   void serialize(Archive& ar) {
-    ar(id, state, flags, attempt, epoch, at, started_at, completed_at, name, fault);
+    ar(id, state, flags, attempt, epoch, at, started_at, completed_at, name, fault, trace);
   }
 };
 

@@ -9,6 +9,7 @@ std::string event_line(const proto::TaskEvent& event, const core::EventsTold& to
   std::string line = "event " + wire::event_id(view);
   line.append(" ").append(wire::event_type(view)).append(" task ").append(event.name);
   line.append(" attempt ").append(std::to_string(event.attempt));
+  if (!view.traceparent.empty()) line.append(" trace ").append(view.traceparent);
   if (const auto error = wire::error_of(event)) line.append(": ").append(error->what + ": " + error->why);
   return line;
 }

@@ -16,7 +16,16 @@ std::size_t bytes_of(const proto::TaskEvent& event) {
   const std::size_t fault = event.fault.has_value()
                                 ? event.fault->what.size() + event.fault->why.size() + event.fault->fix.size()
                                 : 0;
-  return fixed + event.name.size() + fault;
+  const std::size_t trace =
+      event.trace.has_value() ? event.trace->parent.size() + event.trace->state.size() : 0;
+  return fixed + event.name.size() + fault + trace;
+}
+
+/// Nothing where it has none.
+Boxed<proto::Trace> trace_in(const Boxed<proto::Terms>& terms) {
+  if (!terms.has_value() || terms->headers.empty()) return {};
+  proto::Trace trace = trace_of(terms->headers);
+  return trace.parent.empty() ? Boxed<proto::Trace>{} : Boxed<proto::Trace>(std::move(trace));
 }
 
 }  // namespace
@@ -33,11 +42,14 @@ void EventTap::note(const TaskRecord& task, Now now, std::uint8_t flags) {
        .started_at = task.started_at,
        .completed_at = {},
        .name = config_.self.serves[task.name],
-       .fault = task.last_fault});
+       .fault = task.last_fault,
+       .trace = trace_in(task.submit.terms)});
 }
 
-void EventTap::note(const Ended& ended, Now now) {
+void EventTap::note(const Ended& ended, const Boxed<proto::Terms>& terms, Now now) {
   const proto::TaskReport& end = ended.report;
+  Boxed<proto::Trace> trace = trace_in(terms);
+  if (!trace.has_value() && !ended.callback->trace.parent.empty()) trace = ended.callback->trace;
   add({.id = end.id,
        .state = end.state,
        .attempt = end.attempt,
@@ -45,7 +57,8 @@ void EventTap::note(const Ended& ended, Now now) {
        .started_at = end.started_at,
        .completed_at = end.completed_at,
        .name = end.name,
-       .fault = end.fault});
+       .fault = end.fault,
+       .trace = std::move(trace)});
 }
 
 void EventTap::add(proto::TaskEvent&& event) {

@@ -25,8 +25,8 @@ class EventTap {
   bool watched() const { return !watches_.empty() || config_.logs_events; }
   /// The task has come to where it is now. Call it where watched().
   void note(const TaskRecord& task, Now now, std::uint8_t flags = 0);
-  /// It has ended.
-  void note(const Ended& ended, Now now);
+  /// It has ended; `terms` are what the task asked for, as far as that is still known.
+  void note(const Ended& ended, const Boxed<proto::Terms>& terms, Now now);
 
   /// `link` is greeted.
   void on_watch(LinkId link, const proto::Watch& watch, Now now);
