@@ -134,6 +134,22 @@ SCENARIO("a watch is told what it wants, and nothing else", "[core][events]") {
     echo.name = "echo";
     CHECK(told(desk.turn_with(echo)).steps == Steps{"queued 0"});
   }
+  WHEN("it wants some tasks, and then others") {
+    wish.ids = {id(7), id(2), id(5)};
+    desk.tap.on_watch(Desk::a, wish, desk.now);
+    desk.turn();
+    CHECK(told(desk.turn_with(desk.submit(1))).said.empty());
+    CHECK(told(desk.turn_with(desk.submit(2))).steps == Steps{"queued 0"});
+    wish.ids = {id(1)};
+    wish.taken = 1;
+    desk.tap.on_watch(Desk::a, wish, desk.now);
+    desk.turn();
+    CHECK(told(desk.turn_with(desk.submit(5))).said.empty());
+    desk.finish(1);
+    const Told end = told(desk.turn());
+    CHECK(end.steps == Steps{"success 1"});
+    CHECK(end.said.at(0).first == 2);
+  }
   WHEN("another link watches too") {
     desk.tap.on_watch(Desk::a, wish, desk.now);
     desk.turn();

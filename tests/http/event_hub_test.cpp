@@ -55,7 +55,8 @@ struct Streams : World {
 
 }  // namespace
 
-TEST_CASE("an event of a task with a trace has it as the CloudEvent's extension, if it is valid", "[events]") {
+TEST_CASE("an event of a task with a trace has it as the CloudEvent's extension, if it is valid",
+          "[events]") {
   const std::string parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
   const auto sent = [](proto::Trace trace) {
     Streams world;

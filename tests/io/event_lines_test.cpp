@@ -25,7 +25,9 @@ SCENARIO("the line of an event has its id and type, as they are everywhere", "[i
         "event " + text + "-end taskmesh.task.succeeded.v1 task add attempt 2");
   CHECK(line({.state = TaskState::queued, .flags = proto::TaskEvent::moved_flag, .epoch = 3}) ==
         "event " + text + "-moved-3 taskmesh.task.moved.v1 task add attempt 0");
-  CHECK(line({.state = TaskState::retrying, .attempt = 1, .fault = proto::Fault{1, "it failed", "no disk", ""}}) ==
+  CHECK(line({.state = TaskState::retrying,
+              .attempt = 1,
+              .fault = proto::Fault{1, "it failed", "no disk", ""}}) ==
         "event " + text + "-retrying-1 taskmesh.task.retrying.v1 task add attempt 1: it failed: no disk");
   const std::string parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
   CHECK(line({.state = TaskState::running, .attempt = 1, .trace = proto::Trace{parent, ""}}) ==

@@ -394,7 +394,8 @@ std::vector<Message> events_of_each() {
                    .taken = 17,
                    .window = 8'192,
                    .lease_ms = 10'000,
-                   .name = "add"},
+                   .name = "add",
+                   .ids = {task()}},
       proto::Events{.watch = 3, .feed = 2, .before = 5, .first = 18, .events = {task_event(), {}}},
   };
 }

@@ -28,11 +28,17 @@ Boxed<proto::Trace> trace_in(const Boxed<proto::Terms>& terms) {
   return trace.parent.empty() ? Boxed<proto::Trace>{} : Boxed<proto::Trace>(std::move(trace));
 }
 
+/// Of all tasks, or of some and this is one of them.
+bool watches_task(const proto::Watch& wish, const TaskId& id) {
+  return wish.ids.empty() || std::binary_search(wish.ids.begin(), wish.ids.end(), id);
+}
+
 }  // namespace
 
 EventTap::EventTap(const NodeConfig& config, NodeCounters& counters) : config_(config), counters_(counters) {}
 
 void EventTap::note(const TaskRecord& task, Now now, std::uint8_t flags) {
+  if (!is_wanted(task.submit.id)) return;
   add({.id = task.submit.id,
        .state = task.state,
        .flags = flags,
@@ -48,6 +54,7 @@ void EventTap::note(const TaskRecord& task, Now now, std::uint8_t flags) {
 
 void EventTap::note(const Ended& ended, const Boxed<proto::Terms>& terms, Now now) {
   const proto::TaskReport& end = ended.report;
+  if (!is_wanted(end.id)) return;
   Boxed<proto::Trace> trace = trace_in(terms);
   if (!trace.has_value() && !ended.callback->trace.parent.empty()) trace = ended.callback->trace;
   add({.id = end.id,
@@ -59,6 +66,13 @@ void EventTap::note(const Ended& ended, const Boxed<proto::Terms>& terms, Now no
        .name = end.name,
        .fault = end.fault,
        .trace = std::move(trace)});
+}
+
+/// What nobody asks for is not even written down: streams of a few tasks cost all others next to nothing.
+bool EventTap::is_wanted(const TaskId& id) const {
+  return config_.logs_events || std::any_of(watches_.begin(), watches_.end(), [&](const Listening& each) {
+           return watches_task(each.wish, id);
+         });
 }
 
 void EventTap::add(proto::TaskEvent&& event) {
@@ -84,6 +98,7 @@ void EventTap::on_watch(LinkId link, const proto::Watch& watch, Now now) {
     listening.before = ends();
   }
   listening.wish = watch;
+  std::sort(listening.wish.ids.begin(), listening.wish.ids.end());
   listening.wish.taken = std::min(watch.taken, listening.number);
   listening.until = now.at + std::min(span_of_ms(watch.lease_ms), limits::watch_lease);
   listening.answer_due = true;
@@ -106,6 +121,7 @@ std::uint64_t EventTap::ends() const {
 
 bool EventTap::wants(const proto::Watch& wish, const proto::TaskEvent& event) {
   if (!wish.name.empty() && wish.name != event.name) return false;
+  if (!watches_task(wish, event.id)) return false;
   if (wish.events == 0) return true;
   const bool moved = (event.flags & proto::TaskEvent::moved_flag) != 0;
   const std::uint32_t bit = moved ? proto::Watch::moved_bit : 1U << static_cast<unsigned>(event.state);

@@ -39,7 +39,7 @@ class EventTap {
  private:
   struct Listening {
     LinkId link;
-    proto::Watch wish;  // As said last.
+    proto::Watch wish;  // As said last, its ids in order.
     std::uint64_t feed = 0;
     std::uint64_t before = 0;
     std::uint64_t number = 0;  // Of the last event that it wanted.
@@ -47,6 +47,7 @@ class EventTap {
     bool answer_due = false;
   };
 
+  bool is_wanted(const TaskId& id) const;
   void add(proto::TaskEvent&& event);
   void tell(Listening& to, Effects& out);
   void tell_log(Effects& out);
