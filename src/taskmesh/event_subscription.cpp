@@ -46,6 +46,8 @@ TaskEvent to_event(proto::TaskEvent&& told, const core::EventsTold& from, const 
   event.started_at = told.started_at;
   event.completed_at = told.completed_at;
   event.moved_epoch = view.moved_epoch;
+  event.traceparent = view.traceparent;
+  event.tracestate = view.tracestate;
   event.name = std::move(told.name);
   return event;
 }
@@ -69,7 +71,9 @@ std::string TaskEvent::to_json() const {
                             .started_at = started_at,
                             .completed_at = completed_at,
                             .at = at,
-                            .moved_epoch = moved_epoch},
+                            .moved_epoch = moved_epoch,
+                            .traceparent = traceparent,
+                            .tracestate = tracestate},
                            mesh);
 }
 

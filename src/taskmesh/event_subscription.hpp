@@ -40,6 +40,8 @@ struct TaskEvent {
   std::optional<std::uint64_t> missed;
   std::string mesh;               ///< Named by to_json().
   std::uint32_t moved_epoch = 0;  ///< Above 0: it has come to this worker from another one.
+  std::string traceparent{};      ///< W3C trace context that the task was submitted with; empty: none.
+  std::string tracestate{};       ///< Likewise.
 
   bool is_gap() const { return missed.has_value(); }
   /// As a CloudEvent 1.0, as GET /v1/events has it.

@@ -211,6 +211,7 @@ Result<std::unique_ptr<NodeHost>> NodeHost::start(HostOptions options, HostHooks
   auto prepared = prepare_webhooks(options, impl->log, impl->reactor.mailbox(), parts);
   if (!prepared) return fail(std::move(prepared.error()));
   impl->prepare_spans(parts);
+  parts.config.logs_events = impl->log.enabled(LogLevel::debug);
   auto joined = join(options, impl->log, parts.config, parts.discovery);
   if (!joined) return fail(std::move(joined.error()));
   if (parts.config.memory_max != 0) {

@@ -89,6 +89,21 @@ SCENARIO("who watches is told each step of each task, with numbers", "[core][eve
     desk.cancel(1);
     CHECK(told(desk.turn()).steps == Steps{"cancelled 0"});
   }
+  THEN("the trace that the task belongs to, with each step, and none that is not valid") {
+    const std::string parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    const bool valid = GENERATE(true, false);
+    proto::Submit submit = desk.submit(1);
+    submit.terms.edit().headers = {{"traceparent", valid ? parent : "yes"}, {"tracestate", "vendor=7"}};
+    std::vector<proto::TaskEvent> all = told(desk.turn_with(submit)).said.at(0).events;
+    desk.finish(1);
+    const proto::Events end = told(desk.turn()).said.at(0);
+    all.insert(all.end(), end.events.begin(), end.events.end());
+    REQUIRE(all.size() == 3);
+    for (const proto::TaskEvent& event : all) {
+      CHECK(event.trace->parent == (valid ? parent : ""));
+      CHECK(event.trace->state == (valid ? "vendor=7" : ""));
+    }
+  }
   THEN("a deadline") {
     proto::Submit submit = desk.submit(1);
     submit.deadline_ms = 50;
@@ -118,6 +133,22 @@ SCENARIO("a watch is told what it wants, and nothing else", "[core][events]") {
     proto::Submit echo = desk.submit(2);
     echo.name = "echo";
     CHECK(told(desk.turn_with(echo)).steps == Steps{"queued 0"});
+  }
+  WHEN("it wants some tasks, and then others") {
+    wish.ids = {id(7), id(2), id(5)};
+    desk.tap.on_watch(Desk::a, wish, desk.now);
+    desk.turn();
+    CHECK(told(desk.turn_with(desk.submit(1))).said.empty());
+    CHECK(told(desk.turn_with(desk.submit(2))).steps == Steps{"queued 0"});
+    wish.ids = {id(1)};
+    wish.taken = 1;
+    desk.tap.on_watch(Desk::a, wish, desk.now);
+    desk.turn();
+    CHECK(told(desk.turn_with(desk.submit(5))).said.empty());
+    desk.finish(1);
+    const Told end = told(desk.turn());
+    CHECK(end.steps == Steps{"success 1"});
+    CHECK(end.said.at(0).first == 2);
   }
   WHEN("another link watches too") {
     desk.tap.on_watch(Desk::a, wish, desk.now);
@@ -191,6 +222,39 @@ SCENARIO("a turn is bounded, and so is a record", "[core][events]") {
   }
   CHECK(next == tasks + 2);  // One of them has started.
   CHECK(desk.counters.events_left_out == tasks + 1 - limits::events_per_turn_max);
+}
+
+SCENARIO("a node that logs events notes each of them for its log, whoever watches", "[core][events]") {
+  NodeConfig config = Desk::plain();
+  config.logs_events = true;
+  Desk desk{config};
+  const auto logged = [](const Effects& out) {
+    std::vector<EventsTold> all;
+    for (const Notice& notice : out.notify) {
+      if (const auto* told = std::get_if<EventsTold>(&notice)) all.push_back(*told);
+    }
+    return all;
+  };
+  const bool watched = GENERATE(false, true);
+  if (watched) desk.tap.on_watch(Desk::a, watch(), desk.now);
+  CHECK(logged(desk.turn()).empty());
+  Effects out = desk.turn_with(desk.submit(1));
+  REQUIRE(logged(out).size() == 1);
+  const EventsTold first = logged(out)[0];
+  CHECK(first.token == 0);
+  CHECK(first.worker == config.self.node);
+  CHECK_FALSE(first.missed);
+  REQUIRE(first.events.size() == 2);
+  CHECK(first.events[0].state == TaskState::queued);
+  CHECK(first.events[1].state == TaskState::running);
+  CHECK(told(out).steps == (watched ? Steps{"queued 0", "running 1"} : Steps{}));
+  THEN("what is beyond one turn's bound is counted") {
+    for (std::uint32_t i = 2; i <= limits::events_per_turn_max + 6; ++i) desk.say(desk.submit(i));
+    const auto flood = logged(desk.turn());
+    REQUIRE(flood.size() == 1);
+    CHECK(flood[0].events.size() == limits::events_per_turn_max);
+    CHECK(flood[0].missed == 5U);
+  }
 }
 
 SCENARIO("a watch ends by its own word, with its link, or when it is not renewed", "[core][events]") {

@@ -93,6 +93,30 @@ SCENARIO("all workers are asked, again and again, and have begun when they have 
   }
 }
 
+SCENARIO("a watch that wants something else says so at once, and goes on where it was", "[core][events]") {
+  WatchBench bench;
+  const FakeWorker worker = bench.join(1);
+  bench.begin();
+  bench.tell(worker, events(1, 3));
+  bench.out.clear();
+  bench.watch.watch({.token = token, .name = {}, .ids = {ClientBench::id(4)}}, bench.now(), bench.out);
+  CHECK(bench.watch.size() == 1);
+  const auto said = bench.sent<proto::Watch>(worker);
+  REQUIRE(said.size() == 1);
+  CHECK(said[0].watch == 1);
+  CHECK(said[0].taken == 3);
+  CHECK(said[0].name.empty());
+  CHECK(said[0].ids == std::vector{ClientBench::id(4)});
+  bench.tell(worker, events(4, 1));
+  CHECK(bench.gaps().empty());
+  THEN("a worker that comes is told the same") {
+    const FakeWorker other = bench.join(2);
+    bench.change(PeerChange::What::greeted, other);
+    REQUIRE(bench.sent<proto::Watch>(other).size() == 1);
+    CHECK(bench.sent<proto::Watch>(other)[0].ids == said[0].ids);
+  }
+}
+
 SCENARIO("who has just joined and knows nobody has not begun: workers that it finds are no news",
          "[core][events]") {
   WatchBench bench;

@@ -115,6 +115,24 @@ SCENARIO("a gateway with a certificate speaks TLS, and nothing else", "[gateway]
   CHECK(ask_over_tls(gateway.port(), request).starts_with("HTTP/1.1 200 OK"));
 }
 
+SCENARIO("who breaks HTTP or one of its limits is told so over TLS, too", "[gateway][hostile]") {
+  support::Host host(TASKMESH_CLI);
+  const std::string folder = TASKMESH_SOURCE_DIR "/tests/e2e/tls/";
+  GatewayProcess gateway(host,
+                         {"--tls-certificate", folder + "gateway.pem", "--tls-key", folder + "gateway.key"});
+  const std::string begin = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n";
+  for (int i = 0; i < 3; ++i) {
+    CHECK(ask_over_tls(gateway.port(), "hello\r\n\r\n").starts_with("HTTP/1.1 400 Bad Request"));
+    const std::string large =
+        ask_over_tls(gateway.port(), begin + "X: " + std::string(20'000, 'a') + "\r\n\r\n");
+    CHECK(large.starts_with("HTTP/1.1 431 Request Header Fields Too Large"));
+    CHECK(large.find("\"type\":\"/problems/headers-too-large\"") != std::string::npos);
+    CHECK(ask_over_tls(gateway.port(), begin + "Content-Length: 99999999999999\r\n\r\n")
+              .starts_with("HTTP/1.1 413 Content Too Large"));
+  }
+  CHECK(ask_over_tls(gateway.port(), begin + "\r\n").starts_with("HTTP/1.1 200 OK"));
+}
+
 SCENARIO("keys and certificates that cannot be used keep a gateway from starting", "[gateway]") {
   support::Host host(TASKMESH_CLI);
   const std::string keys = key_file(host);

@@ -238,7 +238,11 @@ class World {
   }
 
   void list() { give(ListMembers{new_token(), input_.flag()}); }
-  void watch() { give(WatchEvents{.token = new_token(), .name = input_.flag() ? "add" : ""}); }
+  void watch() {
+    WatchEvents wish{.token = new_token(), .name = input_.flag() ? "add" : ""};
+    if (input_.flag()) wish.ids.push_back(some_task());
+    give(std::move(wish));
+  }
 
   void finish_one() {
     if (running_.empty()) return;

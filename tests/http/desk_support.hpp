@@ -123,7 +123,16 @@ class FakeMesh : public MeshPort {
     watching = std::move(then);
     return ++watches;
   }
-  void unwatch(core::Token) override { watching = {}; }
+  core::Token watch_tasks(std::vector<TaskId> ids, OnEvents then) override {
+    task_watches[++watches] = {std::move(ids), std::move(then)};
+    return watches;
+  }
+  void change_watch(core::Token watch, std::vector<TaskId> ids) override {
+    task_watches.at(watch).first = std::move(ids);
+  }
+  void unwatch(core::Token watch) override {
+    if (task_watches.erase(watch) == 0) watching = {};
+  }
   void callbacks(NodeId worker, proto::ListCallbacks which, Duration, OnCallbacks then) override {
     callback_pages.push_back({worker, std::move(which), std::move(then)});
   }
@@ -165,6 +174,7 @@ class FakeMesh : public MeshPort {
   std::deque<OnReport> ends;
   std::deque<OnCancellation> cancels;
   OnEvents watching;
+  std::map<core::Token, std::pair<std::vector<TaskId>, OnEvents>> task_watches;
   core::Token watches = 0;
   std::deque<Asked<proto::ListTasks, OnTasks>> pages;
   std::deque<Asked<proto::ListCallbacks, OnCallbacks>> callback_pages;

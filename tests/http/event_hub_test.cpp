@@ -55,6 +55,31 @@ struct Streams : World {
 
 }  // namespace
 
+TEST_CASE("an event of a task with a trace has it as the CloudEvent's extension, if it is valid",
+          "[events]") {
+  const std::string parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  const auto sent = [](proto::Trace trace) {
+    Streams world;
+    const auto exchange = world.open();
+    proto::TaskEvent event = step(TaskState::running);
+    event.trace = std::move(trace);
+    world.now += 1s;
+    world.tell(told({event}));
+    const std::string& text = exchange->flow->written;
+    const auto read = parse_json(text.substr(text.find("data: ") + 6));
+    REQUIRE(read);
+    return *read;
+  };
+  const Json traced = sent({parent, "vendor=7"});
+  CHECK(*traced.at("traceparent") == Json(parent));
+  CHECK(*traced.at("tracestate") == Json("vendor=7"));
+  CHECK(sent({parent, "\n"}).at("tracestate") == nullptr);
+  for (const proto::Trace& none : {proto::Trace{}, proto::Trace{"junk", "vendor=7"}}) {
+    CHECK(sent(none).at("traceparent") == nullptr);
+    CHECK(sent(none).at("tracestate") == nullptr);
+  }
+}
+
 TEST_CASE("a stream of the mesh tells each event as a CloudEvent", "[events]") {
   Streams world;
   const auto exchange = world.open();

@@ -139,7 +139,8 @@ proto::TaskEvent task_event() {
           .started_at = {1'790'000'000'100'000},
           .completed_at = {1'790'000'000'200'000},
           .name = "add",
-          .fault = proto::Fault{.kind = 7, .what = "task failed", .why = "disk full", .fix = "free some"}};
+          .fault = proto::Fault{.kind = 7, .what = "task failed", .why = "disk full", .fix = "free some"},
+          .trace = proto::Trace{"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "vendor=7"}};
 }
 
 proto::TaskList task_list() {
@@ -393,7 +394,8 @@ std::vector<Message> events_of_each() {
                    .taken = 17,
                    .window = 8'192,
                    .lease_ms = 10'000,
-                   .name = "add"},
+                   .name = "add",
+                   .ids = {task()}},
       proto::Events{.watch = 3, .feed = 2, .before = 5, .first = 18, .events = {task_event(), {}}},
   };
 }

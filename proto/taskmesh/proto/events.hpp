@@ -19,14 +19,15 @@ struct TaskEvent {
   WallTime at;                           ///< When, by the clock of the worker.
   WallTime started_at;
   WallTime completed_at;
-  std::string name;    ///< Task name.
-  Boxed<Fault> fault;  ///< retrying: of the last attempt; an end that is no success: why.
+  std::string name;      ///< Task name.
+  Boxed<Fault> fault;    ///< retrying: of the last attempt; an end that is no success: why.
+  Boxed<Trace> trace{};  ///< The task's trace context; empty: none.
 
   static constexpr std::uint8_t moved_flag = 1;  ///< It has come here from another worker.
   bool operator==(const TaskEvent&) const = default;
   template <class Archive>
   void serialize(Archive& ar) {
-    ar(id, state, flags, attempt, epoch, at, started_at, completed_at, name, fault);
+    ar(id, state, flags, attempt, epoch, at, started_at, completed_at, name, fault, trace);
   }
 };
 
@@ -38,12 +39,13 @@ struct Watch {
   std::uint32_t window = 0;    ///< It takes so many beyond that one.
   std::uint32_t lease_ms = 0;  ///< The watch ends so long after this; 0: now.
   std::string name;            ///< Of tasks of this name; empty: of any.
+  std::vector<TaskId> ids{};   ///< Of these tasks, at most limits::query_ids_max; empty: of any.
 
   static constexpr std::uint32_t moved_bit = 1U << 31U;
   bool operator==(const Watch&) const = default;
   template <class Archive>
   void serialize(Archive& ar) {
-    ar(watch, events, taken, window, lease_ms, name);
+    ar(watch, events, taken, window, lease_ms, name, ids);
   }
 };
 

@@ -57,6 +57,8 @@ struct NodeConfig {
   std::uint64_t payload_max = limits::payload_bytes;
   DetectorRules detector;
   bool takes_cereal = true;  ///< Listener: results may come as cereal bytes.
+  bool logs_events =
+      false;  ///< Worker: what happens to its tasks comes as EventsTold without a token as well.
 
   std::uint64_t memory_high() const { return memory_max / 100 * limits::memory_high_percent; }
   std::uint64_t memory_step() const { return memory_max / limits::memory_steps; }

@@ -130,11 +130,13 @@ struct ListMembers {
   Token token = 0;
   bool settle = false;  ///< Answer when all that were dialled have greeted, at most 500 ms from now.
 };
-/// What happens to tasks from now on, at all workers. Answered by EventsTold, again and again, until Abandon.
+/// What happens to tasks from now on, at all workers. Answered by EventsTold, again and again, until Abandon. With the token
+/// of a watch that is there: it wants this from now on. A question that is asked after it is answered after it is known.
 struct WatchEvents {
   Token token = 0;
-  std::uint32_t events = 0;  ///< As in proto::Watch; 0: all.
-  std::string name;          ///< Of tasks of this name; empty: of any.
+  std::uint32_t events = 0;   ///< As in proto::Watch; 0: all.
+  std::string name;           ///< Of tasks of this name; empty: of any.
+  std::vector<TaskId> ids{};  ///< Of these tasks, at most limits::query_ids_max; empty: of any.
 };
 /// The listener's handler has returned (or asks for another delivery after a pause).
 struct EventHandled {
@@ -294,7 +296,7 @@ struct EventArrived {
 };
 /// What a worker has told to a watch, in order.
 struct EventsTold {
-  Token token = 0;
+  Token token = 0;  ///< 0: no watch's; this node's own, for the log, and `missed` are those after these.
   /// Said once, alone: all workers that were known have answered, what happens from now on is told.
   bool begun = false;
   NodeId worker;

@@ -12,6 +12,7 @@ Desk::Desk(MeshPort& mesh, DeskOptions options)
       options_(std::move(options)),
       keys_(options_.keys),
       hub_(mesh, {options_.now, options_.wall_now, options_.mesh, options_.boot_id}),
+      task_streams_(mesh, {options_.now, options_.mesh}),
       open_(std::make_shared<std::size_t>(0)) {}
 
 Desk::Operate Desk::operate(Operation operation) {

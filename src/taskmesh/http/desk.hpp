@@ -19,6 +19,7 @@
 #include "taskmesh/http/problem.hpp"
 #include "taskmesh/http/retry_advice.hpp"
 #include "taskmesh/http/routes.hpp"
+#include "taskmesh/http/task_streams.hpp"
 
 namespace taskmesh::http {
 
@@ -44,7 +45,7 @@ class Desk {
   /// From now on connections end with their answer, and nothing new is submitted.
   void leave();
   /// A few times each second.
-  void tick() { hub_.tick(); }
+  void tick();
   /// Other keys, from the next request on. Not for a desk without keys.
   void use(std::shared_ptr<const ApiKeys> keys) { keys_ = std::move(keys); }
   /// Tells the numbers of a worker in this process as well.
@@ -116,14 +117,10 @@ class Desk {
   Duration wait_of(const VisitPtr& visit);
 
   // Live: desk_events.cpp
-  struct Watch;
-  using WatchPtr = std::shared_ptr<Watch>;
   void events(const VisitPtr& visit);
   void all_events(const VisitPtr& visit);
   void tell_events(const VisitPtr& visit, const proto::TaskReport& report);
-  void follow(const WatchPtr& watch);
-  void tell_event(const WatchPtr& watch, const proto::TaskReport& report);
-  void end_watch(const WatchPtr& watch);
+  StreamPtr open_stream(const VisitPtr& visit);
   Answer head_of(const VisitPtr& visit, Answer answer);
   void count(const VisitPtr& visit, int status);
 
@@ -168,6 +165,7 @@ class Desk {
   RetryAdvice advice_;
   IdempotencyBook repeats_;
   EventHub hub_;
+  TaskStreams task_streams_;
   RequestNumbers numbers_;
   std::function<WorkerCounters()> worker_;
   bool leaving_ = false;

@@ -168,7 +168,7 @@ void Desk::metrics(const VisitPtr& visit) {
     write_process(out);
     write_mesh(out, members);
     numbers_.write(out, open() - 1, mesh_.open());
-    write_streams(out, hub_.streams(), hub_.missed());
+    write_streams(out, hub_.streams() + task_streams_.streams(), hub_.missed());
     const WorkerCounters worker = worker_ ? worker_() : WorkerCounters();
     const io::SpanCounters spans = mesh_.spans();
     write_spans(out, spans.exported + worker.spans_exported, spans.dropped + worker.spans_dropped);

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <tuple>
 
+#include "taskmesh/base/trace_context.hpp"
 #include "taskmesh/http/limits.hpp"
 #include "taskmesh/payload.hpp"
 #include "taskmesh/task_result.hpp"
@@ -98,28 +99,41 @@ std::string event_id(const proto::TaskReport& report) {
   return wire::event_id({.task_id = report.id, .state = report.state, .attempt = report.attempt});
 }
 
-std::string server_event(const proto::TaskReport& report, std::string_view mesh) {
+EventText event_text(const proto::TaskEvent& event, const core::EventsTold& told, std::string_view mesh) {
+  const auto error = wire::error_of(event);
+  wire::Completion view =
+      wire::completion_of(event, told.worker, told.worker_name, error ? &*error : nullptr);
+  const std::string ref = event.state == TaskState::success ? task_path(event.id) + "/result" : "";
+  view.dataref = ref;
+  return {.id = wire::event_id(view), .type = wire::event_type(view), .json = wire::cloud_event(view, mesh)};
+}
+
+std::string server_event(const proto::TaskReport& report, std::string_view mesh, const proto::Trace& trace) {
+  const bool traced = is_traceparent(trace.parent);
   const bool good = report.state == TaskState::success;
   const bool large = report.result.size() > limits::http_event_bytes;
   const std::string result = good && !large ? result_json(report) : "";
   const bool failed = is_terminal(report.state) && !good;
   const Error error = failed ? detail::error_of(report) : Error{};
   const std::string ref = large ? task_path(report.id) + "/result" : "";
-  const wire::Completion told{.task_id = report.id,
-                              .name = report.name,
-                              .state = report.state,
-                              .result_json = result,
-                              .result_bytes = large ? report.result.size() : 0,
-                              .error = failed ? &error : nullptr,
-                              .attempt = report.attempt,
-                              .worker = report.worker_name,
-                              .worker_id = report.worker,
-                              .delivery = 0,
-                              .submitted_at = report.submitted_at,
-                              .started_at = report.started_at,
-                              .completed_at = report.completed_at,
-                              .at = report.started_at ? report.started_at : report.submitted_at,
-                              .dataref = ref};
+  const wire::Completion told{
+      .task_id = report.id,
+      .name = report.name,
+      .state = report.state,
+      .result_json = result,
+      .result_bytes = large ? report.result.size() : 0,
+      .error = failed ? &error : nullptr,
+      .attempt = report.attempt,
+      .worker = report.worker_name,
+      .worker_id = report.worker,
+      .delivery = 0,
+      .submitted_at = report.submitted_at,
+      .started_at = report.started_at,
+      .completed_at = report.completed_at,
+      .at = report.started_at ? report.started_at : report.submitted_at,
+      .dataref = ref,
+      .traceparent = traced ? trace.parent : std::string_view{},
+      .tracestate = traced && is_tracestate(trace.state) ? trace.state : std::string_view{}};
   return server_event(wire::event_id(told), wire::event_type(told), wire::cloud_event(told, mesh));
 }
 

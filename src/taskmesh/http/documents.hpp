@@ -23,8 +23,16 @@ std::string task_document(const proto::TaskReport& report);
 
 /// Of the event that tells this state: "<task id>-end", or for those on the way "<task id>-running-1".
 std::string event_id(const proto::TaskReport& report);
-/// The state as a CloudEvent, written as a server-sent event.
-std::string server_event(const proto::TaskReport& report, std::string_view mesh);
+/// The state as a CloudEvent, written as a server-sent event. `trace`: the task's, where that is known.
+std::string server_event(const proto::TaskReport& report, std::string_view mesh,
+                         const proto::Trace& trace = {});
+/// What a worker has told, as a CloudEvent; a result is named, not told.
+struct EventText {
+  std::string id;
+  std::string_view type;
+  std::string json;
+};
+EventText event_text(const proto::TaskEvent& event, const core::EventsTold& told, std::string_view mesh);
 /// `data` is JSON text.
 std::string server_event(std::string_view id, std::string_view type, std::string_view data);
 

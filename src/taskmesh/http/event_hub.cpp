@@ -76,13 +76,8 @@ void EventHub::take(core::EventsTold&& told) {
     push(0, {}, wire::gap_type, wire::gap_event(gap, options_.mesh));
   }
   for (const proto::TaskEvent& event : told.events) {
-    const auto error = wire::error_of(event);
-    wire::Completion told_of =
-        wire::completion_of(event, told.worker, told.worker_name, error ? &*error : nullptr);
-    const std::string ref = event.state == TaskState::success ? task_path(event.id) + "/result" : "";
-    told_of.dataref = ref;
-    const std::string_view type = wire::event_type(told_of);
-    push(wire::event_bit(type).value_or(0), event.name, type, wire::cloud_event(told_of, options_.mesh));
+    const EventText text = event_text(event, told, options_.mesh);
+    push(wire::event_bit(text.type).value_or(0), event.name, text.type, text.json);
   }
   news_ = true;
   if (options_.now() - fed_at_ >= feed_every) feed_all();

@@ -307,23 +307,46 @@ class Farewell : public std::enable_shared_from_this<Farewell> {
   std::array<char, 4096> block_{};
 };
 
+/// False: there is nothing to say, or no way to. Else the socket has been taken to listen on for a while.
+template <class Write>
+bool say_last_word(asio::ip::tcp::socket& socket, Write write) {
+  const std::string word = std::exchange(last_word, {});
+  int unsent = 0;
+  // What finds an empty queue in the kernel goes there at once: nobody waits.
+  if (word.empty() || !Farewell::may_begin() || ::ioctl(socket.native_handle(), SIOCOUTQ, &unsent) != 0 ||
+      unsent != 0 || !write(word))
+    return false;
+  asio::error_code ignored;
+  socket.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  std::make_shared<Farewell>(asio::ip::tcp::socket(std::move(socket)))->begin();
+  return true;
+}
+
 class LastWordSocket : public asio::ip::tcp::socket {
  public:
   using asio::ip::tcp::socket::socket;
 
   /// Hides the base's: RESTinio calls it when it closes.
   void shutdown(shutdown_type what, asio::error_code& error) {
-    const std::string word = std::exchange(last_word, {});
-    int unsent = 0;
-    const bool said = !word.empty() && Farewell::may_begin() &&
-                      ::ioctl(native_handle(), SIOCOUTQ, &unsent) == 0 && unsent == 0 &&
-                      ::send(native_handle(), word.data(), word.size(), MSG_NOSIGNAL | MSG_DONTWAIT) > 0;
-    if (!said) {
-      asio::ip::tcp::socket::shutdown(what, error);
-      return;
-    }
-    asio::ip::tcp::socket::shutdown(shutdown_send, error);
-    std::make_shared<Farewell>(asio::ip::tcp::socket(std::move(*this)))->begin();
+    const auto write = [this](const std::string& word) {
+      return ::send(native_handle(), word.data(), word.size(), MSG_NOSIGNAL | MSG_DONTWAIT) > 0;
+    };
+    if (!say_last_word(*this, write)) asio::ip::tcp::socket::shutdown(what, error);
+  }
+};
+
+class LastWordTlsSocket : public restinio::tls_socket_t {
+ public:
+  using restinio::tls_socket_t::tls_socket_t;
+
+  /// Likewise. A parser has complained, so the handshake is over, and what is written needs nothing to be read.
+  void shutdown(asio::ip::tcp::socket::shutdown_type what, asio::error_code& error) {
+    const auto write = [this](const std::string& word) {
+      asio::error_code failed;
+      asio::write(asio_ssl_stream(), asio::buffer(word), failed);
+      return !failed;
+    };
+    if (!say_last_word(asio_ssl_stream().next_layer(), write)) restinio::tls_socket_t::shutdown(what, error);
   }
 };
 
@@ -359,12 +382,63 @@ class RefusalLog {
   CommonPtr common_;
 };
 
+}  // namespace
+}  // namespace taskmesh::http
+
+// RESTinio knows its own TLS socket by its very type: what it does for that it does for ours.
+namespace restinio {
+
+template <class Settings>
+class socket_type_dependent_settings_t<Settings, taskmesh::http::LastWordTlsSocket>
+    : public socket_type_dependent_settings_t<Settings, tls_socket_t> {
+ protected:
+  ~socket_type_dependent_settings_t() = default;
+
+ public:
+  socket_type_dependent_settings_t() = default;
+  socket_type_dependent_settings_t(socket_type_dependent_settings_t&&) = default;
+};
+
+namespace impl {
+
+/// Sockets for the next connections; a place that one was taken from gets a new one.
+template <>
+class socket_supplier_t<taskmesh::http::LastWordTlsSocket> {
+ protected:
+  using Socket = taskmesh::http::LastWordTlsSocket;
+  template <class Settings>
+  socket_supplier_t(Settings& settings, asio::io_context& context)
+      : tls_context_(settings.giveaway_tls_context()), context_(context) {
+    while (sockets_.size() < settings.concurrent_accepts_count())
+      sockets_.emplace_back(context_, tls_context_);
+  }
+  virtual ~socket_supplier_t() = default;
+
+  Socket& socket(std::size_t place) { return sockets_.at(place); }
+  Socket move_socket(std::size_t place) {
+    return std::exchange(sockets_.at(place), Socket(context_, tls_context_));
+  }
+  std::size_t concurrent_accept_sockets_count() const { return sockets_.size(); }
+
+ private:
+  std::shared_ptr<asio::ssl::context> tls_context_;
+  asio::io_context& context_;
+  std::vector<Socket> sockets_;
+};
+
+}  // namespace impl
+}  // namespace restinio
+
+namespace taskmesh::http {
+namespace {
+
 using Timer = restinio::asio_timer_manager_t;
 struct PlainTraits
     : restinio::traits_t<Timer, RefusalLog, RequestHandler, restinio::noop_strand_t, LastWordSocket> {
   static constexpr bool use_connection_count_limiter = true;
 };
-struct TlsTraits : restinio::single_thread_tls_traits_t<Timer, restinio::null_logger_t, RequestHandler> {
+struct TlsTraits
+    : restinio::traits_t<Timer, RefusalLog, RequestHandler, restinio::noop_strand_t, LastWordTlsSocket> {
   static constexpr bool use_connection_count_limiter = true;
 };
 
@@ -437,11 +511,9 @@ class Server : public HttpServer {
         .acceptor_post_bind_hook(
             [this](asio::ip::tcp::acceptor& acceptor) { port_ = acceptor.local_endpoint().port(); })
         .socket_options_setter([](auto& socket) { socket.set_option(asio::ip::tcp::no_delay(true)); })
-        .request_handler(RequestHandler{common_});
-    if constexpr (std::is_same_v<Traits, TlsTraits>)
-      settings.tls_context(tls_context(options));
-    else
-      settings.logger(common_);
+        .request_handler(RequestHandler{common_})
+        .logger(common_);
+    if constexpr (std::is_same_v<Traits, TlsTraits>) settings.tls_context(tls_context(options));
   }
 
   void tick() {

@@ -89,14 +89,15 @@ void ClientPort::pump() {
     const std::lock_guard lock(mutex_);
     handing_out_.swap(heard_);
     events_heard_ = 0;
-    if (events_dropped_ > 0) {
-      handing_out_.emplace_back(
-          core::EventsTold{.token = watch_, .missed = std::exchange(events_dropped_, 0)});
+    const std::uint64_t dropped = std::exchange(events_dropped_, 0);
+    for (auto at = watches_.begin(); dropped > 0 && at != watches_.end(); ++at) {
+      handing_out_.emplace_back(core::EventsTold{.token = at->first, .worker_name = {}, .missed = dropped});
     }
   }
   for (core::Notice& notice : handing_out_) {
     if (auto* told = std::get_if<core::EventsTold>(&notice)) {
-      if (told->token == watch_ && on_events_) on_events_(std::move(*told));
+      const auto watch = watches_.find(told->token);
+      if (watch != watches_.end()) watch->second(std::move(*told));
     } else if (Then then = take(detail::token_of(notice))) {
       then(&notice);
     }
@@ -256,19 +257,22 @@ void ClientPort::retry(NodeId worker, proto::RetryCallbacks which, Duration budg
   ask_worker<proto::CallbacksRetried>(worker, std::move(which), budget, std::move(then));
 }
 
+core::Token ClientPort::watch(OnEvents then) { return watch_tasks({}, std::move(then)); }
+
 /// Its token is that of no question: those have a place.
-core::Token ClientPort::watch(OnEvents then) {
-  on_events_ = std::move(then);
-  watch_ = static_cast<core::Token>(++uses_) << 32U;
-  send(core::WatchEvents{.token = watch_, .name = {}});
-  return watch_;
+core::Token ClientPort::watch_tasks(std::vector<TaskId> ids, OnEvents then) {
+  const core::Token watch = static_cast<core::Token>(++uses_) << 32U;
+  watches_.emplace(watch, std::move(then));
+  change_watch(watch, std::move(ids));
+  return watch;
+}
+
+void ClientPort::change_watch(core::Token watch, std::vector<TaskId> ids) {
+  send(core::WatchEvents{.token = watch, .name = {}, .ids = std::move(ids)});
 }
 
 void ClientPort::unwatch(core::Token watch) {
-  if (watch != watch_ || watch == 0) return;
-  send(core::Abandon{.token = watch_});
-  on_events_ = {};
-  watch_ = 0;
+  if (watches_.erase(watch) > 0) send(core::Abandon{.token = watch});
 }
 
 }  // namespace taskmesh::http

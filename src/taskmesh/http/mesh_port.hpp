@@ -52,8 +52,13 @@ class MeshPort {
   virtual void members(Duration budget, OnMembers then) = 0;
   /// A page of what one worker knows; also null where it is gone.
   virtual void tasks(NodeId worker, proto::ListTasks which, Duration budget, OnTasks then) = 0;
-  /// What happens to all tasks, until unwatch(). One watch at a time.
+  /// What happens to all tasks, until unwatch(), which is not called from there.
   virtual core::Token watch(OnEvents then) = 0;
+  /// The same of these tasks alone, at most limits::query_ids_max and one at least. What is asked after it about one of them is
+  /// answered after it is known: what is told later is newer.
+  virtual core::Token watch_tasks(std::vector<TaskId> ids, OnEvents then) = 0;
+  /// From now on of these.
+  virtual void change_watch(core::Token watch, std::vector<TaskId> ids) = 0;
   virtual void unwatch(core::Token watch) = 0;
   /// A page of the callbacks that one worker has not delivered.
   virtual void callbacks(NodeId worker, proto::ListCallbacks which, Duration budget, OnCallbacks then) = 0;
@@ -101,6 +106,8 @@ class ClientPort : public MeshPort {
   void members(Duration budget, OnMembers then) override;
   void tasks(NodeId worker, proto::ListTasks which, Duration budget, OnTasks then) override;
   core::Token watch(OnEvents then) override;
+  core::Token watch_tasks(std::vector<TaskId> ids, OnEvents then) override;
+  void change_watch(core::Token watch, std::vector<TaskId> ids) override;
   void unwatch(core::Token watch) override;
   void callbacks(NodeId worker, proto::ListCallbacks which, Duration budget, OnCallbacks then) override;
   void posts(NodeId worker, proto::ListPosts which, Duration budget, OnPosts then) override;
@@ -137,8 +144,7 @@ class ClientPort : public MeshPort {
   std::uint32_t counter_ = 0;
   std::uint32_t uses_ = 0;
   std::size_t open_ = 0;
-  OnEvents on_events_;
-  core::Token watch_ = 0;
+  std::map<core::Token, OnEvents> watches_;
   std::vector<Question> questions_;
   std::vector<std::uint32_t> free_;
   std::map<std::int64_t, std::vector<core::Token>> due_;  // By tenths of seconds.

@@ -5,6 +5,7 @@
 
 #include "taskmesh/base/check.hpp"
 #include "taskmesh/io/clock.hpp"
+#include "taskmesh/io/event_lines.hpp"
 #include "taskmesh/io/own_thread.hpp"
 
 namespace taskmesh::io {
@@ -117,6 +118,10 @@ void Reactor::carry_out() {
 
 void Reactor::deliver_notices() {
   std::erase_if(effects_.notify, [this](const core::Notice& notice) {
+    if (const auto* told = std::get_if<core::EventsTold>(&notice)) {
+      if (told->token == 0) log_events(*told, log_);
+      return told->token == 0;
+    }
     const auto* noted = std::get_if<core::Noted>(&notice);
     if (noted != nullptr) log_.write(noted->warning ? LogLevel::warning : LogLevel::info, noted->text);
     if (noted != nullptr && parts_.noted) parts_.noted(*noted);

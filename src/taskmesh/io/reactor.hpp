@@ -32,7 +32,7 @@
 
 namespace taskmesh::io {
 
-/// Called with all notices of one turn but Noted, which goes to the log. May move from them.
+/// Called with all notices of one turn but those for the log: Noted, and EventsTold without a token. May move from them.
 using NoticeSink = std::function<void(std::vector<core::Notice>& notices)>;
 
 /// Called after every turn: what the node is now. Same rules as NoticeSink.

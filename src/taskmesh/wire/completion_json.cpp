@@ -4,6 +4,7 @@
 #include <array>
 
 #include "taskmesh/base/json.hpp"
+#include "taskmesh/base/trace_context.hpp"
 
 namespace taskmesh::wire {
 
@@ -185,6 +186,7 @@ std::string cloud_event(const Completion& completion, std::string_view mesh) {
 Completion completion_of(const proto::TaskEvent& event, NodeId worker, std::string_view worker_name,
                          const Error* error) {
   const bool moved = (event.flags & proto::TaskEvent::moved_flag) != 0;
+  const bool traced = is_traceparent(event.trace->parent);  // Others say it.
   return {.task_id = event.id,
           .name = event.name,
           .state = event.state,
@@ -197,7 +199,10 @@ Completion completion_of(const proto::TaskEvent& event, NodeId worker, std::stri
           .started_at = event.started_at,
           .completed_at = event.completed_at,
           .at = event.at,
-          .moved_epoch = moved ? std::max(event.epoch, 1U) : 0};
+          .moved_epoch = moved ? std::max(event.epoch, 1U) : 0,
+          .traceparent = traced ? std::string_view(event.trace->parent) : std::string_view{},
+          .tracestate = traced && is_tracestate(event.trace->state) ? std::string_view(event.trace->state)
+                                                                    : std::string_view{}};
 }
 
 std::optional<Error> error_of(const proto::TaskEvent& event) {

@@ -137,6 +137,7 @@ inline void check(const proto::Events& message) {
   for (const proto::TaskEvent& event : message.events) {
     require("name", event.name.size(), limits::name_bytes);
     if (event.fault.has_value()) check(*event.fault);
+    if (event.trace.has_value()) check(*event.trace);
   }
 }
 inline void check(const proto::ErrorReport& message) {

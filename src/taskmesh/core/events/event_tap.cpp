@@ -16,7 +16,21 @@ std::size_t bytes_of(const proto::TaskEvent& event) {
   const std::size_t fault = event.fault.has_value()
                                 ? event.fault->what.size() + event.fault->why.size() + event.fault->fix.size()
                                 : 0;
-  return fixed + event.name.size() + fault;
+  const std::size_t trace =
+      event.trace.has_value() ? event.trace->parent.size() + event.trace->state.size() : 0;
+  return fixed + event.name.size() + fault + trace;
+}
+
+/// Nothing where it has none.
+Boxed<proto::Trace> trace_in(const Boxed<proto::Terms>& terms) {
+  if (!terms.has_value() || terms->headers.empty()) return {};
+  proto::Trace trace = trace_of(terms->headers);
+  return trace.parent.empty() ? Boxed<proto::Trace>{} : Boxed<proto::Trace>(std::move(trace));
+}
+
+/// Of all tasks, or of some and this is one of them.
+bool watches_task(const proto::Watch& wish, const TaskId& id) {
+  return wish.ids.empty() || std::binary_search(wish.ids.begin(), wish.ids.end(), id);
 }
 
 }  // namespace
@@ -24,6 +38,7 @@ std::size_t bytes_of(const proto::TaskEvent& event) {
 EventTap::EventTap(const NodeConfig& config, NodeCounters& counters) : config_(config), counters_(counters) {}
 
 void EventTap::note(const TaskRecord& task, Now now, std::uint8_t flags) {
+  if (!is_wanted(task.submit.id)) return;
   add({.id = task.submit.id,
        .state = task.state,
        .flags = flags,
@@ -33,11 +48,15 @@ void EventTap::note(const TaskRecord& task, Now now, std::uint8_t flags) {
        .started_at = task.started_at,
        .completed_at = {},
        .name = config_.self.serves[task.name],
-       .fault = task.last_fault});
+       .fault = task.last_fault,
+       .trace = trace_in(task.submit.terms)});
 }
 
-void EventTap::note(const Ended& ended, Now now) {
+void EventTap::note(const Ended& ended, const Boxed<proto::Terms>& terms, Now now) {
   const proto::TaskReport& end = ended.report;
+  if (!is_wanted(end.id)) return;
+  Boxed<proto::Trace> trace = trace_in(terms);
+  if (!trace.has_value() && !ended.callback->trace.parent.empty()) trace = ended.callback->trace;
   add({.id = end.id,
        .state = end.state,
        .attempt = end.attempt,
@@ -45,7 +64,15 @@ void EventTap::note(const Ended& ended, Now now) {
        .started_at = end.started_at,
        .completed_at = end.completed_at,
        .name = end.name,
-       .fault = end.fault});
+       .fault = end.fault,
+       .trace = std::move(trace)});
+}
+
+/// What nobody asks for is not even written down: streams of a few tasks cost all others next to nothing.
+bool EventTap::is_wanted(const TaskId& id) const {
+  return config_.logs_events || std::any_of(watches_.begin(), watches_.end(), [&](const Listening& each) {
+           return watches_task(each.wish, id);
+         });
 }
 
 void EventTap::add(proto::TaskEvent&& event) {
@@ -71,6 +98,7 @@ void EventTap::on_watch(LinkId link, const proto::Watch& watch, Now now) {
     listening.before = ends();
   }
   listening.wish = watch;
+  std::sort(listening.wish.ids.begin(), listening.wish.ids.end());
   listening.wish.taken = std::min(watch.taken, listening.number);
   listening.until = now.at + std::min(span_of_ms(watch.lease_ms), limits::watch_lease);
   listening.answer_due = true;
@@ -93,6 +121,7 @@ std::uint64_t EventTap::ends() const {
 
 bool EventTap::wants(const proto::Watch& wish, const proto::TaskEvent& event) {
   if (!wish.name.empty() && wish.name != event.name) return false;
+  if (!watches_task(wish, event.id)) return false;
   if (wish.events == 0) return true;
   const bool moved = (event.flags & proto::TaskEvent::moved_flag) != 0;
   const std::uint32_t bit = moved ? proto::Watch::moved_bit : 1U << static_cast<unsigned>(event.state);
@@ -105,8 +134,15 @@ void EventTap::on_turn_end(Now now, Effects& out) {
     if (each.answer_due) out.wake_by(each.until);
     if (each.until > now.at && (each.answer_due || !turn_.empty())) tell(each, out);
   }
+  if (config_.logs_events && !turn_.empty()) tell_log(out);
   turn_.clear();
   overflow_ = 0;
+}
+
+void EventTap::tell_log(Effects& out) {
+  EventsTold told{.worker = config_.self.node, .worker_name = config_.self.name, .events = std::move(turn_)};
+  if (overflow_ > 0) told.missed = overflow_;
+  out.notify.emplace_back(std::move(told));
 }
 
 void EventTap::tell(Listening& to, Effects& out) {

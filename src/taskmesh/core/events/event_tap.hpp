@@ -2,7 +2,7 @@
 //
 // Nobody watches: watched() is false, and that is all it costs. Somebody does: what happens in a turn is noted and leaves
 // at its end, to each watch what it wants and has room for; the rest is counted by its numbers and never kept, so no task
-// waits for a watcher. Pure; one thread; `now.at` never decreases. Errors: none; watches beyond watches_max are passed over.
+// waits for a watcher. The log of the node is one that watches, where its level asks for that. Pure; one thread; `now.at` never decreases. Errors: none; watches beyond watches_max are passed over.
 #pragma once
 
 #include <cstdint>
@@ -22,11 +22,11 @@ class EventTap {
   EventTap(const EventTap&) = delete;
   EventTap& operator=(const EventTap&) = delete;
 
-  bool watched() const { return !watches_.empty(); }
+  bool watched() const { return !watches_.empty() || config_.logs_events; }
   /// The task has come to where it is now. Call it where watched().
   void note(const TaskRecord& task, Now now, std::uint8_t flags = 0);
-  /// It has ended.
-  void note(const Ended& ended, Now now);
+  /// It has ended; `terms` are what the task asked for, as far as that is still known.
+  void note(const Ended& ended, const Boxed<proto::Terms>& terms, Now now);
 
   /// `link` is greeted.
   void on_watch(LinkId link, const proto::Watch& watch, Now now);
@@ -39,7 +39,7 @@ class EventTap {
  private:
   struct Listening {
     LinkId link;
-    proto::Watch wish;  // As said last.
+    proto::Watch wish;  // As said last, its ids in order.
     std::uint64_t feed = 0;
     std::uint64_t before = 0;
     std::uint64_t number = 0;  // Of the last event that it wanted.
@@ -47,8 +47,10 @@ class EventTap {
     bool answer_due = false;
   };
 
+  bool is_wanted(const TaskId& id) const;
   void add(proto::TaskEvent&& event);
   void tell(Listening& to, Effects& out);
+  void tell_log(Effects& out);
   static bool wants(const proto::Watch& wish, const proto::TaskEvent& event);
   std::uint64_t ends() const;
 

@@ -7,12 +7,28 @@
 
 namespace taskmesh::core {
 
+bool EventWatch::change(WatchEvents& wish, Now now, Effects& out) {
+  for (auto& [number, watching] : watches_) {
+    if (watching.token != wish.token) continue;
+    watching.events = wish.events;
+    watching.name = std::move(wish.name);
+    watching.ids = std::move(wish.ids);
+    for (auto& [node, feed] : watching.feeds) {
+      if (feed.again_at != TimePoint::max()) say(number, watching, node, feed, now, out);
+    }
+    return true;
+  }
+  return false;
+}
+
 void EventWatch::watch(WatchEvents&& wish, Now now, Effects& out) {
+  if (change(wish, now, out)) return;
   const std::uint64_t number = ++last_;
   Watching& watching = watches_[number];
   watching.token = wish.token;
   watching.events = wish.events;
   watching.name = std::move(wish.name);
+  watching.ids = std::move(wish.ids);
   watching.since = now.at;
   membership_.for_each([&](const Peer& peer) {
     if (!peer.greeted || peer.liveness == Liveness::dead || peer.liveness == Liveness::left) return;
@@ -36,7 +52,8 @@ void EventWatch::say(std::uint64_t number, const Watching& watching, NodeId node
                                 .taken = feed.taken,
                                 .window = limits::watch_window,
                                 .lease_ms = static_cast<std::uint32_t>(ms_of_span(limits::watch_lease)),
-                                .name = watching.name}});
+                                .name = watching.name,
+                                .ids = watching.ids}});
 }
 
 /// `missed` 0: nobody knows how many.
@@ -105,7 +122,8 @@ void EventWatch::on_abandon(Token token, Effects& out) {
     for (const auto& [node, feed] : at->second.feeds) {
       const Peer* peer = membership_.by_node(node);
       if (peer != nullptr && peer->greeted) {
-        out.send.push_back({peer->link, proto::Watch{.watch = at->first, .lease_ms = 0, .name = {}}});
+        out.send.push_back(
+            {peer->link, proto::Watch{.watch = at->first, .lease_ms = 0, .name = {}, .ids = {}}});
       }
     }
     watches_.erase(at);

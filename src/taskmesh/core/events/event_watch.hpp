@@ -18,6 +18,7 @@ class EventWatch {
  public:
   explicit EventWatch(const Membership& membership) : membership_(membership) {}
 
+  /// With a token that it knows: that watch wants this from now on.
   void watch(WatchEvents&& wish, Now now, Effects& out);
   void on_events(LinkId link, proto::Events&& told, Now now, Effects& out);
   void on_peer_change(const PeerChange& change, Now now, Effects& out);
@@ -40,12 +41,14 @@ class EventWatch {
     Token token = 0;
     std::uint32_t events = 0;
     std::string name;
+    std::vector<TaskId> ids;
     TimePoint since{};
     bool begun = false;
     std::map<NodeId, Feed> feeds;
   };
   using Watches = std::map<std::uint64_t, Watching>;  // By number.
 
+  bool change(WatchEvents& wish, Now now, Effects& out);
   void say(std::uint64_t number, const Watching& watching, NodeId node, Feed& feed, Now now, Effects& out);
   void look(Watching& watching, Now now, Effects& out);
   static void tell_gap(const Watching& watching, NodeId node, const Feed& feed, std::uint64_t missed,

@@ -211,7 +211,7 @@ void ExecutorRole::adopt(const TaskId& id, Adoption&& adoption, Now now, Effects
     keep(ended, adoption.ttl, now);
     owner_->adopt_ended(ended, adoption.epoch, adoption.ttl, adoption.others, now);
     owner_->owe(id, tell(adoption.waiters, ended, now), now);
-    if (tap_.watched()) tap_.note(*ended, now);
+    if (tap_.watched()) tap_.note(*ended, adoption.submit.terms, now);
     if (keys_.waiting() > 0) end_joined(id, ended, now);
     return;
   }
@@ -281,7 +281,7 @@ void ExecutorRole::end_unrun(const TaskId& id, Adoption&& adoption, TaskState st
   keep(ended, config_.result_ttl, now);
   owner_->adopt_ended(ended, adoption.epoch, config_.result_ttl, adoption.others, now);
   owner_->owe(id, tell(adoption.waiters, ended, now), now);
-  if (tap_.watched()) tap_.note(*ended, now);
+  if (tap_.watched()) tap_.note(*ended, adoption.submit.terms, now);
   if (keys_.waiting() > 0) end_joined(id, ended, now);
 }
 

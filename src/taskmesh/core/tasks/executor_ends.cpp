@@ -234,7 +234,7 @@ void ExecutorRole::conclude(TaskRecord& task, const EndedPtr& ended, Now now) {
   live_bytes_ -= held_bytes(submit);
   publish(task, ended, now);
   if (tap_.watched()) [[unlikely]]
-    tap_.note(*ended, now);
+    tap_.note(*ended, submit.terms, now);
   const TaskId ended_id = submit.id;
   const bool was_first = submit.terms.has_value() && !submit.terms->key.empty();
   if (was_first && !ended->key.has_value()) {
