@@ -53,6 +53,7 @@ class Desk {
     config.self.node.bytes[0] = 9;
     config.self.name = "w1";
     config.self.slots = slots;
+    config.unpacked_max = 1;  // Who waits behind another one is packed, in all stories.
     config.self.serves = {"add", "echo", "sleep", "a name that is too long to live inside a string"};
     return config;
   }

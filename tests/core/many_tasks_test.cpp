@@ -94,6 +94,7 @@ class Pair {
     config.results_max = 10;
     if (kind != NodeKind::worker) return config;
     config.self.slots = slots;
+    config.unpacked_max = 4;
     config.self.endpoints = {"tcp://127.0.0.1:24800"};
     config.self.serves = {"work"};
     return config;

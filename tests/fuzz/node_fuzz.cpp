@@ -46,6 +46,7 @@ NodeConfig config_of(NodeKind kind, std::uint8_t options) {
   config.takes_cereal = (options & 16) != 0;
   config.in_flight_max = 16;
   config.queue_tasks_max = 8;
+  config.unpacked_max = 2;
   config.queue_bytes_max = 256;
   config.results_max = 4;
   config.results_bytes_max = 256;

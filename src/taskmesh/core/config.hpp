@@ -39,6 +39,7 @@ struct NodeConfig {
   bool loopback_only = true;          ///< Callback addresses beyond loopback are refused.
 
   std::size_t queue_tasks_max = limits::queue_tasks_max;
+  std::size_t unpacked_max = 16'384;  ///< Behind so many waiting tasks others are packed (TaskTable).
   std::uint64_t queue_bytes_max = limits::queue_bytes_max;
   std::size_t results_max = limits::results_max;
   std::uint64_t results_bytes_max = limits::results_bytes_max;

@@ -171,7 +171,7 @@ void ExecutorRole::yield(const TaskId& id, NodeId winner, Now now, Effects& out)
   const bool had_due = task->place == Place::later;
   leave_place(*task);
   seen_.forget(id);
-  erase(*task);
+  tasks_.erase(*task);
   if (keys_.waiting() > 0) send_joined_after(id, winner);
   std::erase_if(cancel_asks_, [&](const CancelAsk& ask) { return ask.id == id; });  // They ask again.
   if (had_deadline) drop_timer();
@@ -222,7 +222,7 @@ void ExecutorRole::adopt(const TaskId& id, Adoption&& adoption, Now now, Effects
   if (adoption.condemned) return condemn(id, std::move(adoption), now);
   if (name == nullptr || (is_once(id) && !adoption.given)) return end_unrun(id, std::move(adoption), now);
   seen_.check(id, 0, false, {}, now.at);
-  TaskRecord& task = new_record(id);
+  TaskRecord& task = tasks_.make(id);
   task.submit = std::move(adoption.submit);
   task.submit.id = id;
   task.name = *name;

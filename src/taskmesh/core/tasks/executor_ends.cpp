@@ -53,7 +53,7 @@ void ExecutorRole::give_up(TaskRecord& task, Now now, Effects& out) {
   if (task.place != Place::slot && task.place != Place::ahead) return;
   const std::uint32_t attempt = attempt_at_executor(task);
   const TimePoint limit = task.in_slot_since + span_of_ms(task.submit.time_limit_ms);
-  TaskRecord& stray = spare_record();
+  TaskRecord& stray = tasks_.spare();
   stray.submit = {.id = task.submit.id};
   stray.name = task.name;
   stray.attempt = attempt;
@@ -163,8 +163,8 @@ void ExecutorRole::lose(TaskRecord& task, Now now, Effects& out) {
 void ExecutorRole::lose_rest(Now now, Effects& out) {
   if (live_ == 0) return;
   std::vector<TaskId> rest;
-  rest.reserve(records_.size());
-  records_.for_each([&](std::uint32_t number) { rest.push_back(pool_[number].submit.id); });
+  rest.reserve(tasks_.size());
+  tasks_.for_each([&](const TaskRecord& task) { rest.push_back(task.submit.id); });
   for (const TaskId& id : rest) {
     if (TaskRecord* task = find(id)) lose(*task, now, out);  // Else it ended with another one, by its key.
   }
@@ -240,7 +240,7 @@ void ExecutorRole::conclude(TaskRecord& task, const EndedPtr& ended, Now now) {
   if (was_first && !ended->key.has_value()) {
     keys_.forget(config_.self.serves[task.name], submit.terms->key, ended_id);
   }
-  erase(task);
+  tasks_.erase(task);
   if (!cancel_asks_.empty()) [[unlikely]]
     answer_cancels(ended_id, now);
   if (was_first && keys_.waiting() > 0) end_joined(ended_id, ended, now);
@@ -253,6 +253,7 @@ void ExecutorRole::leave_place(TaskRecord& task) {
     task.place = Place::nowhere;
     if (queue_.size() <= 2 * waiting_ + 64) return;
     queue_.compact([this](const TaskId& id) {
+      if (tasks_.is_packed(id)) return true;
       const TaskRecord* other = find(id);
       return other != nullptr && other->place == Place::waiting;
     });

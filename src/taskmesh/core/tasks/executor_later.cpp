@@ -23,6 +23,7 @@ void ExecutorRole::enqueue(TaskRecord& task, Now now) {
   task.place = Place::waiting;
   queue_.push(task.submit.id, task.submit.priority);
   ++waiting_;
+  if (waiting_ > config_.unpacked_max) tasks_.set_aside(task);
   offer_due_ = true;
   if (tap_.watched()) [[unlikely]]
     tap_.note(task, now);
@@ -67,6 +68,7 @@ Duration ExecutorRole::retry_pause(const TaskRecord& task) {
 }
 
 bool ExecutorRole::is_void(const Timers::Timer& timer) const {
+  if (tasks_.is_packed(timer.id)) return timer.what != Timers::What::deadline;  // Not due, not begun.
   const TaskRecord* task = find(timer.id);
   if (!task || task->place == Place::telling) return true;
   switch (timer.what) {

@@ -38,8 +38,7 @@ void ExecutorRole::offer_rest(Now now, Effects& out) {
       rest.emplace_back(find(timer.id)->submit.priority, timer.id, timer.at);
     }
   }
-  records_.for_each([&](std::uint32_t number) {
-    const TaskRecord& task = pool_[number];
+  tasks_.for_each([&](const TaskRecord& task) {
     if (task.place == Place::waiting) rest.emplace_back(task.submit.priority, task.submit.id, TimePoint{});
   });
   std::sort(rest.begin(), rest.end());

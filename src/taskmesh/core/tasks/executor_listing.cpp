@@ -57,13 +57,14 @@ void ExecutorRole::on_list(LinkId link, const proto::ListTasks& ask, Effects& ou
 
 /// Accepted and not ended. False: the page is full, and says where the next one begins.
 bool ExecutorRole::list_open(std::uint64_t from, TaskPage& page) const {
-  for (std::uint64_t place = from; place < pool_.size(); ++place) {
+  for (std::uint64_t place = from; place < tasks_.numbers(); ++place) {
     page.list.next = place;
     if (page.budget == 0 || page.full()) return false;
     --page.budget;
-    const TaskRecord& task = pool_[static_cast<std::uint32_t>(place)];
-    if (!task.submit.id || find(task.submit.id) != &task) continue;  // Free, or a given-up attempt.
-    const TaskRecord* shown = &task;
+    const TaskRecord* const here = tasks_.look(static_cast<std::uint32_t>(place));
+    if (here == nullptr) continue;
+    const TaskRecord& task = *here;
+    const TaskRecord* shown = here;
     if (task.place == Place::joined) {
       if (const TaskRecord* first = find(keys_.joined(task.submit.id))) shown = first;
     }

@@ -25,6 +25,7 @@ ExecutorRole::ExecutorRole(const NodeConfig& config, NodeCounters& counters, Cal
       counters_(counters),
       outbox_(outbox),
       tap_(tap),
+      tasks_(config_.self.serves),
       slots_(config.self.slots, config.self.serves.size(), counters, tap),
       random_(config.seed),
       cache_(config.results_max, config.results_bytes_max, limits::remembered_max) {
@@ -150,7 +151,7 @@ Duration ExecutorRole::room_expected_in() const {
 }
 
 void ExecutorRole::accept(LinkId link, proto::Submit&& submit, std::uint32_t name, Now now) {
-  TaskRecord& task = new_record(submit.id);
+  TaskRecord& task = tasks_.make(submit.id);
   task.submit = std::move(submit);
   task.name = name;
   task.asked_on = link;
@@ -320,7 +321,7 @@ void ExecutorRole::release_stray(const TaskId& id, std::uint32_t attempt, Now no
   TaskRecord& task = **stray;
   strays_.erase(stray);
   slots_.release(task, now);
-  recycle(task);
+  tasks_.recycle(task);
 }
 
 void ExecutorRole::on_returned(const Returned& returned, Now now, Effects&) {
@@ -378,6 +379,7 @@ void ExecutorRole::on_turn_end(const proto::Load& load, Now now, Effects& out) {
   if (const auto next = timers_.next()) out.wake_by(*next);
   if (drain_until_ && live_ > 0) out.wake_by(*drain_until_);
   if (const auto next = cache_.expire(now.at)) out.wake_by(*next);
+  tasks_.pack_idle();
 }
 
 std::uint32_t ExecutorRole::queued() const { return static_cast<std::uint32_t>(waiting_) + slots_.ahead(); }
@@ -417,38 +419,9 @@ std::uint32_t ExecutorRole::oldest_queued_ms(TimePoint now) const {
 // ---- Records
 // ------------------------------------------------------------------------------------------
 
-TaskRecord* ExecutorRole::find(const TaskId& id) {
-  return const_cast<TaskRecord*>(std::as_const(*this).find(id));
-}
+TaskRecord* ExecutorRole::find(const TaskId& id) { return tasks_.find(id); }
 
-const TaskRecord* ExecutorRole::find(const TaskId& id) const {
-  const auto id_at = [this](std::uint32_t number) -> const TaskId& { return pool_[number].submit.id; };
-  const std::uint32_t number = records_.find(id, id_at);
-  return number == TaskIndex::none ? nullptr : &pool_[number];
-}
-
-TaskRecord& ExecutorRole::new_record(const TaskId& id) {
-  TaskRecord& task = spare_record();
-  records_.insert(id, task.number);
-  return task;
-}
-
-TaskRecord& ExecutorRole::spare_record() {
-  const std::uint32_t number = pool_.take();
-  TaskRecord& task = pool_[number];
-  task.number = number;
-  return task;
-}
-
-void ExecutorRole::erase(TaskRecord& task) {
-  records_.erase(task.submit.id, task.number);
-  recycle(task);
-}
-
-void ExecutorRole::recycle(TaskRecord& task) {
-  task.clear();
-  pool_.give_back(task.number);
-}
+const TaskRecord* ExecutorRole::find(const TaskId& id) const { return tasks_.find(id); }
 
 void TaskRecord::clear() {
   static_cast<TaskProgress&>(*this) = {};

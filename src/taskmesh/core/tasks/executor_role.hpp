@@ -25,12 +25,11 @@
 #include "taskmesh/core/tasks/result_cache.hpp"
 #include "taskmesh/core/tasks/run_queue.hpp"
 #include "taskmesh/core/tasks/seen_ids.hpp"
-#include "taskmesh/core/tasks/slab.hpp"
 #include "taskmesh/core/tasks/slots.hpp"
 #include "taskmesh/core/tasks/submit_answers.hpp"
 #include "taskmesh/core/tasks/submit_check.hpp"
-#include "taskmesh/core/tasks/task_index.hpp"
 #include "taskmesh/core/tasks/task_record.hpp"
+#include "taskmesh/core/tasks/task_table.hpp"
 #include "taskmesh/core/tasks/timers.hpp"
 #include "taskmesh/core/types.hpp"
 
@@ -168,7 +167,7 @@ class ExecutorRole {
   std::size_t entries() const { return queue_.size() + timers_.size(); }
   /// Records of tasks and given-up attempts, and who waits by key: nothing,
   /// when nothing is open.
-  std::size_t records() const { return records_.size() + strays_.size() + keys_.waiting(); }
+  std::size_t records() const { return tasks_.size() + strays_.size() + keys_.waiting(); }
   /// What is known of tasks that have ended.
   const ResultCache& results() const { return cache_; }
   const SeenIds& seen() const { return seen_; }
@@ -293,10 +292,6 @@ class ExecutorRole {
 
   TaskRecord* find(const TaskId& id);
   const TaskRecord* find(const TaskId& id) const;
-  TaskRecord& new_record(const TaskId& id);
-  TaskRecord& spare_record();
-  void erase(TaskRecord& task);
-  void recycle(TaskRecord& task);
 
   const NodeConfig config_;
   NodeCounters& counters_;
@@ -309,8 +304,7 @@ class ExecutorRole {
   KeptEnds* kept_ = nullptr;
   tsl::robin_map<std::string_view, std::uint32_t> names_;  // Views into config_.self.serves.
   std::uint32_t last_name_ = 0;
-  Slab<TaskRecord> pool_;
-  TaskIndex records_;  // Places in pool_.
+  TaskTable tasks_;
   RunQueue queue_;
   Slots slots_;
   Timers timers_;

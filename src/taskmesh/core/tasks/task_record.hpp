@@ -181,6 +181,7 @@ struct TaskProgress {
   LinkId asked_on;              ///< Link of the last SUBMIT for it.
   TaskRecord* older = nullptr;  ///< Neighbours in the order of hand-over (core/tasks/slots.hpp).
   TaskRecord* newer = nullptr;
+  bool operator==(const TaskProgress&) const = default;
 };
 static_assert(std::is_trivially_copyable_v<TaskProgress>);
 
@@ -192,7 +193,8 @@ struct TaskRecord : TaskProgress {
   Boxed<proto::Past> past;         ///< Workers that died while they had it.
   Boxed<proto::Fault> last_fault;  ///< Of the attempt before, while retrying.
   EndedPtr ended;                  ///< telling: how.
-  std::uint32_t number = 0;        ///< Its place in the table of records.
+  std::uint32_t number = 0;        ///< Of this record, and of its task (core/tasks/task_table.hpp).
+  std::uint32_t entry = 0;
 
   /// Its task is gone: what holds memory goes, and all progress. `submit` is for the next task to overwrite.
   void clear();
