@@ -109,13 +109,12 @@ inline constexpr Duration first_welcomes = 20ms;   ///< A new client hears all w
 inline constexpr Duration wait_budget = 30s;       ///< Default of every blocking call.
 inline constexpr Duration short_task = 200us;      ///< Work handed over ahead to free slots, in all.
 inline constexpr Duration accepted_within = 10ms;  ///< A short task may end before it is said to be accepted.
-inline constexpr Duration first_start_after =
-    5ms;  ///< ACCEPTED leaves so long before a name's first start here.
-inline constexpr std::size_t hand_over_max = 256;          ///< Tasks handed over ahead, per slot.
-inline constexpr std::uint32_t slots_max = 4'096;          ///< Tasks that one worker runs at once.
-inline constexpr std::size_t waiters_max = 64;             ///< Links waiting for one task.
-inline constexpr std::size_t query_ids_max = 1'000;        ///< Ids in one QUERY or CANCEL.
-inline constexpr std::size_t list_rows_max = 1'000;        ///< Rows of one TASK_LIST or CALLBACK_LIST...
+inline constexpr Duration first_start_after = 5ms;   ///< ACCEPTED leaves so long before a name's first start.
+inline constexpr std::size_t hand_over_max = 256;    ///< Tasks handed over ahead, per slot.
+inline constexpr std::uint32_t slots_max = 4'096;    ///< Tasks that one worker runs at once.
+inline constexpr std::size_t waiters_max = 64;       ///< Links waiting for one task.
+inline constexpr std::size_t query_ids_max = 1'000;  ///< Ids in one QUERY or CANCEL.
+inline constexpr std::size_t list_rows_max = 1'000;  ///< Rows of one TASK_LIST or CALLBACK_LIST...
 inline constexpr std::size_t list_bytes = 32 * 1024;       ///< ...which is closed at this size...
 inline constexpr std::size_t list_visits_max = 4'096;      ///< ...or after so many entries looked at.
 inline constexpr Duration list_wait = 900ms;               ///< Default of who lists tasks or callbacks.
@@ -167,6 +166,20 @@ inline constexpr std::size_t events_in_record_max = 1'000;     ///< Events of on
 inline constexpr std::size_t events_record_bytes = 32 * 1024;  ///< ...which is closed at this size.
 inline constexpr Duration watch_settles = 2s;  ///< A watch has begun when all have answered, or so late.
 static_assert(watch_renew * 2 < watch_lease, "one lost WATCH must not end a watch");
+
+// Stealing (proto/08-stealing.md).
+inline constexpr Duration steal_pause =
+    1ms;  ///< First pause of an idle worker that was given nothing; doubles...
+inline constexpr Duration steal_pause_max = 256ms;  ///< ...up to this; then it is quiet.
+inline constexpr Duration steal_answer = 100ms;     ///< So long an answer to STEAL is waited for.
+inline constexpr Duration steal_worth = 10ms;  ///< Known short tasks move only where they would wait so long.
+inline constexpr std::size_t steal_max = 64;   ///< Tasks given for one STEAL...
+inline constexpr std::size_t steal_look_max = 256;  ///< ...of so many that are looked at.
+inline constexpr std::size_t steal_bytes_max =
+    256 * 1024;                                    ///< A larger task stays, unless it has waited for...
+inline constexpr Duration steal_large_after = 1s;  ///< ...so long.
+inline constexpr std::size_t hints_each = 2;       ///< Idle workers told of a task that has to wait...
+inline constexpr std::size_t hints_max = 8;        ///< ...and all that are told in one turn.
 
 // Callbacks (proto/04-callbacks.md).
 inline constexpr std::uint32_t events_window = 64;                  ///< Unacknowledged events per listener...
