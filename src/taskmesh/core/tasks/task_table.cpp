@@ -4,7 +4,7 @@
 
 namespace taskmesh::core {
 
-TaskTable::Number TaskTable::number_of(const TaskId& id) const {
+inline TaskTable::Number TaskTable::number_of(const TaskId& id) const {
   return index_.find(id, [this](Number number) -> const TaskId& {
     const Entry& entry = entries_[number];
     return entry.record != nullptr ? entry.record->submit.id : id_of(*entry.packed);
