@@ -71,11 +71,8 @@ void ExecutorRole::take_back(const TaskId& id, bool taken, Now now, Effects& out
   task->place = Place::nowhere;
   if (task->cancel_wanted) return end_cancelled(*task, now);
   if (task->deadline && *task->deadline <= now.at) return expire(*task, now, out);
-  if (taken) {
-    task->epoch += 2;
-    task->may_have_run = true;
-  }
-  if (taken && is_copied(*task) && owner_->claim_again(id, now)) {
+  if (taken) task->may_have_run = true;
+  if (taken && owner_->claim_again(id, now)) {
     task->place = Place::copying;
     task->claimed_anew = true;
     ++copying_;
