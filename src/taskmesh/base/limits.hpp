@@ -168,6 +168,20 @@ inline constexpr std::size_t events_record_bytes = 32 * 1024;  ///< ...which is 
 inline constexpr Duration watch_settles = 2s;  ///< A watch has begun when all have answered, or so late.
 static_assert(watch_renew * 2 < watch_lease, "one lost WATCH must not end a watch");
 
+// Stealing (proto/08-stealing.md).
+inline constexpr Duration steal_pause =
+    1ms;  ///< First pause of an idle worker that was given nothing; doubles...
+inline constexpr Duration steal_pause_max = 256ms;  ///< ...up to this; then it is quiet.
+inline constexpr Duration steal_answer = 100ms;     ///< So long an answer to STEAL is waited for.
+inline constexpr Duration steal_worth = 10ms;  ///< Known short tasks move only where they would wait so long.
+inline constexpr std::size_t steal_max = 64;   ///< Tasks given for one STEAL...
+inline constexpr std::size_t steal_look_max = 256;  ///< ...of so many that are looked at.
+inline constexpr std::size_t steal_bytes_max =
+    256 * 1024;                                    ///< A larger task stays, unless it has waited for...
+inline constexpr Duration steal_large_after = 1s;  ///< ...so long.
+inline constexpr std::size_t hints_each = 2;       ///< Idle workers told of a task that has to wait...
+inline constexpr std::size_t hints_max = 8;        ///< ...and all that are told in one turn.
+
 // Callbacks (proto/04-callbacks.md).
 inline constexpr std::uint32_t events_window = 64;                  ///< Unacknowledged events per listener...
 inline constexpr std::uint64_t events_window_bytes = 4 << 20;       ///< ...and their size.

@@ -23,6 +23,7 @@ void ExecutorRole::enqueue(TaskRecord& task, Now now) {
   task.place = Place::waiting;
   queue_.push(task.submit.id, task.submit.priority);
   ++waiting_;
+  if (is_copied(task) && is_worth_moving(task.name)) ++ever_spare_;
   offer_due_ = true;
   if (tap_.watched()) [[unlikely]]
     tap_.note(task, now);
