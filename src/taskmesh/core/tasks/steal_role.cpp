@@ -64,7 +64,8 @@ void StealRole::on_load(NodeId node, const proto::Load& load) {
   if (!config_.steals) return;
   load.queued > 0 ? busy_.insert(node) : busy_.erase(node);
   const bool takes = (load.flags & (proto::Load::draining_flag | proto::Load::memory_flag)) == 0;
-  takes&& load.queued == 0 && load.running < load.slots ? idle_.insert(node) : idle_.erase(node);
+  const bool idle = takes && load.queued == 0 && load.running < load.slots;
+  idle ? idle_.insert(node) : idle_.erase(node);
 }
 
 void StealRole::on_peer_change(const PeerChange& change) {
