@@ -410,6 +410,28 @@ SCENARIO("cancelled is told to who cancels when every holder has recorded it", "
   CHECK(bench.sent<proto::Status>(client).front().report.state == TaskState::cancelled);
 }
 
+SCENARIO("who asks for a task whose end others are about to record is told that end",
+         "[core][keepers][query]") {
+  Bench bench;
+  bench.submit(1);
+  bench.say(bench.links[2], proto::ReplOk{{{task(1), 1}}});
+  REQUIRE(bench.runs.size() == 1);
+  bench.finish(1);
+  bench.say(client, proto::Query{.request = 7, .ids = {task(1)}});
+  CHECK(bench.sent<proto::Status>(client).empty());
+  GIVEN("the keeper has recorded it") {
+    bench.say(bench.links[2], proto::DoneOk{.claims = {{task(1), 1}}});
+    REQUIRE(bench.sent<proto::Status>(client).size() == 1);
+    CHECK(bench.sent<proto::Status>(client).front().request == 7);
+    CHECK(bench.sent<proto::Status>(client).front().report.state == TaskState::success);
+  }
+  GIVEN("a keeper that is slow: it is asked again") {
+    bench.say(client, proto::Query{.request = 7, .ids = {task(1)}});
+    REQUIRE(bench.sent<proto::Status>(client).size() == 1);
+    CHECK(bench.sent<proto::Status>(client).front().report.state == TaskState::running);
+  }
+}
+
 SCENARIO("an owner's word that a dead worker has the task is older than its claim, and is passed over",
          "[core][keepers]") {
   Bench bench{2};

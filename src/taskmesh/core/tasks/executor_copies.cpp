@@ -173,7 +173,7 @@ void ExecutorRole::yield(const TaskId& id, NodeId winner, Now now, Effects& out)
   seen_.forget(id);
   tasks_.erase(*task);
   if (keys_.waiting() > 0) send_joined_after(id, winner);
-  std::erase_if(cancel_asks_, [&](const CancelAsk& ask) { return ask.id == id; });  // They ask again.
+  std::erase_if(late_asks_, [&](const LateAsk& ask) { return ask.id == id; });  // They ask again.
   if (had_deadline) drop_timer();
   if (had_due) drop_timer();
 }

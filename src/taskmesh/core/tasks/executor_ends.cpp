@@ -241,8 +241,8 @@ void ExecutorRole::conclude(TaskRecord& task, const EndedPtr& ended, Now now) {
     keys_.forget(config_.self.serves[task.name], submit.terms->key, ended_id);
   }
   tasks_.erase(task);
-  if (!cancel_asks_.empty()) [[unlikely]]
-    answer_cancels(ended_id, now);
+  if (!late_asks_.empty()) [[unlikely]]
+    answer_late(ended_id, now);
   if (was_first && keys_.waiting() > 0) end_joined(ended_id, ended, now);
 }
 

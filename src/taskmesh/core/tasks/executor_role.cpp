@@ -364,7 +364,7 @@ void ExecutorRole::recall(Now now, Effects& out) {
 
 void ExecutorRole::on_link_down(LinkId link) {
   answers_.close(link);
-  std::erase_if(cancel_asks_, [&](const CancelAsk& ask) { return ask.link == link; });
+  std::erase_if(late_asks_, [&](const LateAsk& ask) { return ask.link == link; });
 }
 
 void ExecutorRole::on_turn_end(const proto::Load& load, Now now, Effects& out) {

@@ -189,10 +189,13 @@ class ExecutorRole {
   const SeenIds& seen() const { return seen_; }
 
  private:
-  struct CancelAsk {
+  /// A QUERY or CANCEL of a task whose end others are about to record.
+  struct LateAsk {
     TaskId id;
     LinkId link;
     std::uint64_t request = 0;
+    bool cancels = false;
+    Codec reply_codec = Codec::cereal;
   };
   struct Outcome {
     TaskState state = TaskState::lost;
@@ -304,7 +307,9 @@ class ExecutorRole {
   proto::TaskReport about(const TaskId& id, LinkId link, const proto::Query& query, Now now);
   void cancel_one(LinkId link, std::uint64_t request, const TaskId& id, bool ask_owner, Now now,
                   Effects& out);
-  void answer_cancels(const TaskId& id, Now now);
+  bool is_told_soon(const TaskId& id, const proto::Query& query) const;
+  bool answer_later(const LateAsk& ask);
+  void answer_late(const TaskId& id, Now now);
   struct TaskPage;
   bool list_open(std::uint64_t from, TaskPage& page) const;
   bool list_ended(std::uint64_t from, TaskPage& page) const;
@@ -334,14 +339,14 @@ class ExecutorRole {
   SeenIds seen_;
   ResultCache cache_;
   SubmitAnswers answers_;
-  std::vector<CancelAsk> cancel_asks_;  // Answered when others have recorded the end.
-  std::vector<Send> late_answers_;      // To those.
-  std::size_t waiting_ = 0;             // In queue_ and alive.
-  std::uint64_t ever_spare_ = 0;        // Came into queue_, with copies, and worth the way.
-  std::size_t later_ = 0;               // Not due yet, or joined.
-  std::size_t copying_ = 0;             // Not held by anybody else yet.
-  std::size_t recording_ = 0;           // Of these, tasks with a past that are about to start.
-  TimePoint patient_until_{};           // Suspects wait for copies no longer.
+  std::vector<LateAsk> late_asks_;  // Answered when others have recorded the end.
+  std::vector<Send> late_answers_;  // To those.
+  std::size_t waiting_ = 0;         // In queue_ and alive.
+  std::uint64_t ever_spare_ = 0;    // Came into queue_, with copies, and worth the way.
+  std::size_t later_ = 0;           // Not due yet, or joined.
+  std::size_t copying_ = 0;         // Not held by anybody else yet.
+  std::size_t recording_ = 0;       // Of these, tasks with a past that are about to start.
+  TimePoint patient_until_{};       // Suspects wait for copies no longer.
   std::vector<TaskId> begun_;     // Of those, the ones that others know of; some have started or ended since.
   TaskId lone_;                   // Is to run alone: nothing else starts. Nil: none.
   std::size_t live_ = 0;          // Accepted, end not told.

@@ -13,6 +13,10 @@ void ExecutorRole::on_query(LinkId link, const proto::Query& query, Now now, Eff
   if (query.ids.size() > limits::query_ids_max) return refuse_too_many(link, proto::Type::query, out);
   answers_.open(link);
   for (const TaskId& id : query.ids) {
+    if (is_told_soon(id, query) &&
+        answer_later({.id = id, .link = link, .request = query.request, .reply_codec = query.reply_codec})) {
+      continue;
+    }
     out.send.push_back({link, proto::Status{query.request, about(id, link, query, now)}});
     if (giver_ != nullptr && giver_->has_given()) send_after(link, id, out);
   }
@@ -36,11 +40,7 @@ void ExecutorRole::cancel_one(LinkId link, std::uint64_t request, const TaskId& 
     this->cancel(*task, now, out);
     task = find(id);
     if (task != nullptr && task->place == Place::telling) {  // The end is told when others know it.
-      const bool known = std::ranges::any_of(cancel_asks_, [&](const CancelAsk& ask) {
-        return ask.id == id && ask.link == link && ask.request == request;
-      });
-      if (!known && cancel_asks_.size() < limits::cancel_asks_max)
-        cancel_asks_.push_back({id, link, request});
+      answer_later({.id = id, .link = link, .request = request, .cancels = true});
       return;
     }
   } else if (ask_owner && replicas_of(id) > 0 && keeper_ != nullptr && keeper_->cancel(id, link, request)) {
@@ -54,13 +54,32 @@ void ExecutorRole::cancel_one(LinkId link, std::uint64_t request, const TaskId& 
   out.send.push_back({link, proto::Status{request, std::move(report)}});
 }
 
-/// Its end is told: also to who has cancelled it.
-void ExecutorRole::answer_cancels(const TaskId& id, Now now) {
-  std::erase_if(cancel_asks_, [&](const CancelAsk& ask) {
+/// Who has recorded its end has perhaps told it, so `running` may be an answer from the past.
+bool ExecutorRole::is_told_soon(const TaskId& id, const proto::Query& query) const {
+  if ((query.flags & proto::Query::wait_flag) != 0) return false;  // It is told the end as well.
+  const TaskRecord* task = find(id);
+  return task != nullptr && task->place == Place::telling;
+}
+
+/// False: it waits already, or there is no room.
+bool ExecutorRole::answer_later(const LateAsk& ask) {
+  const bool known = std::ranges::any_of(late_asks_, [&](const LateAsk& other) {
+    return other.id == ask.id && other.link == ask.link && other.request == ask.request;
+  });
+  if (known || late_asks_.size() >= limits::cancel_asks_max) return false;
+  late_asks_.push_back(ask);
+  return true;
+}
+
+/// Its end is told: also to who has asked for it or cancelled it.
+void ExecutorRole::answer_late(const TaskId& id, Now now) {
+  std::erase_if(late_asks_, [&](const LateAsk& ask) {
     if (ask.id != id) return false;
-    proto::TaskReport report = about(id, ask.link, {}, now);
-    report.result = {};
-    report.codec = Codec::none;
+    proto::TaskReport report = about(id, ask.link, {.reply_codec = ask.reply_codec, .ids = {}}, now);
+    if (ask.cancels) {
+      report.result = {};
+      report.codec = Codec::none;
+    }
     late_answers_.push_back({ask.link, proto::Status{ask.request, std::move(report)}});
     return true;
   });
