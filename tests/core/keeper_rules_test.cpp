@@ -167,21 +167,6 @@ bool keepers_take_over(Rules rules) {
   return bench.node.owner()->open() == 1;
 }
 
-/// R9: what was given to a worker that asked for it is taken back only when that one says that it has not got it.
-bool given_until_asked(Rules rules) {
-  Bench bench{2, rules};
-  bench.submit(1);
-  bench.say(bench.links[2], proto::ReplOk{{{task(1), 1}}});
-  bench.say(bench.links[3], proto::ReplOk{{{task(1), 1}}});
-  bench.submit(2);
-  bench.say(bench.links[2], proto::ReplOk{{{task(2), 1}}});
-  bench.say(bench.links[3], proto::ReplOk{{{task(2), 1}}});
-  bench.say(other, proto::Steal{1});
-  bench.pass(limits::copy_repeat + 1s);
-  bench.finish(1);
-  return bench.out.run.empty();
-}
-
 }  // namespace
 
 TEST_CASE("each rule of keepers has a story that fails without it", "[core][keepers]") {
@@ -195,7 +180,6 @@ TEST_CASE("each rule of keepers has a story that fails without it", "[core][keep
                         {4, who_was_first_stays},
                         {6, lost_copies_are_made_anew},
                         {7, keepers_ask},
-                        {9, given_until_asked},
                         {10, hearsay_drops_nothing},
                         {11, releases_are_repeated},
                         {12, a_missing_worker_has_not_said_no},

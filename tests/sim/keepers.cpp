@@ -64,7 +64,7 @@ class KeeperWorld : CopyWorld {
   }
 
   KeeperOutcome run() {
-    for (int i = 0; i < plan_.workers; ++i) add_worker(plan_.rules, false, plan_.steals);
+    for (int i = 0; i < plan_.workers; ++i) add_worker(plan_.rules);
     world_.add({.kind = NodeKind::listener, .endpoint = here});
     for (int i = 0; i < 2; ++i) clients_.push_back(world_.add({.kind = NodeKind::client}));
     for (int i = 0; i < plan_.tasks; ++i) {
@@ -173,8 +173,8 @@ class KeeperWorld : CopyWorld {
     if (story.taken_back && !stands_apart())
       fail("task " + to_string(run.id) + " started after it was told cancelled");
     if (story.once && story.starts > 1) fail("a once task started twice: " + to_string(run.id));
-    if (plan_.replicas > 0 && !owner.is_safe(run.id) && worker.node->membership().alive() > 0 &&
-        plan_.faults == Faults::none && plan_.poison == 0) {
+    if (!owner.is_safe(run.id) && worker.node->membership().alive() > 0 && plan_.faults == Faults::none &&
+        plan_.poison == 0) {
       fail("task " + to_string(run.id) + " started before anybody held a copy");
     }
   }
@@ -193,8 +193,7 @@ class KeeperWorld : CopyWorld {
     } else if (const auto* acceptance = std::get_if<core::Acceptance>(&notice)) {
       Story& story = stories_.at(acceptance->id);
       story.accepted = !acceptance->error;
-      // What is cancelled before anybody holds it has ended at its owner alone.
-      if (plan_.faults == Faults::none && plan_.poison == 0 && plan_.cancels == 0 &&
+      if (plan_.faults == Faults::none && plan_.poison == 0 &&
           static_cast<int>(acceptance->nodes.size()) != plan_.replicas + 1) {
         fail("a receipt names " + std::to_string(acceptance->nodes.size()) + " workers");
       }

@@ -7,7 +7,6 @@
 #include "taskmesh/proto/copies.hpp"
 #include "taskmesh/proto/events.hpp"
 #include "taskmesh/proto/membership.hpp"
-#include "taskmesh/proto/steal.hpp"
 #include "taskmesh/proto/tasks.hpp"
 
 namespace taskmesh::proto {
@@ -43,8 +42,6 @@ enum class Type : std::uint16_t {
   moved = 41,
   who_has = 42,
   has = 43,
-  steal = 44,
-  hint = 45,
   cb_hello = 64,
   cb_welcome = 65,
   notify = 66,
@@ -66,7 +63,7 @@ using Message =
                  CbWelcome, Notify, NotifyAck, NotifyNack, ErrorReport, Cancel, ListTasks, TaskList,
                  ListCallbacks, CallbackList, RetryCallbacks, CallbacksRetried, Digest, Members, Doubt,
                  Witness, Repl, ReplOk, ReplDup, Done, DoneOk, Release, ReleaseOk, StatusQ, StatusA, Moved,
-                 WhoHas, Has, Watch, Events, ListPosts, PostList, Steal, Hint>;
+                 WhoHas, Has, Watch, Events, ListPosts, PostList>;
 
 template <class T>
 inline constexpr Type type_of = Type::error;
@@ -154,9 +151,5 @@ template <>
 inline constexpr Type type_of<Watch> = Type::watch;
 template <>
 inline constexpr Type type_of<Events> = Type::events;
-template <>
-inline constexpr Type type_of<Steal> = Type::steal;
-template <>
-inline constexpr Type type_of<Hint> = Type::hint;
 
 }  // namespace taskmesh::proto

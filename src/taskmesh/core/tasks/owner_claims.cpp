@@ -8,13 +8,11 @@
 
 namespace taskmesh::core {
 
-/// Of a worker that was never met, or is known to be dead already, nobody will say here that it is dead; if it lives, it
-/// asks for what it holds.
+/// Of a worker that was never met nobody will say here that it is dead; if it lives, it asks for what it holds.
 void OwnerRole::add_holders(Owned& owned, const std::vector<NodeId>& others) {
   for (const NodeId& node : others) {
     const Peer* peer = membership_.by_node(node);
     if (peer == nullptr || peer->liveness == Liveness::joining || owned.count == holders_max - 1U) continue;
-    if (peer->liveness == Liveness::dead || peer->liveness == Liveness::left) continue;
     owned.holders[owned.count++] = Holder{.node = node};
   }
 }
@@ -44,22 +42,6 @@ bool OwnerRole::adopt(const TaskId& id, std::uint32_t epoch, std::string_view na
   if (owned.count > 0) return true;
   owned.stage = Stage::open;
   return false;
-}
-
-bool OwnerRole::claim_again(const TaskId& id, Now now) {
-  Owned* owned = find(id);
-  if (owned == nullptr || owned->stage != Stage::open) return false;
-  owned->epoch += 2;
-  owned->stored = false;
-  for (std::size_t i = 0; i < owned->count; ++i) owned->holders[i] = Holder{.node = owned->holders[i].node};
-  fill_up(*owned, name_of(*owned), now, false);
-  recount(*owned);
-  if (owned->count == 0) return false;
-  owned->stage = Stage::copying;
-  owned->again = true;
-  say_again(*owned, {}, now);
-  arm(*owned, now);
-  return true;
 }
 
 void OwnerRole::adopt_ended(const EndedPtr& ended, std::uint32_t epoch, Duration ttl,

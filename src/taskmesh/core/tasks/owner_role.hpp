@@ -68,9 +68,6 @@ class OwnerRole {
   /// False: nobody else can hold it, go on alone.
   bool adopt(const TaskId& id, std::uint32_t epoch, std::string_view name, const std::vector<NodeId>& others,
              Now now);
-  /// A worker that is gone may have owned it in the next epoch, and told others so. It is claimed two epochs later, and
-  /// not open before all holders have said that nobody else owns it. False: nobody else holds it.
-  bool claim_again(const TaskId& id, Now now);
   void adopt_ended(const EndedPtr& ended, std::uint32_t epoch, Duration ttl,
                    const std::vector<NodeId>& others, Now now);
   struct Claimed {

@@ -147,7 +147,7 @@ enum class Place : std::uint8_t {
   later,    ///< Scheduled or retrying: it comes into the run queue when it is due.
   joined,   ///< Waits for the end of an earlier task with its key.
   copying,  ///< Waits until somebody else holds a copy of it.
-  giving,   ///< It is offered to another worker: this one leaves, or that one is free.
+  giving,   ///< This worker leaves: it is offered to another one.
   telling,  ///< Has ended; waits until somebody else has recorded that.
   ahead,    ///< Handed over although no slot is free: not started, may be taken back.
   slot,     ///< Handed over, and occupies a slot until the executor has answered.
