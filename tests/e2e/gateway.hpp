@@ -52,9 +52,9 @@ class GatewayProcess {
 /// A member of the answer's JSON as text; strings without quotes.
 inline std::string member(const HttpAnswer& answer, std::string_view name) {
   INFO(answer.body);
-  const auto json = taskmesh::parse_json(answer.body);
-  REQUIRE(json);
-  const taskmesh::Json* value = json->at(name);
+  const auto body = taskmesh::parse_json(answer.body);
+  REQUIRE(body);
+  const taskmesh::Json* value = body->at(name);
   REQUIRE(value != nullptr);
   return value->string() != nullptr ? *value->string() : taskmesh::to_text(*value);
 }

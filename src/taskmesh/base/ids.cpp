@@ -1,10 +1,11 @@
 #include "taskmesh/base/ids.hpp"
 
+#include "taskmesh/base/hex.hpp"
+
 namespace taskmesh {
 
 namespace {
 
-constexpr std::string_view digits = "0123456789abcdef";
 constexpr std::uint16_t version_one = 0x1000;
 
 int digit_value(char c) {
@@ -26,8 +27,8 @@ std::string id_to_hex(const std::array<std::uint8_t, 16>& bytes) {
   std::array<char, 32> text;
   char* out = text.data();
   for (const std::uint8_t byte : bytes) {
-    *out++ = digits[byte >> 4];
-    *out++ = digits[byte & 15];
+    *out++ = hex_digits[byte >> 4];
+    *out++ = hex_digits[byte & 15];
   }
   return {text.data(), text.size()};
 }

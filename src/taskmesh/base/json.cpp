@@ -6,6 +6,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "taskmesh/base/hex.hpp"
+
 namespace taskmesh {
 
 namespace {
@@ -109,7 +111,6 @@ std::size_t plain_length(std::string_view text, std::size_t i) {
 }
 
 void append_escaped(std::string& out, std::string_view text) {
-  constexpr std::string_view digits = "0123456789abcdef";
   for (std::size_t i = 0; i < text.size();) {
     if (const std::size_t plain = plain_length(text, i); plain > 0) {
       out.append(text, i, plain);
@@ -130,8 +131,8 @@ void append_escaped(std::string& out, std::string_view text) {
       out += "\\n";
     } else if (static_cast<unsigned char>(c) < 0x20) {
       out += "\\u00";
-      out += digits[static_cast<unsigned char>(c) >> 4];
-      out += digits[static_cast<unsigned char>(c) & 15];
+      out += hex_digits[static_cast<unsigned char>(c) >> 4];
+      out += hex_digits[static_cast<unsigned char>(c) & 15];
     } else {
       out += text.substr(i, length);
     }

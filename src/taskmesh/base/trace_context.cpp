@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "taskmesh/base/hex.hpp"
 #include "taskmesh/base/limits.hpp"
 
 namespace taskmesh {
@@ -32,11 +33,10 @@ std::array<std::uint8_t, N> octets_of(std::string_view hex) {
 
 template <class Octets>
 std::string hex_of(const Octets& octets) {
-  constexpr std::string_view digits = "0123456789abcdef";
   std::string text;
   for (const std::uint8_t octet : octets) {
-    text += digits[octet >> 4];
-    text += digits[octet & 15];
+    text += hex_digits[octet >> 4];
+    text += hex_digits[octet & 15];
   }
   return text;
 }

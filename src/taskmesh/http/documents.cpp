@@ -4,6 +4,7 @@
 #include <cstring>
 #include <tuple>
 
+#include "taskmesh/base/hex.hpp"
 #include "taskmesh/base/trace_context.hpp"
 #include "taskmesh/http/limits.hpp"
 #include "taskmesh/payload.hpp"
@@ -219,9 +220,9 @@ std::string entity_tag(std::string_view body) {
   std::size_t at = 0;
   for (; at + 8 <= body.size(); at += 8) mix(body.data() + at, 8);
   mix(body.data() + at, body.size() - at);
-  constexpr std::string_view digits = "0123456789abcdef";
   std::string tag = "\"";
-  for (int shift = 60; shift >= 0; shift -= 4) tag += digits[(hash >> static_cast<unsigned>(shift)) & 15U];
+  for (int shift = 60; shift >= 0; shift -= 4)
+    tag += hex_digits[(hash >> static_cast<unsigned>(shift)) & 15U];
   return tag + "\"";
 }
 

@@ -6,6 +6,7 @@
 #include <thread>
 #include <tuple>
 
+#include "taskmesh/base/hex.hpp"
 #include "taskmesh/base/log.hpp"
 #include "taskmesh/http/desk.hpp"
 #include "taskmesh/http/mesh_port.hpp"
@@ -52,9 +53,8 @@ ServerOptions server_options(const GatewayOptions& options, const io::BindAddres
 }
 
 std::string boot_id() {
-  constexpr std::string_view digits = "0123456789abcdef";
   std::string text;
-  for (std::uint32_t bits = io::random_u32(), i = 0; i < 8; ++i, bits >>= 4U) text += digits[bits & 15U];
+  for (std::uint32_t bits = io::random_u32(), i = 0; i < 8; ++i, bits >>= 4U) text += hex_digits[bits & 15U];
   return text;
 }
 
