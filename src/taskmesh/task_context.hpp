@@ -34,8 +34,9 @@ class TaskContext {
   const std::string& name() const { return name_; }
   /// 1 for the first execution, one more for each retry.
   std::uint32_t attempt() const { return attempt_; }
-  /// Grows each time that another worker takes the task over, and is the same for all attempts of one owner: a store
-  /// that refuses what comes with a lower epoch than it has seen is safe from a worker that only seemed dead.
+  /// Which ownership this is: greater each time that another worker comes to own the task (it was taken over, or given
+  /// away), the same for all attempts of one owner, and never the same at two workers. So a store that refuses what
+  /// comes with a lower epoch than it has seen is safe from a worker that only seemed dead. It counts nothing.
   std::uint32_t epoch() const { return epoch_; }
   /// The form in which the submitter wants the result; for raw handlers.
   Codec reply_codec() const { return reply_codec_; }

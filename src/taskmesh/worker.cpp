@@ -11,6 +11,7 @@
 #include <thread>
 #include <utility>
 
+#include "taskmesh/core/tasks/epoch.hpp"
 #include "taskmesh/io/clock.hpp"
 #include "taskmesh/io/memory_watch.hpp"
 #include "taskmesh/io/process_executor.hpp"
@@ -101,7 +102,7 @@ void check_options(const WorkerOptions& options) {
 core::Finished run_attempt(const detail::Handler& handler, core::Run&& run, const io::StopToken& stop) {
   core::Finished finished;
   TaskContext context(run.id, std::move(run.name), run.attempt, run.reply_codec, run.deadline);
-  context.with(stop.flag(), *run.headers, run.epoch);
+  context.with(stop.flag(), *run.headers, core::fence_of(run.epoch));
   try {
     detail::HandlerResult answer = handler(context, run.args, run.want_json);
     finished.result = std::move(answer.result);
@@ -246,6 +247,9 @@ WorkerCounters Worker::Impl::counters() const {
           .condemned = node.condemned,
           .taken_over = node.taken_over,
           .given = node.given,
+          .stolen = node.stolen,
+          .steal_asks = node.steal_asks,
+          .hints = node.hints,
           .fenced = node.refused_claims,
           .events_sent = node.events_sent,
           .events_acked = node.events_acked,

@@ -39,6 +39,9 @@ struct WorkerCounters {
   std::uint64_t condemned = 0;   ///< Quarantined: they killed whoever ran them.
   std::uint64_t taken_over = 0;  ///< Of workers that died.
   std::uint64_t given = 0;       ///< Handed to another worker, by this one as it left.
+  std::uint64_t stolen = 0;      ///< Waited here, and went to a worker that was free.
+  std::uint64_t steal_asks = 0;  ///< Questions of this one, when it was free, for what waits elsewhere.
+  std::uint64_t hints = 0;       ///< Free workers told that something waits here.
   std::uint64_t fenced = 0;      ///< Copies that were not taken, because somebody else owns the task.
   std::uint64_t events_sent = 0;
   std::uint64_t events_acked = 0;

@@ -11,7 +11,7 @@ SCENARIO("2,000 tasks of 1 ms on three workers of one host, and one is killed: n
   REQUIRE(scene.stop_amid(0, {.replicas = 1}));
   scene.kill(0);
   const auto killed = std::chrono::steady_clock::now();
-  const bool taken_over = Scene::until([&] { return scene.facts().later_epochs > 0; }, 20s);
+  const bool taken_over = Scene::until([&] { return scene.facts().taken_over > 0; }, 20s);
   CHECK(taken_over);
   const auto first = Scene::since(killed);
   check_nothing_lost(scene);

@@ -18,7 +18,7 @@ bool skipped() {
 
 /// How long after `harm` the tally shows the first task that was taken over; it waits for it.
 milliseconds until_taken_over(Scene& scene, std::chrono::steady_clock::time_point harm) {
-  CHECK(Scene::until([&] { return scene.facts().later_epochs > 0; }, 40s));
+  CHECK(Scene::until([&] { return scene.facts().taken_over > 0; }, 40s));
   return Scene::since(harm);
 }
 

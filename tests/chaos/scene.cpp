@@ -9,10 +9,13 @@
 #include <stdexcept>
 #include <thread>
 
+#include "taskmesh/core/tasks/epoch.hpp"
+
 namespace chaos {
 
 namespace {
 
+namespace core = taskmesh::core;
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
@@ -193,7 +196,7 @@ Facts Scene::facts() const {
     std::set<std::string> epochs;  // "epoch pid"; the first of each epoch is explained.
     for (const std::string& line : lines) {
       epochs.insert(line.substr(0, line.find(' ')));
-      facts.later_epochs += line.starts_with("1 ") ? 0U : 1U;
+      facts.taken_over += core::fence_was_taken_over(static_cast<std::uint32_t>(std::stoul(line))) ? 1U : 0U;
     }
     facts.extra += lines.size() - 1;
     facts.explained += epochs.size() - 1;

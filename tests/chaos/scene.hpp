@@ -34,8 +34,7 @@ struct Facts {
   std::size_t extra = 0;  ///< Executions beyond the first of a task...
   std::size_t explained =
       0;  ///< ...of a later epoch: its worker was believed dead, and another one took it over.
-  std::size_t later_epochs =
-      0;  ///< Executions by who took the task over, be it the first of the task or not.
+  std::size_t taken_over = 0;    ///< Executions by who took the task over, or was given it by one who had.
   std::size_t waited_badly = 0;  ///< A client that waited heard something else than a success.
   std::string heard_badly;       ///< What one of those heard.
   std::size_t under = 0;  ///< Their receipt names fewer holders: they ended before it was asked for, say.

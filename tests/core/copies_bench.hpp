@@ -93,6 +93,8 @@ struct Bench {
     welcome.self = worker(number);
     return {links[number], std::move(welcome)};
   }
+  /// As this node owns it now.
+  proto::Claim claim(const TaskId& id) { return {id, node.owner()->epoch_of(id)}; }
   void dies(std::uint8_t number) {
     turn(Gone{node_id(number), 1});
     turn(LinkDown{links[number]});

@@ -364,13 +364,13 @@ SCENARIO("who holds the copy of the first task with a key knows the key", "[core
     bench.dies(2);
     CHECK(told(9) == node_id(1));
     bench.submit(1, 0, keyed);
-    bench.say(bench.links[3], proto::ReplOk{{{task(5, 1), 2}}});
+    bench.say(bench.links[3], proto::ReplOk{{bench.claim(task(5, 1))}});
     bench.pass(limits::suspect_patience);
-    bench.say(bench.links[3], proto::ReplOk{{{task(5, 1), 2}}});  // That it starts is recorded.
+    bench.say(bench.links[3], proto::ReplOk{{bench.claim(task(5, 1))}});  // That it starts is recorded.
     REQUIRE(bench.runs.size() == 1);
     CHECK(bench.runs[0].id == task(5, 1));
     bench.finish(bench.runs[0]);
-    bench.say(bench.links[3], proto::DoneOk{{{task(5, 1), 2}}, {}});
+    bench.say(bench.links[3], proto::DoneOk{{bench.claim(task(5, 1))}, {}});
     CHECK(bench.sent<proto::Notify>(client).at(0).report->state == TaskState::success);
     CHECK(bench.runs.size() == 1);
   }
@@ -407,7 +407,7 @@ SCENARIO("a first task that may have run where its worker died keeps its key, ho
   REQUIRE(done.size() == 1);
   CHECK(done[0].key == "order-7");
   CHECK(done[0].report->state == (once ? TaskState::lost : TaskState::cancelled));
-  bench.say(bench.links[3], proto::DoneOk{{{first, 2}}, {}});
+  bench.say(bench.links[3], proto::DoneOk{{bench.claim(first)}, {}});
   bench.submit(1, 0, keyed);
   CHECK(bench.runs.empty());
   CHECK(bench.sent<proto::Notify>(client).at(0).report->state == done[0].report->state);

@@ -167,6 +167,43 @@ bool keepers_take_over(Rules rules) {
   return bench.node.owner()->open() == 1;
 }
 
+/// R9: what was given to a worker that asked for it is taken back only when that one says that it has not got it.
+bool given_until_asked(Rules rules) {
+  Bench bench{2, rules};
+  bench.submit(1);
+  bench.say(bench.links[2], proto::ReplOk{{{task(1), 1}}});
+  bench.say(bench.links[3], proto::ReplOk{{{task(1), 1}}});
+  bench.submit(2);
+  bench.say(bench.links[2], proto::ReplOk{{{task(2), 1}}});
+  bench.say(bench.links[3], proto::ReplOk{{{task(2), 1}}});
+  bench.say(other, proto::Steal{1});
+  bench.pass(limits::copy_repeat + 1s);
+  bench.finish(1);
+  return bench.out.run.empty();
+}
+
+/// 24: of a task of worker 2 in its first epoch, who takes it over and who was given it never have the same one; nor who was
+/// given it at first and who was offered it later.
+bool no_two_have_one_epoch(Rules rules) {
+  const auto gift = [](std::uint8_t flags) {
+    proto::Repl repl{.id = task(1), .owner = node_id(2), .epoch = 1};
+    repl.flags = static_cast<std::uint8_t>(proto::Repl::given_flag | flags);
+    repl.submit = {.seq = 1, .id = task(1), .name = "add"};
+    return repl;
+  };
+  Bench keeper{1, rules};
+  keeper.say(other, keeper.repl(2, 1));
+  keeper.say(keeper.links[2], proto::Bye{node_id(2), 1});
+  Bench taker{1, rules};
+  taker.say(other, gift(0));
+  Bench later{1, rules};
+  later.say(other, gift(proto::Repl::again_flag));
+  const auto taken = keeper.claim(task(1)).epoch;
+  const auto given = taker.claim(task(1)).epoch;
+  return given == 2 && taken != given && later.claim(task(1)).epoch != given && ordinal_of(taken) == 2 &&
+         ordinal_of(later.claim(task(1)).epoch) == 2;
+}
+
 }  // namespace
 
 TEST_CASE("each rule of keepers has a story that fails without it", "[core][keepers]") {
@@ -180,6 +217,7 @@ TEST_CASE("each rule of keepers has a story that fails without it", "[core][keep
                         {4, who_was_first_stays},
                         {6, lost_copies_are_made_anew},
                         {7, keepers_ask},
+                        {9, given_until_asked},
                         {10, hearsay_drops_nothing},
                         {11, releases_are_repeated},
                         {12, a_missing_worker_has_not_said_no},
@@ -187,7 +225,8 @@ TEST_CASE("each rule of keepers has a story that fails without it", "[core][keep
                         {14, ends_are_recorded_before_they_are_told},
                         {15, former_owners_change_nothing},
                         {16, another_keeper_is_asked},
-                        {17, keepers_take_over}};
+                        {17, keepers_take_over},
+                        {24, no_two_have_one_epoch}};
   for (const Rule& rule : rules) {
     INFO("R" << rule.number);
     CHECK(rule.story({}));

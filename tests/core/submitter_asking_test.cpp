@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <map>
+
 #include "core/submitter_support.hpp"
 
 namespace taskmesh::core {
@@ -464,6 +467,49 @@ SCENARIO("a restarted worker does not answer for its former life", "[core][submi
       }
     }
   }
+}
+
+SCENARIO("who is sent after a worker that does not know the task leaves out nobody else",
+         "[core][submitter][query]") {
+  ClientBench client;
+  std::map<NodeId, FakeWorker> workers;
+  for (std::uint8_t number = 1; number <= 4; ++number) {
+    const FakeWorker worker = client.join(number);
+    workers[worker.member.node] = worker;
+  }
+  SubmitTask wish = client.task(1, 5);
+  wish.id = make_task_id(1'000, 1, ClientBench::instance, 1);  // One copy.
+  const auto order = CopyOrder(client.membership).all(wish.id, "add");
+  client.submit(wish);
+  const auto at = std::ranges::find_if(
+      workers, [&](const auto& entry) { return !client.sent<Submit>(entry.second).empty(); });
+  REQUIRE(at != workers.end());
+  client.accept(at->second, 1);
+  // Asked from the first on, as the one that had it is gone.
+  std::vector<FakeWorker> left;
+  for (const NodeId& node : order) {
+    if (node != at->first) left.push_back(workers.at(node));
+  }
+  const auto asked = [&](const FakeWorker& worker) { return client.sent<Query>(worker).size() == 1; };
+  const auto unknown = [&](const FakeWorker& worker) {
+    proto::Status status;
+    status.report = {.id = wish.id, .state = TaskState::unknown, .worker = worker.member.node};
+    client.turn([&] { client.role.on_status(worker.link, std::move(status), client.now(), client.out); });
+  };
+  client.kill(at->second);
+  REQUIRE(asked(left[0]));
+  client.turn([&] {
+    client.role.on_moved(left[0].link, {left[2].member.node, {wish.id}}, client.now(), client.out);
+  });
+  REQUIRE(asked(left[2]));
+  unknown(left[2]);
+  REQUIRE(asked(left[1]));
+  unknown(left[1]);
+  CHECK(asked(left[2]));
+  unknown(left[2]);
+  CHECK_FALSE((asked(left[0]) || asked(left[1]) || asked(left[2])));
+  client.pass(limits::follow_pause);
+  CHECK(asked(left[0]));
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ proto::Repl copy_of(std::uint32_t number, std::size_t deaths = 0, bool begun = f
 std::vector<proto::Repl> told(const Bench& bench) { return bench.sent<proto::Repl>(bench.links[3]); }
 
 void confirm(Bench& bench, std::uint32_t number) {
-  bench.say(bench.links[3], proto::ReplOk{{{task(number, 1), 6}}});
+  bench.say(bench.links[3], proto::ReplOk{{bench.claim(task(number, 1))}});
 }
 
 }  // namespace
@@ -110,7 +110,7 @@ SCENARIO(
   bench.dies(2);
   REQUIRE(bench.sent<proto::Done>(bench.links[3]).size() == 1);
   CHECK(bench.sent<proto::Release>(bench.links[3]).empty());
-  bench.say(bench.links[3], proto::DoneOk{{{task(1, 1), 6}}, {}});
+  bench.say(bench.links[3], proto::DoneOk{{bench.claim(task(1, 1))}, {}});
   REQUIRE(bench.sent<proto::Release>(bench.links[3]).size() == 1);
   CHECK(bench.sent<proto::Release>(bench.links[3])[0].kept.size() == 1);  // It stays readable there.
 }
@@ -158,9 +158,9 @@ SCENARIO("a holder that was never met is not waited for after a take-over", "[co
   done.report = proto::TaskReport{.id = record.id, .state = TaskState::success};
   bench.say(from(2), done);
   bench.dies(2);
-  bench.say(bench.links[3], proto::DoneOk{{{record.id, 6}}, {}});
+  bench.say(bench.links[3], proto::DoneOk{{bench.claim(record.id)}, {}});
   CHECK(bench.sent<proto::Release>(bench.links[3]).size() == 1);
-  bench.say(bench.links[3], proto::ReleaseOk{{{record.id, 6}}});
+  bench.say(bench.links[3], proto::ReleaseOk{{bench.claim(record.id)}});
   CHECK(bench.node.owner()->open() == 0);
 }
 

@@ -2,7 +2,11 @@
 
 #include <algorithm>
 
+#include "taskmesh/core/tasks/epoch.hpp"
+
 namespace taskmesh::sim {
+
+using core::ordinal_of;
 
 namespace {
 
@@ -55,11 +59,12 @@ void CopyWatch::on_received(const Process& process, const core::Received& receiv
   } else if (const auto* repl = std::get_if<proto::Repl>(&message)) {
     touched_.push_back(repl->id);
     const auto mine = process.node->owner()->claimed(repl->id);
-    looks_.ties += mine && mine->epoch == repl->epoch ? 1U : 0U;
+    looks_.ties += mine && ordinal_of(mine->epoch) == ordinal_of(repl->epoch) ? 1U : 0U;
   } else if (const auto* done = std::get_if<proto::Done>(&message)) {
     touched_.push_back(done->id);
     const auto epoch = keeper.epoch_of(done->id);
-    const bool counts = done->report->state == TaskState::success || (epoch && done->epoch >= *epoch);
+    const bool counts =
+        done->report->state == TaskState::success || (epoch && ordinal_of(done->epoch) >= ordinal_of(*epoch));
     if (counts) std::erase_if(keeps_, [&](const Kept& kept) { return kept.id == done->id; });
     if (!counts) heard_old(process, {done->id, done->epoch});
   } else if (const auto* release = std::get_if<proto::Release>(&message)) {
@@ -75,7 +80,7 @@ void CopyWatch::on_received(const Process& process, const core::Received& receiv
 void CopyWatch::heard_old(const Process& process, const proto::Claim& claim) {
   touched_.push_back(claim.id);
   const auto epoch = process.node->keeper()->epoch_of(claim.id);
-  if (!epoch || claim.epoch >= *epoch) return;
+  if (!epoch || ordinal_of(claim.epoch) >= ordinal_of(*epoch)) return;
   const auto known = process.node->keeper()->about(claim.id, Codec::opaque, {.at = world_.now()});
   keeps_.push_back({claim.id, known && is_terminal(known->state)});
 }
@@ -107,7 +112,7 @@ void CopyWatch::check_epoch(const Process& process, const TaskId& id) {
   std::uint32_t& known = epochs_[{process.host, id}];
   const auto state = process.node->keeper()->about(id, Codec::opaque, {.at = world_.now()});
   const bool ended = state && is_terminal(state->state);  // The first end stands, whoever's it is.
-  if (*epoch < known && !ended) {
+  if (ordinal_of(*epoch) < ordinal_of(known) && !ended) {
     fail(process, id, "has gone back from epoch " + std::to_string(known) + " to " + std::to_string(*epoch));
   }
   known = *epoch;
@@ -198,7 +203,7 @@ void CopyWatch::check_rivals(const TaskId& id) {
       const bool cut =
           world_.network().blocked(one->host, two->host) || world_.network().blocked(two->host, one->host);
       const std::tuple key(id, one->host, two->host);
-      if (!first || !second || cut || first->epoch != second->epoch) {
+      if (!first || !second || cut || ordinal_of(first->epoch) != ordinal_of(second->epoch)) {
         rivals_.erase(key);
         continue;
       }

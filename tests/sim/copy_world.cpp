@@ -6,12 +6,13 @@ void CopyWorld::fail(const std::string& text) {
   if (failures_.size() < 12) failures_.push_back(text);
 }
 
-void CopyWorld::add_worker(const core::Rules& rules, bool seed_only) {
+void CopyWorld::add_worker(const core::Rules& rules, bool seed_only, bool steals) {
   Plan plan{.endpoint = "tcp://127.0.0.1:" + std::to_string(24'800 + endpoints_++)};
   plan.slots = 2;
   plan.serves = {"add"};
   plan.rules = rules;
   plan.seed_only = seed_only;
+  plan.steals = steals;
   workers_.push_back(world_.add(plan));
 }
 

@@ -19,7 +19,7 @@ class CopyWorld {
 
   /// The first twelve are kept.
   void fail(const std::string& text);
-  void add_worker(const core::Rules& rules, bool seed_only = false);
+  void add_worker(const core::Rules& rules, bool seed_only = false, bool steals = true);
   /// Of the client's next task.
   TaskId next_id(Host client, int replicas, bool once);
   core::Token token_of(const TaskId& id);

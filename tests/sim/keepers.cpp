@@ -7,6 +7,7 @@
 
 #include "sim/copy_world.hpp"
 #include "sim/counters.hpp"
+#include "taskmesh/core/tasks/epoch.hpp"
 #include "taskmesh/core/tasks/task_record.hpp"
 
 namespace taskmesh::sim {
@@ -64,7 +65,7 @@ class KeeperWorld : CopyWorld {
   }
 
   KeeperOutcome run() {
-    for (int i = 0; i < plan_.workers; ++i) add_worker(plan_.rules);
+    for (int i = 0; i < plan_.workers; ++i) add_worker(plan_.rules, false, plan_.steals);
     world_.add({.kind = NodeKind::listener, .endpoint = here});
     for (int i = 0; i < 2; ++i) clients_.push_back(world_.add({.kind = NodeKind::client}));
     for (int i = 0; i < plan_.tasks; ++i) {
@@ -103,7 +104,8 @@ class KeeperWorld : CopyWorld {
     std::optional<TimePoint> deadline;
     TimePoint submitted;
     int starts = 0;
-    std::set<std::uint32_t> epochs;
+    std::uint32_t last_ordinal = 0;
+    std::map<std::uint32_t, Host> epochs;  // Who started it in each.
   };
 
   Behaviour behave() {
@@ -163,19 +165,26 @@ class KeeperWorld : CopyWorld {
       world_.timeline().after(20ms, [this, host = worker.host] { crash(host, true); });
     }
     const core::OwnerRole& owner = *worker.node->owner();
-    const std::uint32_t epoch = run.epoch;
-    if (!is_cut() && !story.epochs.empty() && epoch < *story.epochs.rbegin()) {
-      fail("task " + to_string(run.id) + " started in an earlier epoch than before");
-    }
-    if (!story.epochs.insert(epoch).second && !is_cut()) {
-      fail("task " + to_string(run.id) + " started twice in epoch " + std::to_string(epoch));
-    }
+    check_epoch(story, worker.host, run);
     if (story.taken_back && !stands_apart())
       fail("task " + to_string(run.id) + " started after it was told cancelled");
     if (story.once && story.starts > 1) fail("a once task started twice: " + to_string(run.id));
-    if (!owner.is_safe(run.id) && worker.node->membership().alive() > 0 && plan_.faults == Faults::none &&
-        plan_.poison == 0) {
+    if (plan_.replicas > 0 && !owner.is_safe(run.id) && worker.node->membership().alive() > 0 &&
+        plan_.faults == Faults::none && plan_.poison == 0) {
       fail("task " + to_string(run.id) + " started before anybody held a copy");
+    }
+  }
+
+  void check_epoch(Story& story, Host host, const core::Run& run) {
+    const std::uint32_t ordinal = core::ordinal_of(run.epoch);
+    if (!is_cut() && ordinal < story.last_ordinal) {
+      fail("task " + to_string(run.id) + " started in an earlier epoch than before");
+    }
+    story.last_ordinal = std::max(story.last_ordinal, ordinal);
+    const auto [first, is_new] = story.epochs.emplace(run.epoch, host);
+    if (!is_new && (first->second != host || !is_cut())) {
+      fail("task " + to_string(run.id) + " started twice in epoch " + std::to_string(run.epoch) +
+           (first->second == host ? "" : ", at two workers"));
     }
   }
 
@@ -193,7 +202,8 @@ class KeeperWorld : CopyWorld {
     } else if (const auto* acceptance = std::get_if<core::Acceptance>(&notice)) {
       Story& story = stories_.at(acceptance->id);
       story.accepted = !acceptance->error;
-      if (plan_.faults == Faults::none && plan_.poison == 0 &&
+      // What is cancelled before anybody holds it has ended at its owner alone.
+      if (plan_.faults == Faults::none && plan_.poison == 0 && plan_.cancels == 0 &&
           static_cast<int>(acceptance->nodes.size()) != plan_.replicas + 1) {
         fail("a receipt names " + std::to_string(acceptance->nodes.size()) + " workers");
       }

@@ -40,6 +40,7 @@ struct KeeperPlan {
   int replicas = 1;
   double callback = 0.5;    ///< The others are waited for...
   double both = 0.5;        ///< ...and so are those of the tasks with a callback.
+  bool steals = true;       ///< Free workers ask for what waits elsewhere.
   bool webhooks = false;    ///< Callbacks go over HTTP, to an endpoint that is often busy.
   bool unheard = false;     ///< Nobody is told any end.
   bool long_tasks = false;  ///< They outlast a fault and its repair.

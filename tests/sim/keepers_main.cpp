@@ -46,9 +46,9 @@ int main(int argc, char** argv) {
   std::printf(
       "            two_ends=%llu told_lost=%llu failed_seeds=%d checked: acceptances=%llu starts=%llu "
       "epochs=%llu "
-      "tombs=%llu old_words=%llu ties=%llu\n",
+      "tombs=%llu old_words=%llu ties=%llu stolen=%llu returned=%llu\n",
       count(sum.two_ends), count(sum.told_lost), failed, count(sum.looks.acceptances),
       count(sum.looks.starts), count(sum.looks.epochs), count(sum.looks.tombs), count(sum.looks.old_words),
-      count(sum.looks.ties));
+      count(sum.looks.ties), count(sum.counters.stolen), count(sum.counters.returned));
   return sum.lost + sum.leaked == 0 && (failed == 0 || plan.faults == Faults::two_crashes) ? 0 : 1;
 }

@@ -31,6 +31,7 @@ core::NodeConfig World::config_of(const Plan& plan, Host host) {
   config.detector = plan.detector;
   config.queue_tasks_max = plan.queue_tasks_max;
   config.unpacked_max = host % 4;
+  config.steals = plan.steals;
   config.client_instance = 1'000 + host;
   proto::Member& self = config.self;
   for (std::size_t i = 0; i < 15; ++i) self.node.bytes[i] = static_cast<std::uint8_t>(random_.next());

@@ -28,6 +28,7 @@ struct Plan {
   std::size_t queue_tasks_max = limits::queue_tasks_max;
   int island = 0;  ///< The directory tells of those on the same island only.
   core::DetectorRules detector;
+  bool steals = true;
   core::Rules rules;       ///< All are kept, unless something is to fail.
   bool seed_only = false;  ///< Learns of the others by one endpoint, not from the directory.
 };

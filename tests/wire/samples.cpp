@@ -448,6 +448,8 @@ std::vector<Message> copies_of_each() {
       proto::Moved{.owner = node(0x30), .ids = {task(), task(8)}},
       proto::WhoHas{.stamp = 7, .id = task(), .name = "add", .key = "order-7"},
       proto::Has{.stamp = 7, .owner = node(0x30), .askers = {node(0x40)}},
+      proto::Steal{.room = 3},
+      proto::Hint{.waiting = 12},
   };
 }
 

@@ -7,6 +7,7 @@
 #include "taskmesh/proto/copies.hpp"
 #include "taskmesh/proto/events.hpp"
 #include "taskmesh/proto/membership.hpp"
+#include "taskmesh/proto/steal.hpp"
 #include "taskmesh/proto/tasks.hpp"
 
 namespace taskmesh::proto {
@@ -42,6 +43,8 @@ enum class Type : std::uint16_t {
   moved = 41,
   who_has = 42,
   has = 43,
+  steal = 44,
+  hint = 45,
   cb_hello = 64,
   cb_welcome = 65,
   notify = 66,
@@ -63,7 +66,7 @@ using Message =
                  CbWelcome, Notify, NotifyAck, NotifyNack, ErrorReport, Cancel, ListTasks, TaskList,
                  ListCallbacks, CallbackList, RetryCallbacks, CallbacksRetried, Digest, Members, Doubt,
                  Witness, Repl, ReplOk, ReplDup, Done, DoneOk, Release, ReleaseOk, StatusQ, StatusA, Moved,
-                 WhoHas, Has, Watch, Events, ListPosts, PostList>;
+                 WhoHas, Has, Watch, Events, ListPosts, PostList, Steal, Hint>;
 
 template <class T>
 inline constexpr Type type_of = Type::error;
@@ -151,5 +154,9 @@ template <>
 inline constexpr Type type_of<Watch> = Type::watch;
 template <>
 inline constexpr Type type_of<Events> = Type::events;
+template <>
+inline constexpr Type type_of<Steal> = Type::steal;
+template <>
+inline constexpr Type type_of<Hint> = Type::hint;
 
 }  // namespace taskmesh::proto

@@ -150,7 +150,7 @@ inline constexpr Duration leave_ask_every = 250ms;  ///< Who leaves asks so ofte
 inline constexpr std::size_t deaths_max = 2;      ///< Workers that a task may kill; the next one condemns it.
 inline constexpr Duration suspect_patience = 3s;  ///< Who may have killed waits so long for copies of others.
 inline constexpr Duration reclaim_after_stall = 3s;  ///< Stood still so long: queued tasks are claimed anew.
-inline constexpr std::size_t cancel_asks_max = 10'000;  ///< Asked for, and waiting for others' word.
+inline constexpr std::size_t cancel_asks_max = 10'000;  ///< Wishes to cancel that wait for others' word.
 inline constexpr Duration follow_pause = 1s;  ///< A client that found its task nowhere asks all again.
 
 // Events for those who watch (proto/07-events.md).
@@ -166,6 +166,20 @@ inline constexpr std::size_t events_in_record_max = 1'000;     ///< Events of on
 inline constexpr std::size_t events_record_bytes = 32 * 1024;  ///< ...which is closed at this size.
 inline constexpr Duration watch_settles = 2s;  ///< A watch has begun when all have answered, or so late.
 static_assert(watch_renew * 2 < watch_lease, "one lost WATCH must not end a watch");
+
+// Stealing (proto/08-stealing.md).
+inline constexpr Duration steal_pause =
+    1ms;  ///< First pause of an idle worker that was given nothing; doubles...
+inline constexpr Duration steal_pause_max = 256ms;  ///< ...up to this; then it is quiet.
+inline constexpr Duration steal_answer = 100ms;     ///< So long an answer to STEAL is waited for.
+inline constexpr Duration steal_worth = 10ms;  ///< Known short tasks move only where they would wait so long.
+inline constexpr std::size_t steal_max = 64;   ///< Tasks given for one STEAL...
+inline constexpr std::size_t steal_look_max = 256;  ///< ...of so many that are looked at.
+inline constexpr std::size_t steal_bytes_max =
+    256 * 1024;                                    ///< A larger task stays, unless it has waited for...
+inline constexpr Duration steal_large_after = 1s;  ///< ...so long.
+inline constexpr std::size_t hints_each = 2;       ///< Idle workers told of a task that has to wait...
+inline constexpr std::size_t hints_max = 8;        ///< ...and all that are told in one turn.
 
 // Callbacks (proto/04-callbacks.md).
 inline constexpr std::uint32_t events_window = 64;                  ///< Unacknowledged events per listener...

@@ -57,6 +57,7 @@ struct NodeConfig {
   std::size_t in_flight_max = limits::in_flight_max;
   std::uint64_t payload_max = limits::payload_bytes;
   DetectorRules detector;
+  bool steals = true;        ///< A worker: idle slots ask others for what waits there (proto/08-stealing.md).
   bool takes_cereal = true;  ///< Listener: results may come as cereal bytes.
   bool logs_events =
       false;  ///< Worker: what happens to its tasks comes as EventsTold without a token as well.
@@ -102,6 +103,10 @@ struct NodeCounters {
   std::uint64_t taken_over = 0;      ///< Tasks of workers that are gone.
   std::uint64_t given = 0;           ///< Tasks handed to another worker, by one that leaves.
   std::uint64_t taken_in = 0;        ///< ... and taken from one that leaves.
+  std::uint64_t steal_asks = 0;      ///< Times a free slot asked another worker for a waiting task.
+  std::uint64_t hints = 0;           ///< Idle workers told that something waits here.
+  std::uint64_t stolen = 0;          ///< Tasks that went from here to a worker that was free.
+  std::uint64_t returned = 0;        ///< ... and those that came back, as that one did not take them.
   std::uint64_t condemned = 0;       ///< Tasks in quarantine: they killed whoever ran them.
   std::uint64_t repaired = 0;        ///< Copies made anew.
   std::uint64_t kept_anew = 0;       ///< Ends of keys that others keep in the place of one that is gone.

@@ -38,12 +38,13 @@ Node::Node(NodeConfig config, Rules rules)
       owner_ = std::make_unique<OwnerRole>(config_, counters_, membership_, *executor_, rules_);
       keeper_ = std::make_unique<KeeperRole>(config_, counters_, membership_, *executor_, *owner_, rules_);
       executor_->set_keepers(*owner_, *keeper_);
-      giver_ = std::make_unique<GiverRole>(config_, counters_, membership_, *executor_);
+      giver_ = std::make_unique<GiverRole>(config_, counters_, membership_, *executor_, rules_);
       executor_->set_giver(*giver_);
       finder_ = std::make_unique<FinderRole>(config_, counters_, membership_, *executor_, rules_);
       executor_->set_finder(*finder_);
       kept_ = std::make_unique<KeptEnds>(config_, counters_, membership_, *executor_, *owner_);
       executor_->set_kept(*kept_);
+      thief_ = std::make_unique<StealRole>(config_, counters_, membership_, *executor_);
       break;
     case NodeKind::client:
       submitter_ = std::make_unique<SubmitterRole>(config_, counters_, membership_, rules_);
@@ -74,6 +75,7 @@ void Node::turn_end(Now now, Effects& out, bool drained) {
   if (submitter_) tell_own_ends(now);
   if (finder_) finder_->tell(now, out);
   if (executor_) executor_->on_turn_end(load(now.at), now, out);
+  if (thief_) thief_->on_turn_end(now, out);
   if (giver_) giver_->on_turn_end(now, out);
   if (kept_) kept_->on_turn_end(now, out);
   if (owner_) owner_->on_turn_end(now, out);
@@ -99,7 +101,7 @@ void Node::tick(Now now, Effects& out, bool drained) {
   if (asks_) asks_->on_tick(now, out);
   if (watch_) watch_->on_tick(now, out);
   if (tap_) tap_->on_tick(now, out);
-  if (giver_) giver_->on_tick(now);
+  if (giver_) giver_->on_tick(now, out);
   if (finder_) finder_->on_tick(now);
   if (owner_) owner_->on_tick(now);
   if (keeper_) keeper_->on_tick(now, out);
@@ -329,6 +331,7 @@ void Node::on_message(LinkId link, proto::Hello&& hello, Now now, Effects& out) 
 void Node::on_message(LinkId link, proto::Welcome&& welcome, Now now, Effects& out) {
   if (link.inbound() || !membership_.on_welcome(link, welcome, now, out)) return;
   if (submitter_) submitter_->on_welcome_load(link, welcome.load, now);
+  if (thief_) thief_->on_load(welcome.self.node, welcome.load);
   deliver_changes(now, out);
 }
 
@@ -340,6 +343,7 @@ void Node::on_message(LinkId link, proto::Heartbeat&& beat, Now now, Effects& ou
   }
   membership_.on_heartbeat(link, beat, now, out);
   if (submitter_) submitter_->on_heartbeat_load(link, beat.load, now);
+  if (thief_) thief_->on_load(beat.node, beat.load);
   deliver_changes(now, out);
 }
 
@@ -538,6 +542,7 @@ void Node::deliver_changes(Now now, Effects& out) {
     if (giver_) giver_->on_peer_change(change, now, out);
     if (finder_) finder_->on_peer_change(change, now);
     if (kept_) kept_->on_peer_change(change, now);
+    if (thief_) thief_->on_peer_change(change);
     if (owner_) owner_->on_peer_change(change, now);
     if (keeper_) keeper_->on_peer_change(change, now, out);
     if (executor_ && change.what == PeerChange::What::greeted) {

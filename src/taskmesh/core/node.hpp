@@ -22,6 +22,7 @@
 #include "taskmesh/core/tasks/keeper_role.hpp"
 #include "taskmesh/core/tasks/kept_ends.hpp"
 #include "taskmesh/core/tasks/owner_role.hpp"
+#include "taskmesh/core/tasks/steal_role.hpp"
 #include "taskmesh/core/tasks/submitter_role.hpp"
 #include "taskmesh/core/tasks/worker_asks.hpp"
 #include "taskmesh/core/types.hpp"
@@ -121,6 +122,8 @@ class Node {
   void on_message(LinkId link, proto::Moved&& moved, Now now, Effects& out);
   void on_message(LinkId link, proto::WhoHas&& ask, Now now, Effects& out);
   void on_message(LinkId link, proto::Has&& has, Now now, Effects& out);
+  void on_message(LinkId link, proto::Steal&& steal, Now now, Effects& out);
+  void on_message(LinkId link, proto::Hint&& hint, Now now, Effects& out);
   NodeId worker_at(LinkId link) const;
   NodeId copying_worker(LinkId link, proto::Type type, Now now, Effects& out);
 
@@ -152,6 +155,7 @@ class Node {
   std::unique_ptr<GiverRole> giver_;          // Workers only.
   std::unique_ptr<FinderRole> finder_;        // Workers only.
   std::unique_ptr<KeptEnds> kept_;            // Workers only.
+  std::unique_ptr<StealRole> thief_;          // Workers only.
   std::unique_ptr<KeeperRole> keeper_;        // Workers only.
   std::unique_ptr<SubmitterRole> submitter_;  // Clients only.
   std::unique_ptr<WorkerAsks> asks_;          // Clients only.

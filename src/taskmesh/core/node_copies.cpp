@@ -22,7 +22,9 @@ NodeId Node::copying_worker(LinkId link, proto::Type type, Now now, Effects& out
 
 void Node::on_message(LinkId link, proto::Repl&& repl, Now now, Effects& out) {
   const NodeId node = copying_worker(link, proto::Type::repl, now, out);
-  if (node) keeper_->on_repl(link, node, std::move(repl), now, out);
+  if (!node) return;
+  if ((repl.flags & proto::Repl::given_flag) != 0) thief_->on_given(node);
+  keeper_->on_repl(link, node, std::move(repl), now, out);
 }
 
 void Node::on_message(LinkId link, proto::ReplOk&& ok, Now now, Effects& out) {
@@ -82,6 +84,16 @@ void Node::on_message(LinkId link, proto::WhoHas&& ask, Now now, Effects& out) {
 void Node::on_message(LinkId link, proto::Has&& has, Now now, Effects& out) {
   const NodeId node = copying_worker(link, proto::Type::has, now, out);
   if (node) finder_->on_has(node, has, now);
+}
+
+void Node::on_message(LinkId link, proto::Steal&& steal, Now now, Effects& out) {
+  const NodeId node = copying_worker(link, proto::Type::steal, now, out);
+  if (node) thief_->on_steal(node, steal);
+}
+
+void Node::on_message(LinkId link, proto::Hint&& hint, Now now, Effects& out) {
+  const NodeId node = copying_worker(link, proto::Type::hint, now, out);
+  if (node) thief_->on_hint(node, hint, now);
 }
 
 }  // namespace taskmesh::core

@@ -151,6 +151,11 @@ void write_worker(Exposition& out, const WorkerCounters& counters) {
   write_counter(out, "taskmesh_tasks_taken_over", "Tasks of workers that died.", counters.taken_over);
   write_counter(out, "taskmesh_tasks_handed_over", "Tasks given to another worker when this one left.",
                 counters.given);
+  write_counter(out, "taskmesh_tasks_stolen", "Tasks that waited here and went to a worker that was free.",
+                counters.stolen);
+  write_counter(out, "taskmesh_steal_asks",
+                "Questions of this worker, when it was free, for what waits elsewhere.", counters.steal_asks);
+  write_counter(out, "taskmesh_steal_hints", "Free workers told that something waits here.", counters.hints);
   write_counter(out, "taskmesh_tasks_fenced", "Claims to a task that somebody else owns.", counters.fenced);
   out.begin("taskmesh_callbacks", Type::counter, "", "Completion events, by what became of them.");
   out.sample({{"outcome", "sent"}}, counters.events_sent);

@@ -31,6 +31,10 @@ std::string_view copies_name(proto::Type type) {
       return "WHO_HAS";
     case proto::Type::has:
       return "HAS";
+    case proto::Type::steal:
+      return "STEAL";
+    case proto::Type::hint:
+      return "HINT";
     default:
       return {};
   }

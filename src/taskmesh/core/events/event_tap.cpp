@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "taskmesh/core/tasks/epoch.hpp"
 #include "taskmesh/core/tasks/spans.hpp"
 #include "taskmesh/core/tasks/task_record.hpp"
 
@@ -43,7 +44,7 @@ void EventTap::note(const TaskRecord& task, Now now, std::uint8_t flags) {
        .state = task.state,
        .flags = flags,
        .attempt = task.attempt,
-       .epoch = task.epoch,
+       .epoch = fence_of(task.epoch),
        .at = now.wall,
        .started_at = task.started_at,
        .completed_at = {},

@@ -56,12 +56,12 @@ void ExecutorRole::take_new(TaskRecord& task, Now now) {
 
 /// False: nobody else has been told of it yet.
 bool ExecutorRole::is_begun(const TaskRecord& task) const {
-  return task.epoch > 1 || (owner_ != nullptr && owner_->claimed(task.submit.id));
+  return ordinal_of(task.epoch) > 1 || (owner_ != nullptr && owner_->claimed(task.submit.id));
 }
 
 void ExecutorRole::begin_copies(TaskRecord& task, Now now) {
   const TaskId id = task.submit.id;
-  const bool copied = is_copied(task) && owner_->begin(id, config_.self.serves[task.name], false, now);
+  const bool copied = is_copied(task) && owner_->begin(id, task.epoch, config_.self.serves[task.name], now);
   if (!copied) return on_copied(id, now);
   if (finder_ != nullptr) owner_->ask_beyond(id, finder_->silent(), now);
 }

@@ -24,6 +24,7 @@ void ExecutorRole::enqueue(TaskRecord& task, Now now) {
   queue_.push(task.submit.id, task.submit.priority);
   ++waiting_;
   if (waiting_ > config_.unpacked_max) tasks_.set_aside(task);
+  if (is_copied(task) && is_worth_moving(task.name)) ++ever_spare_;
   offer_due_ = true;
   if (tap_.watched()) [[unlikely]]
     tap_.note(task, now);

@@ -62,11 +62,12 @@ void ExecutorRole::offer(TaskRecord& task, TimePoint due) {
 
 // ---- What the giver calls --------------------------------------------------------------------------------
 
-void ExecutorRole::fill_gift(proto::Repl& repl, Now now) const {
-  const TaskRecord* task = find(repl.id);
+void ExecutorRole::fill_gift(proto::Repl& repl, Now now) {
+  TaskRecord* task = find(repl.id);
   TASKMESH_CHECK(task != nullptr);
   fill_copy(repl, now);
   repl.epoch = epoch_of(repl.id);
+  if (std::exchange(task->offered, true)) repl.flags |= proto::Repl::again_flag;
   if (is_copied(*task)) repl.holders = owner_->holders(repl.id);
 }
 

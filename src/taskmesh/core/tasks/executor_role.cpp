@@ -156,6 +156,9 @@ void ExecutorRole::accept(LinkId link, proto::Submit&& submit, std::uint32_t nam
   task.name = name;
   task.asked_on = link;
   task.accepted_at = now.at;
+  const bool again = (task.submit.flags & proto::Submit::again_flag) != 0;
+  if (again && owner_ != nullptr) [[unlikely]]
+    task.epoch = owner_->epoch_after(0, LineOf::said_again);
   if (waits(task.submit)) task.waiters.push_back({link, task.submit.reply_codec});
   if (task.submit.deadline_ms != 0) {
     task.deadline = now.at + span_of_ms(task.submit.deadline_ms);
@@ -166,7 +169,6 @@ void ExecutorRole::accept(LinkId link, proto::Submit&& submit, std::uint32_t nam
   const bool keyed = task.submit.terms.has_value() && !task.submit.terms->key.empty();
   if (is_copied(task) || keyed) [[unlikely]] {
     task.unanswered = true;
-    const bool again = (task.submit.flags & proto::Submit::again_flag) != 0;
     if (keyed || again) return look_around(task, now.at, now);
     task.place = Place::copying;
     ++copying_;

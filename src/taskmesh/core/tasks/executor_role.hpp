@@ -42,6 +42,7 @@ class GiverRole;
 class KeeperRole;
 class OwnerRole;
 struct Adoption;
+struct Peer;
 
 class ExecutorRole {
  public:
@@ -111,8 +112,8 @@ class ExecutorRole {
   /// The task as it is now, for who is to hold a copy of it.
   void fill_copy(proto::Repl& repl, Now now) const;
   // What the giver calls (executor_leaving.cpp).
-  /// The task as it is given to another worker.
-  void fill_gift(proto::Repl& repl, Now now) const;
+  /// The task as it is offered to another worker, and that it was.
+  void fill_gift(proto::Repl& repl, Now now);
   std::uint64_t bytes_of(const TaskId& id) const;
   /// Somebody has cancelled it while it was offered.
   bool is_unwanted(const TaskId& id) const;
@@ -121,6 +122,21 @@ class ExecutorRole {
   void give_away(const TaskId& id, NodeId to, Now now, Effects& out);
   /// A once task that may have been taken by one that is dead.
   void lose_given(const TaskId& id, Now now);
+  // What thief and giver call (executor_stealing.cpp; proto/08-stealing.md).
+  /// Tasks may go in this turn: who submitted them hears before that they are accepted, and by whom they are held.
+  void answer_before_lending() { answers_.hurry(); }
+  /// Free slots that nothing here is about to take.
+  std::uint32_t room() const;
+  /// How many wait here behind others.
+  std::uint32_t spare() const;
+  /// Offers some of these to `to`, which has so many free slots. How many.
+  std::size_t lend(const Peer& to, std::uint32_t room, Now now);
+  /// It was offered, and is not taken. `taken`: it may have been, by one that is gone.
+  void take_back(const TaskId& id, bool taken, Now now, Effects& out);
+  /// Tasks that ever came into the queue and could be given to a free worker.
+  std::uint64_t ever_spare() const { return ever_spare_; }
+  /// What an attempt took lately; zero: none has ended.
+  Duration usual() const { return slots_.usual(); }
   // What finder, giver and keeper call about keys and repeated SUBMITs (executor_keyed.cpp).
   /// `owner` has it, or the first task with its key; nil: nobody has.
   void on_found(const TaskId& id, NodeId owner, Now now, Effects& out);
@@ -254,6 +270,10 @@ class ExecutorRole {
   void offer(TaskRecord& task, TimePoint due);
   bool send_after(LinkId link, const TaskId& id, Effects& out) const;
 
+  // Stealing (executor_stealing.cpp).
+  bool is_worth_moving(std::uint32_t name) const;
+  bool may_lend(const TaskRecord& task, const Peer& to, Now now) const;
+
   // Running.
   void hand_over(Now now, Effects& out);
   void begin_run(TaskRecord& task, Slots::Room room, Now now, Effects& out);
@@ -322,6 +342,7 @@ class ExecutorRole {
   std::vector<LateAsk> late_asks_;  // Answered when others have recorded the end.
   std::vector<Send> late_answers_;  // To those.
   std::size_t waiting_ = 0;         // In queue_ and alive.
+  std::uint64_t ever_spare_ = 0;    // Came into queue_, with copies, and worth the way.
   std::size_t later_ = 0;           // Not due yet, or joined.
   std::size_t copying_ = 0;         // Not held by anybody else yet.
   std::size_t recording_ = 0;       // Of these, tasks with a past that are about to start.

@@ -11,11 +11,12 @@
 namespace taskmesh::core {
 
 GiverRole::GiverRole(const NodeConfig& config, NodeCounters& counters, const Membership& membership,
-                     ExecutorRole& executor)
+                     ExecutorRole& executor, Rules rules)
     : config_(config),
       counters_(counters),
       membership_(membership),
       executor_(executor),
+      rules_(rules),
       order_(membership) {}
 
 bool GiverRole::take_news() {
@@ -57,6 +58,11 @@ void GiverRole::hand_on(const TaskId& id, std::string_view name, NodeId owner) {
   waiting_.push_back(id);
 }
 
+void GiverRole::lend(const TaskId& id, std::string_view name, NodeId thief) {
+  giving_.insert_or_assign(id, Given{.name = std::string(name), .only = thief, .lent = true});
+  waiting_.push_back(id);
+}
+
 void GiverRole::taken(const TaskId& id) {
   if (gone_.erase(id) > 0) tidy();
 }
@@ -83,7 +89,8 @@ NodeId GiverRole::taker_of(const TaskId& id) const {
 
 NodeId GiverRole::taken_since(const TaskId& id, std::uint32_t epoch) const {
   const auto found = gone_.find(id);
-  return found == gone_.end() || found->second.epoch < epoch ? NodeId{} : found->second.taker;
+  return found == gone_.end() || ordinal_of(found->second.epoch) < ordinal_of(epoch) ? NodeId{}
+                                                                                     : found->second.taker;
 }
 
 // ---- Offers ----------------------------------------------------------------------------------------------
@@ -112,26 +119,30 @@ void GiverRole::withdraw(Given& given) {
   offered_bytes_ -= std::exchange(given.bytes, 0);
 }
 
-/// To the next one; where there is none, back to the executor.
-void GiverRole::pass_on(const TaskId& id, Now now, Effects& out) {
+/// To the next one; where there is none, back to the executor. `perhaps_taken`: by one that is gone.
+void GiverRole::pass_on(const TaskId& id, bool perhaps_taken, Now now, Effects& out) {
   const auto found = giving_.find(id);
   withdraw(found.value());
   const bool more = found->second.refused.size() < limits::gives_refused_max;
   if (more && choose(id, found->second)) return waiting_.push_back(id);
   const TimePoint due = found->second.due;
   const bool handed_on = static_cast<bool>(found->second.only);
+  const bool lent = found->second.lent;
   giving_.erase(found);
+  if (lent) return executor_.take_back(id, perhaps_taken, now, out);
   handed_on ? executor_.find_again(id, now, out) : executor_.keep_here(id, due, now, out);
 }
 
 void GiverRole::given(const TaskId& id, NodeId to, Now now, Effects& out) {
+  const auto offered = giving_.find(id);
+  const bool lent = offered != giving_.end() && offered->second.lent;
   forget(id);
   gone_.insert_or_assign(id, Gone{to, executor_.epoch_of(id), ++last_gone_});
   gone_order_.emplace_back(last_gone_, id);
   for (; gone_order_.size() > limits::remembered_max; gone_order_.pop_front()) {
     if (is_current(gone_order_.front())) gone_.erase(gone_order_.front().second);
   }
-  ++counters_.given;
+  ++(lent ? counters_.stolen : counters_.given);
   const Peer* peer = executor_.is_unwanted(id) ? membership_.by_node(to) : nullptr;
   if (peer != nullptr && peer->greeted)
     said_.push_back({peer->link, proto::Cancel{.request = 1, .ids = {id}}});
@@ -156,7 +167,7 @@ bool GiverRole::on_refused(NodeId node, const proto::ReplDup& dup, Now now, Effe
       return false;  // Of a copy.
     case proto::Refused::not_here:
       found.value().refused.push_back(node);
-      pass_on(dup.id, now, out);
+      pass_on(dup.id, false, now, out);
       return true;
     case proto::Refused::taken:
       taken_by(dup.id, node, dup.owner, now, out);
@@ -176,7 +187,7 @@ void GiverRole::taken_by(const TaskId& id, NodeId node, NodeId owner, Now now, E
   if (met && peer->liveness != Liveness::dead && peer->liveness != Liveness::left)
     return given(id, owner, now, out);
   giving_.find(id).value().refused.push_back(node);
-  pass_on(id, now, out);
+  pass_on(id, true, now, out);
 }
 
 void GiverRole::on_peer_change(const PeerChange& change, Now now, Effects& out) {
@@ -196,7 +207,7 @@ void GiverRole::on_peer_change(const PeerChange& change, Now now, Effects& out) 
       executor_.lose_given(id, now);
     } else {
       found.value().refused.push_back(change.node);
-      pass_on(id, now, out);
+      pass_on(id, true, now, out);
     }
   }
 }
@@ -220,11 +231,17 @@ void GiverRole::tidy() {
   std::erase_if(gone_order_, [this](const auto& entry) { return !is_current(entry); });
 }
 
-void GiverRole::on_tick(Now now) {
+void GiverRole::on_tick(Now now, Effects& out) {
   for (; !repeat_.empty() && repeat_.front().at <= now.at; repeat_.pop_front()) {
     const TaskId id = repeat_.front().id;
     const auto found = giving_.find(id);
     if (found == giving_.end() || !found->second.taker) continue;
+    if (found->second.lent && rules_.is_broken(9)) {
+      withdraw(found.value());
+      found.value().refused.push_back(found->second.only);
+      pass_on(id, false, now, out);
+      continue;
+    }
     offer(id, found.value(), now);
     repeat_.push_back({now.at + limits::copy_repeat, id});
   }
@@ -240,7 +257,7 @@ void GiverRole::on_turn_end(Now now, Effects& out) {
     Given& given = found.value();
     const NodeId taker = choose(id, given);
     if (!taker) {
-      pass_on(id, now, out);
+      pass_on(id, false, now, out);
       continue;
     }
     given.taker = taker;

@@ -1,5 +1,5 @@
-// GiverRole: a worker that leaves hands what it has not started to others; and a task with a key goes to who has the
-// first one with it.  Spec: proto/05-keepers.md sections 6 and 11.
+// GiverRole: a worker that leaves hands what it has not started to others; a task with a key goes to who has the first
+// one with it; and what waits goes to who asks for it.  Spec: proto/05-keepers.md sections 6 and 11, 08-stealing.md.
 //
 // Each task is offered to one worker that serves its name; it is given when that one says MOVED, and kept until then.
 // Who refuses, or is dead, is passed over for the next; a once task that a dead one may have taken is lost, for it
@@ -19,6 +19,7 @@
 
 #include "taskmesh/core/config.hpp"
 #include "taskmesh/core/mesh/membership.hpp"
+#include "taskmesh/core/rules.hpp"
 #include "taskmesh/core/tasks/copy_order.hpp"
 #include "taskmesh/core/tasks/task_record.hpp"
 #include "taskmesh/core/types.hpp"
@@ -30,7 +31,7 @@ class ExecutorRole;
 class GiverRole {
  public:
   GiverRole(const NodeConfig& config, NodeCounters& counters, const Membership& membership,
-            ExecutorRole& executor);
+            ExecutorRole& executor, Rules rules = {});
   GiverRole(const GiverRole&) = delete;
   GiverRole& operator=(const GiverRole&) = delete;
 
@@ -42,6 +43,8 @@ class GiverRole {
   bool give(const TaskId& id, std::string_view name, std::string_view key, TimePoint due);
   /// Offers it to `owner` alone. Where that one does not take it: ExecutorRole::find_again.
   void hand_on(const TaskId& id, std::string_view name, NodeId owner);
+  /// Offers it to `thief` alone, which has asked for it. Where that one does not take it: ExecutorRole::take_back.
+  void lend(const TaskId& id, std::string_view name, NodeId thief);
   /// It has ended here. False: it is offered to somebody, who may have taken it.
   bool take_back(const TaskId& id);
   /// It is over, whoever may have taken it.
@@ -62,7 +65,7 @@ class GiverRole {
   /// False: it answers no offer of this role.
   bool on_refused(NodeId node, const proto::ReplDup& dup, Now now, Effects& out);
   void on_peer_change(const PeerChange& change, Now now, Effects& out);
-  void on_tick(Now now);
+  void on_tick(Now now, Effects& out);
   /// Offers as many as may be under way, and sets wake_at.
   void on_turn_end(Now now, Effects& out);
 
@@ -74,7 +77,8 @@ class GiverRole {
     TimePoint due{};
     std::string name;
     std::string key;
-    NodeId only;  // Set: it is offered to nobody else.
+    NodeId only;        // Set: it is offered to nobody else.
+    bool lent = false;  // That one has asked for it.
     std::vector<NodeId> refused;
     std::uint64_t bytes = 0;  // While it is offered.
   };
@@ -86,7 +90,7 @@ class GiverRole {
   NodeId choose(const TaskId& id, const Given& given);
   void offer(const TaskId& id, Given& given, Now now);
   void withdraw(Given& given);
-  void pass_on(const TaskId& id, Now now, Effects& out);
+  void pass_on(const TaskId& id, bool perhaps_taken, Now now, Effects& out);
   void given(const TaskId& id, NodeId to, Now now, Effects& out);
   bool has_room() const;
   void forget_taker(NodeId node);
@@ -98,6 +102,7 @@ class GiverRole {
   NodeCounters& counters_;
   const Membership& membership_;
   ExecutorRole& executor_;
+  const Rules rules_;
   CopyOrder order_;
   tsl::robin_map<TaskId, Given, TaskIdHash> giving_;
   struct Gone {

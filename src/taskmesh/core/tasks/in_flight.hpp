@@ -38,11 +38,17 @@ struct SlotList {
   bool empty() const { return head == no_slot; }
 };
 
+/// Who has a task, as one says that gave it away.
+struct SentAfter {
+  NodeId owner;
+  NodeId from;  ///< Who was asked last by the task's own order: the search goes on behind that one.
+};
+
 struct FlyingTask {
   enum class Stage : std::uint8_t { free, waiting, sent, held };
 
-  SubmitTask submit;    ///< `token` is 0 where nobody waits; args are released at acceptance.
-  Boxed<NodeId> moved;  ///< Held: who has it as one says that left; until that one has said so itself.
+  SubmitTask submit;                  ///< `token` is 0 where nobody waits; args are released at acceptance.
+  Boxed<SentAfter> moved;             ///< Held: until that one has said so itself.
   Boxed<std::vector<NodeId>> copies;  ///< Who else holds it, as its ACCEPTED said.
   std::vector<Token> more;            ///< Further tokens that wait for the end.
   Stage stage = Stage::free;

@@ -17,7 +17,8 @@ void KeeperRole::on_gift(LinkId link, NodeId node, proto::Repl&& repl, Now now, 
   if (executor_.is_giving(repl.id)) {
     // Offered to somebody by this worker too. Who has it in the later epoch was given it: nobody would have it, if both
     // took the other's word.
-    if (executor_.epoch_of(repl.id) <= repl.epoch) return refuse(link, repl, proto::Refused::not_here, {}, 0);
+    if (ordinal_of(executor_.epoch_of(repl.id)) <= ordinal_of(repl.epoch))
+      return refuse(link, repl, proto::Refused::not_here, {}, 0);
     gifts_.emplace_back(link, repl.id);
     return;
   }
@@ -40,7 +41,8 @@ void KeeperRole::on_gift(LinkId link, NodeId node, proto::Repl&& repl, Now now, 
       repl.past->deaths.size() > limits::deaths_max || !executor_.may_take(repl.submit)) {
     return refuse(link, repl, proto::Refused::not_here, {}, 0);
   }
-  Adoption adoption{.epoch = repl.epoch + 1, .attempt = repl.attempt, .given = true};
+  const bool again = (repl.flags & proto::Repl::again_flag) != 0;
+  Adoption adoption{.epoch = owner_.epoch_of_gift(repl.epoch, again), .attempt = repl.attempt, .given = true};
   for (const NodeId& holder : repl.holders) {
     if (holder != config_.self.node && holder != node && lives(holder)) adoption.others.push_back(holder);
   }

@@ -120,7 +120,7 @@ void KeeperRole::on_repl(LinkId link, NodeId node, proto::Repl&& repl, Now now, 
   if (held == nullptr) held = &make(repl.id, now);
   reply_to(link).repl_ok.claims.push_back({repl.id, repl.epoch});
   // A new owner that has not heard of the end: it need not start.
-  if (held->ended && held->epoch < repl.epoch) {
+  if (held->ended && ordinal_of(held->epoch) < ordinal_of(repl.epoch)) {
     held->epoch = repl.epoch;
     held->owner = node;
     return say_end(link, *held);
@@ -145,9 +145,9 @@ bool KeeperRole::refuse_claim(LinkId link, const proto::Repl& repl, Now now, Eff
     if (!owner_.claimed(repl.id)) return refuse(link, repl, proto::Refused::delivered, self, 0), true;
   }
   if (const auto mine = owner_.claimed(repl.id)) {
-    const auto theirs = std::tuple((repl.epoch), (repl.flags & proto::Repl::started_flag) != 0,
+    const auto theirs = std::tuple(ordinal_of(repl.epoch), (repl.flags & proto::Repl::started_flag) != 0,
                                    (repl.flags & proto::Repl::stored_flag) != 0, repl.owner);
-    if (!broken(3) && theirs <= std::tuple(mine->epoch, mine->started, mine->stored, self)) {
+    if (!broken(3) && theirs <= std::tuple(ordinal_of(mine->epoch), mine->started, mine->stored, self)) {
       return refuse(link, repl, proto::Refused::taken, self, mine->epoch), true;
     }
     owner_.yield(repl.id, repl.owner, now, out);
@@ -162,8 +162,9 @@ bool KeeperRole::refuse_claim(LinkId link, const proto::Repl& repl, Now now, Eff
                       !executor_.short_of_memory();
     return room ? false : (refuse(link, repl, proto::Refused::full, {}, 0), true);
   }
-  if (held->owner == repl.owner) return repl.epoch < held->epoch;  // A record that was overtaken.
-  if (repl.epoch > held->epoch || broken(4)) return false;
+  const auto known = ordinal_of(held->epoch);
+  if (held->owner == repl.owner) return ordinal_of(repl.epoch) < known;  // A record that was overtaken.
+  if (ordinal_of(repl.epoch) > known || broken(4)) return false;
   NodeId heir = held->owner;
   for (const NodeId& holder : held->holders) {
     if (!lives(heir)) heir = holder;
@@ -218,7 +219,7 @@ void KeeperRole::on_done(LinkId link, NodeId node, proto::Done&& done, Now now, 
   const proto::Claim claim{done.id, done.epoch};
   Reply& reply = reply_to(link);
   auto mine = owner_.claimed(done.id);
-  if (mine && !mine->ended && done.epoch > mine->epoch) {  // Its claim is the greater one (R3).
+  if (mine && !mine->ended && ordinal_of(done.epoch) > ordinal_of(mine->epoch)) {  // The greater one (R3).
     owner_.yield(done.id, node, now, out);
     mine.reset();
   }
@@ -226,11 +227,11 @@ void KeeperRole::on_done(LinkId link, NodeId node, proto::Done&& done, Now now, 
   const bool success = done.report->state == TaskState::success;
   if (mine) {
     // Of a holder of mine, or of who owned it before: its success counts, its failure does not (R15).
-    if (done.epoch == mine->epoch || success || broken(15))
+    if (ordinal_of(done.epoch) == ordinal_of(mine->epoch) || success || broken(15))
       executor_.end_as_told(*end_of(std::move(done)), now, out);
     return reply.done_ok.taken.push_back(claim);
   }
-  const bool former = held != nullptr && done.epoch < held->epoch;
+  const bool former = held != nullptr && ordinal_of(done.epoch) < ordinal_of(held->epoch);
   if (former && !success && !broken(15)) return reply.done_ok.taken.push_back(claim);
   reply.done_ok.claims.push_back(claim);
   std::vector<NodeId> others;
@@ -246,7 +247,7 @@ void KeeperRole::on_done(LinkId link, NodeId node, proto::Done&& done, Now now, 
   const Duration ttl = span_of_ms(done.result_ttl_ms);
   const bool unowed = (done.flags & proto::Done::unowed_flag) != 0;
   if (held == nullptr && !unowed) held = &make(done.id, now);
-  if (held != nullptr && done.epoch >= held->epoch) {
+  if (held != nullptr && ordinal_of(done.epoch) >= ordinal_of(held->epoch)) {
     held->owner = node;
     held->epoch = done.epoch;
     held->holders = std::move(done.holders);
@@ -294,7 +295,7 @@ void KeeperRole::let_go(LinkId link, const std::vector<proto::Claim>& claims, bo
     reply_to(link).release_ok.claims.push_back(claim);
     if (owner_.claimed(claim.id)) continue;
     Held* held = find(claim.id);
-    if (held != nullptr && claim.epoch < held->epoch && !broken(15))
+    if (held != nullptr && ordinal_of(claim.epoch) < ordinal_of(held->epoch) && !broken(15))
       continue;  // Of an owner of former times.
     bury(claim.id, now);
     if (held == nullptr) continue;
@@ -421,7 +422,8 @@ NodeId KeeperRole::owner_of(const TaskId& id) const {
 void KeeperRole::take_over(Held& held, Now now, Effects& out) {
   if (broken(17)) return;
   ++counters_.taken_over;
-  Adoption adoption{.epoch = held.epoch + 1, .attempt = held.attempt, .ttl = held.ttl};
+  Adoption adoption{.attempt = held.attempt, .ttl = held.ttl};
+  adoption.epoch = owner_.epoch_after(held.epoch, LineOf::taken_over);
   for (const NodeId& holder : held.holders) {
     if (holder != config_.self.node && holder != held.owner && lives(holder))
       adoption.others.push_back(holder);

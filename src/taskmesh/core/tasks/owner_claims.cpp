@@ -8,11 +8,13 @@
 
 namespace taskmesh::core {
 
-/// Of a worker that was never met nobody will say here that it is dead; if it lives, it asks for what it holds.
+/// Of a worker that was never met, or is known to be dead already, nobody will say here that it is dead; if it lives, it
+/// asks for what it holds.
 void OwnerRole::add_holders(Owned& owned, const std::vector<NodeId>& others) {
   for (const NodeId& node : others) {
     const Peer* peer = membership_.by_node(node);
     if (peer == nullptr || peer->liveness == Liveness::joining || owned.count == holders_max - 1U) continue;
+    if (peer->liveness == Liveness::dead || peer->liveness == Liveness::left) continue;
     owned.holders[owned.count++] = Holder{.node = node};
   }
 }
@@ -42,6 +44,22 @@ bool OwnerRole::adopt(const TaskId& id, std::uint32_t epoch, std::string_view na
   if (owned.count > 0) return true;
   owned.stage = Stage::open;
   return false;
+}
+
+bool OwnerRole::claim_again(const TaskId& id, Now now) {
+  Owned* owned = find(id);
+  if (owned == nullptr || owned->stage != Stage::open) return false;
+  owned->epoch = epoch_after(epoch_handed_on(owned->epoch, random_), LineOf::taken_over);
+  owned->stored = false;
+  for (std::size_t i = 0; i < owned->count; ++i) owned->holders[i] = Holder{.node = owned->holders[i].node};
+  fill_up(*owned, name_of(*owned), now, false);
+  recount(*owned);
+  if (owned->count == 0) return false;
+  owned->stage = Stage::copying;
+  owned->again = true;
+  say_again(*owned, {}, now);
+  arm(*owned, now);
+  return true;
 }
 
 void OwnerRole::adopt_ended(const EndedPtr& ended, std::uint32_t epoch, Duration ttl,
@@ -87,7 +105,15 @@ std::vector<NodeId> OwnerRole::holder_nodes(const Owned& owned) {
 
 std::uint32_t OwnerRole::epoch_of(const TaskId& id) const {
   const Owned* owned = find(id);
-  return owned == nullptr ? 1 : owned->epoch;
+  return owned == nullptr ? first_epoch : owned->epoch;
+}
+
+std::uint32_t OwnerRole::epoch_after(std::uint32_t epoch, LineOf kind) {
+  return broken(24) ? epoch + 1 : epoch_in_new_line(epoch, kind, random_);
+}
+
+std::uint32_t OwnerRole::epoch_of_gift(std::uint32_t epoch, bool again) {
+  return again ? epoch_after(epoch, LineOf::said_again) : epoch_handed_on(epoch, random_);
 }
 
 std::optional<proto::CopyVerdict> OwnerRole::verdict(NodeId node, const proto::Claim& claim,

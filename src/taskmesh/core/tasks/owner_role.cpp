@@ -12,6 +12,8 @@ namespace taskmesh::core {
 
 namespace {
 
+constexpr std::uint64_t line_seed_mark = 0x4c49'4e45'53ULL;
+
 /// So many workers without room for one task; then it is taken with fewer copies.
 constexpr std::uint8_t full_max = 3;
 
@@ -34,6 +36,7 @@ OwnerRole::OwnerRole(const NodeConfig& config, NodeCounters& counters, const Mem
       membership_(membership),
       executor_(executor),
       rules_(rules),
+      random_(config.seed ^ line_seed_mark),
       order_(membership) {}
 
 // ---- Records ---------------------------------------------------------------------------------------------
@@ -113,7 +116,7 @@ void OwnerRole::recount(Owned& owned) {
   if (under != owned.under) under ? ++under_ : --under_;
   owned.under = under;
   // Not what is new, nor what is claimed anew: others hold that.
-  const bool fresh = owned.stage == Stage::copying && (owned.epoch == 1 || owned.stored);
+  const bool fresh = owned.stage == Stage::copying && (ordinal_of(owned.epoch) == 1 || owned.stored);
   const bool mending = under && stored < owned.count && !fresh;
   if (mending != owned.mending) mending ? ++mending_ : --mending_;
   owned.mending = mending;
@@ -137,9 +140,8 @@ std::string_view OwnerRole::name_of(const Owned& owned) const {
 
 // ---- Asking for copies -----------------------------------------------------------------------------------
 
-bool OwnerRole::begin(const TaskId& id, std::string_view name, bool again, Now now) {
-  Owned& owned = make(id, 1);
-  owned.again = again;
+bool OwnerRole::begin(const TaskId& id, std::uint32_t epoch, std::string_view name, Now now) {
+  Owned& owned = make(id, epoch);
   fill_up(owned, name, now, true);
   recount(owned);
   if (owned.count > 0 && !broken(1)) return true;
@@ -469,7 +471,7 @@ void OwnerRole::say_again(Owned& owned, NodeId only, Now now) {
     } else if (owned.stage == Stage::releasing && !holder.released && !owned.unowed) {
       say_release(owned, holder);
     } else if (!owned.ended && !holder.stored) {
-      say_repl(owned, holder, owned.stage == Stage::copying && owned.epoch == 1 && i == 0, now);
+      say_repl(owned, holder, owned.stage == Stage::copying && ordinal_of(owned.epoch) == 1 && i == 0, now);
     }
   }
 }

@@ -16,10 +16,12 @@
 #include <string_view>
 #include <vector>
 
+#include "taskmesh/base/random.hpp"
 #include "taskmesh/core/config.hpp"
 #include "taskmesh/core/mesh/membership.hpp"
 #include "taskmesh/core/rules.hpp"
 #include "taskmesh/core/tasks/copy_order.hpp"
+#include "taskmesh/core/tasks/epoch.hpp"
 #include "taskmesh/core/tasks/slab.hpp"
 #include "taskmesh/core/tasks/task_index.hpp"
 #include "taskmesh/core/tasks/task_record.hpp"
@@ -38,7 +40,7 @@ class OwnerRole {
 
   // From the executor.
   /// Asks for copies of a task that it has just taken. False: nobody can hold one, take it as it is.
-  bool begin(const TaskId& id, std::string_view name, bool again, Now now);
+  bool begin(const TaskId& id, std::uint32_t epoch, std::string_view name, Now now);
   /// Those that do not answer are asked, but not waited for: as many others are asked as well.
   void ask_beyond(const TaskId& id, const std::vector<NodeId>& silent, Now now);
   /// The task has ended. `owed`: somebody is to be told. False: nobody holds a copy, tell it at once.
@@ -63,11 +65,18 @@ class OwnerRole {
   /// Who is known to hold it.
   proto::NodeList holders(const TaskId& id) const;
   std::uint32_t epoch_of(const TaskId& id) const;
+  /// The epoch in which this node owns what another one owned in `epoch` (0: nobody did), and nobody gave it.
+  std::uint32_t epoch_after(std::uint32_t epoch, LineOf kind);
+  /// ... what was given to it out of `epoch`; `again`: by one that had offered it before.
+  std::uint32_t epoch_of_gift(std::uint32_t epoch, bool again);
 
   // From this node's keeper, which takes a task over with what it knows of the other holders.
   /// False: nobody else can hold it, go on alone.
   bool adopt(const TaskId& id, std::uint32_t epoch, std::string_view name, const std::vector<NodeId>& others,
              Now now);
+  /// A worker that is gone may have owned it in the next epoch, and told others so. It is claimed above that one, and
+  /// not open before all holders have said that nobody else owns it. False: nobody else holds it.
+  bool claim_again(const TaskId& id, Now now);
   void adopt_ended(const EndedPtr& ended, std::uint32_t epoch, Duration ttl,
                    const std::vector<NodeId>& others, Now now);
   struct Claimed {
@@ -189,6 +198,7 @@ class OwnerRole {
   const Membership& membership_;
   ExecutorRole& executor_;
   const Rules rules_;
+  Random random_;  // Lines of epochs.
   CopyOrder order_;
   Slab<Owned> pool_;
   TaskIndex index_;  // Places in pool_.

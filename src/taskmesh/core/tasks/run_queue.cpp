@@ -36,6 +36,14 @@ std::optional<TaskId> RunQueue::peek() const {
   return std::nullopt;
 }
 
+void RunQueue::look(std::size_t most, const std::function<bool(const TaskId&)>& visit) const {
+  for (const auto& lane : lanes_) {
+    for (const TaskId& id : lane) {
+      if (most-- == 0 || !visit(id)) return;
+    }
+  }
+}
+
 void RunQueue::compact(const std::function<bool(const TaskId&)>& keep) {
   size_ = 0;
   for (auto& lane : lanes_) {

@@ -33,6 +33,8 @@ class RunQueue {
       }
     }
   }
+  /// Looks at the first `most` entries in the order in which they start, until `visit` says no.
+  void look(std::size_t most, const std::function<bool(const TaskId&)>& visit) const;
   /// Drops what `keep` says no to; the order of the rest stays.
   void compact(const std::function<bool(const TaskId&)>& keep);
   std::size_t size() const { return size_; }

@@ -60,6 +60,8 @@ class Slots {
   std::uint32_t in_slots() const { return in_slots_; }
   std::uint32_t ahead() const { return ahead_; }
   std::uint32_t free() const { return total_ - in_slots_; }
+  /// None of them holds a task that is known to be short.
+  bool all_long() const { return long_in_slots_ >= total_; }
   /// The task that occupies its slot longest; null if all are free.
   const TaskRecord* oldest() const { return slot_list_.oldest; }
   /// What an attempt of that name takes; zero: unknown, or too long to be

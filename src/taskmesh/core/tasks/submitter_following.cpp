@@ -30,12 +30,19 @@ WorkerLink* SubmitterRole::next_holder(const FlyingTask& task, NodeId after) {
   return nullptr;
 }
 
+/// Who was asked last by the task's own order: one that he has sent us after is not of it, and nobody is left out for that.
+NodeId SubmitterRole::place_in_order(const FlyingTask& task) {
+  return task.moved.has_value() ? task.moved->from : task.worker->node;
+}
+
 /// Whoever had it is gone, or does not know it (any more).
 void SubmitterRole::follow(std::uint32_t slot, NodeId after, Now now, Effects& out) {
   FlyingTask& task = tasks_.at(slot);
   settle_load(task);
-  if (WorkerLink* next = next_holder(task, after)) return rehome(slot, *next, now);
-  found_nowhere(slot, now, out);
+  WorkerLink* next = next_holder(task, after);
+  if (next == nullptr) return found_nowhere(slot, now, out);
+  if (task.moved.has_value()) task.moved.edit().from = next->node;
+  rehome(slot, *next, now);
 }
 
 void SubmitterRole::rehome(std::uint32_t slot, WorkerLink& to, Now now) {
@@ -70,7 +77,7 @@ void SubmitterRole::found_nowhere(std::uint32_t slot, Now now, Effects& out) {
   const bool alone = asked && was_alone(task);
   if (alone || (asked && task.unknown_at && now.at >= *task.unknown_at + nowhere_for)) {
     ++counters_.lost;
-    const NodeId last = task.moved.has_value() ? *task.moved : NodeId{};
+    const NodeId last = task.moved.has_value() ? task.moved->owner : NodeId{};
     proto::TaskReport report = lost_report(task.submit.id, task.submit.name, last, "", false, now);
     report.submitted_at = task.submitted_wall;
     report.fault =
@@ -135,15 +142,16 @@ void SubmitterRole::on_moved(LinkId link, const proto::Moved& moved, Now now, Ef
     if (slot == no_slot || tasks_.at(slot).worker != worker) continue;
     if (tasks_.at(slot).stage == FlyingTask::Stage::held) {
       FlyingTask& task = tasks_.at(slot);
-      const bool again = task.moved.has_value() && *task.moved == moved.owner;
-      task.moved.edit() = moved.owner;
+      const bool again = task.moved.has_value();
+      const SentAfter sent{moved.owner, place_in_order(task)};
+      task.moved.edit() = sent;
       settle_load(task);
-      // One that cannot be asked: all others may know better. Told so again, it does not begin anew without a pause.
-      to == nullptr ? follow(slot, again ? worker->node : NodeId{}, now, out) : rehome(slot, *to, now);
+      // One that cannot be asked: all others may know better. Sent on again, it does not begin anew without a pause.
+      to == nullptr ? follow(slot, again ? task.moved->from : NodeId{}, now, out) : rehome(slot, *to, now);
     } else if (to != nullptr) {  // Else it is said again, and somebody will know better.
       accept(slot, now, out);
       if (tasks_.find(id) != slot) continue;
-      tasks_.at(slot).moved.edit() = moved.owner;
+      tasks_.at(slot).moved.edit() = {moved.owner, worker->node};
       rehome(slot, *to, now);
     }
   }

@@ -234,7 +234,7 @@ void SubmitterRole::on_held_status(WorkerLink& worker, proto::Status&& status, N
     if (status.report.worker == worker.node) task.moved.reset();  // Else it is hearsay.
   } else if (replicas_of(task.submit.id) > 0 || task.moved.has_value()) {
     if ((status.report.flags & proto::TaskReport::unsure_flag) != 0) unsure_at_ = now.at;
-    follow(slot, worker.node, now, out);
+    follow(slot, place_in_order(task), now, out);
   } else if (!task.unknown_at) {
     task.unknown_at = task.at;
   } else if (task.at >= *task.unknown_at + unknown_again) {

@@ -138,6 +138,7 @@ class SubmitterRole {
     std::uint64_t serial = 0;
   };
   WorkerLink* next_holder(const FlyingTask& task, NodeId after);
+  static NodeId place_in_order(const FlyingTask& task);
   void follow(std::uint32_t slot, NodeId after, Now now, Effects& out);
   bool was_alone(const FlyingTask& task) const;
   void found_nowhere(std::uint32_t slot, Now now, Effects& out);

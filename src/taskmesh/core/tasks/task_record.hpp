@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "taskmesh/base/recycler.hpp"
+#include "taskmesh/core/tasks/epoch.hpp"
 #include "taskmesh/core/tasks/task_trace.hpp"
 #include "taskmesh/core/types.hpp"
 
@@ -147,7 +148,7 @@ enum class Place : std::uint8_t {
   later,    ///< Scheduled or retrying: it comes into the run queue when it is due.
   joined,   ///< Waits for the end of an earlier task with its key.
   copying,  ///< Waits until somebody else holds a copy of it.
-  giving,   ///< This worker leaves: it is offered to another one.
+  giving,   ///< It is offered to another worker: this one leaves, or that one is free.
   telling,  ///< Has ended; waits until somebody else has recorded that.
   ahead,    ///< Handed over although no slot is free: not started, may be taken back.
   slot,     ///< Handed over, and occupies a slot until the executor has answered.
@@ -167,10 +168,11 @@ struct TaskProgress {
   bool key_settled = false;    ///< ... or it is known that this one is.
   bool may_have_run = false;   ///< Taken over from one that may have started it.
   bool cancel_wanted = false;  ///< Its attempt was asked to stop; it ends as cancelled when that returns.
+  bool offered = false;        ///< It was offered to another worker in this ownership.
   bool begun = false;  ///< Of a task with a past: those that hold it know, or are told, that it starts.
   std::uint32_t attempt = 0;
   std::uint32_t attempts_before = 0;  ///< Of them, those that another worker started.
-  std::uint32_t epoch = 1;            ///< Of this ownership, where nobody holds a copy.
+  std::uint32_t epoch = first_epoch;  ///< Of this ownership, where nobody holds a copy.
   std::uint32_t name = 0;             ///< Number of the task name at this worker.
   TimePoint accepted_at{};
   MaybeTime<TimePoint> deadline;
