@@ -1,11 +1,16 @@
 // Tasks that more than one worker holds, when a worker is killed: real processes, real signals.
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
+#include <set>
+#include <utility>
+#include <vector>
 
 #include "e2e/mesh.hpp"
 #include "e2e/slow_tally.hpp"
 
 using namespace e2e;
+using taskmesh::NodeId;
 using taskmesh::SubmitOptions;
 
 namespace {
@@ -14,6 +19,39 @@ const SubmitOptions copied{.replicas = 1};
 
 std::chrono::milliseconds since(std::chrono::steady_clock::time_point then) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - then);
+}
+
+/// Each worker has held a copy for each other one: nobody is left out of an order because it has not greeted yet.
+bool all_hold_for_all(Client& client, std::size_t workers) {
+  std::set<std::pair<NodeId, NodeId>> pairs;
+  return Mesh::eventually([&] {
+    const auto receipt = client.accepted(client.delay(stubborn(5), copied));
+    if (receipt && receipt->nodes.size() == 2) pairs.emplace(receipt->nodes[0], receipt->nodes[1]);
+    return pairs.size() == workers * (workers - 1);
+  });
+}
+
+/// Gives one worker a task for a minute: from then on the others are asked to run what comes, and that one to hold it.
+Process& keep_one_busy(Client& client, Mesh& mesh) {
+  const auto count = [&](bool busy) {
+    const auto workers = client.workers();
+    return std::ranges::count_if(workers, [&](const auto& worker) { return (worker.running > 0) == busy; });
+  };
+  REQUIRE(Mesh::eventually([&] { return count(false) == std::ssize(mesh.workers()); }));
+  REQUIRE(Mesh::becomes(client, client.delay(sleep_ms(60'000), alone), TaskState::running));
+  REQUIRE(Mesh::eventually([&] { return count(true) == 1; }));
+  const auto workers = client.workers();
+  const auto busy = std::ranges::find_if(workers, [](const auto& worker) { return worker.running > 0; });
+  const auto process = std::ranges::find_if(mesh.workers(), [&](const Process& each) {
+    return static_cast<std::uint32_t>(each.pid()) == busy->pid;
+  });
+  REQUIRE(process != mesh.workers().end());
+  int elsewhere = 0;  // In a row: the client knows who is busy.
+  REQUIRE(Mesh::eventually([&] {
+    elsewhere = client.submit_task(pid(), alone).value() == process->pid() ? 0 : elsewhere + 1;
+    return elsewhere == 20;
+  }));
+  return *process;
 }
 
 }  // namespace
@@ -127,6 +165,32 @@ SCENARIO(
     const auto state = other.wait_for<std::uint32_t>(id, 15s).state;
     CHECK(state == (gone.contains(id) ? TaskState::cancelled : TaskState::success));
   }
+}
+
+SCENARIO(
+    "a worker that hangs, and is to hold copies, delays no acceptance elsewhere by more than half a second",
+    "[e2e][takeover][alone]") {
+  Mesh mesh(3, 1);
+  Client client;
+  REQUIRE(all_hold_for_all(client, 3));
+  Process& hung = keep_one_busy(client, mesh);
+  hung.signal(SIGSTOP);
+  const auto stopped = std::chrono::steady_clock::now();
+  std::vector<std::chrono::milliseconds> delayed;
+  while (since(stopped) < 1'200ms) {  // It is not suspect yet, so each second task asks it for a copy.
+    const auto begun = std::chrono::steady_clock::now();
+    const TaskId id = client.delay(add(1, 2), copied);
+    REQUIRE(client.accepted(id));
+    if (since(begun) >= taskmesh::limits::copy_elsewhere_after) delayed.push_back(since(begun));
+    REQUIRE(client.wait_for<int>(id).value() == 3);  // The others are idle again: the next one goes to them.
+  }
+  hung.signal(SIGCONT);
+  REQUIRE(!delayed.empty());
+  std::ranges::sort(delayed);
+  std::printf("%zu acceptances waited for it, %lld to %lld ms\n", delayed.size(),
+              static_cast<long long>(delayed.front().count()),
+              static_cast<long long>(delayed.back().count()));
+  CHECK(delayed[delayed.size() / 2] < 500ms * time_factor);
 }
 
 SCENARIO("a lone worker takes tasks without a copy, and they are copied when another one comes",

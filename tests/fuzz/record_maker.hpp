@@ -67,6 +67,11 @@ class Filler {
     list.resize(input_.pick(5));
     for (T& element : list) fill(element);
   }
+  void fill(taskmesh::proto::NodeList& nodes) {
+    std::vector<taskmesh::NodeId> list;
+    fill(list);
+    for (const taskmesh::NodeId& node : list) nodes.push_back(node);
+  }
   template <class T>
   void fill(taskmesh::Boxed<T>& rare) {
     if (input_.flag()) fill(rare.edit());

@@ -66,6 +66,19 @@ SCENARIO("records are append-only, so versions understand each other", "[wire][c
   }
 }
 
+TEST_CASE("a nil node among those that hold a copy is nobody", "[wire][codec]") {
+  NodeId gone;
+  NodeId there;
+  gone.bytes.fill(0x71);
+  there.bytes.fill(0x72);
+  std::string record = samples::record_of(proto::Repl{.holders = {gone, there}});
+  const std::size_t at = record.find(std::string(gone.bytes.size(), 0x71));
+  REQUIRE(at != std::string::npos);
+  record.replace(at, gone.bytes.size(), gone.bytes.size(), '\0');
+  const support::Record next = read(record);
+  CHECK(std::get<proto::Repl>(std::get<Message>(next)).holders == proto::NodeList{there});
+}
+
 TEST_CASE("SUBMIT without its last fields has their defaults", "[wire][codec]") {
   const Message whole = submit_with({});
   const std::string record = samples::record_of(whole);

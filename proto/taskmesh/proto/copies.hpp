@@ -1,7 +1,11 @@
 // Messages between the worker that owns a task and those that keep copies of it. Spec: proto/05-keepers.md.
 #pragma once
 
-#include "taskmesh/base/recycler.hpp"
+#include <algorithm>
+#include <initializer_list>
+#include <vector>
+
+#include "taskmesh/base/boxed.hpp"
 #include "taskmesh/proto/tasks.hpp"
 
 namespace taskmesh::proto {
@@ -17,8 +21,36 @@ struct Claim {
   }
 };
 
-/// A few nodes. Recycled: there is one in each REPL and DONE.
-using NodeList = std::vector<NodeId, RecyclingAllocator<NodeId>>;
+/// A few nodes, nearly always one: that needs no list. Nil is nobody, and is not in it.
+class NodeList {
+ public:
+  NodeList() = default;
+  NodeList(std::initializer_list<NodeId> nodes) {
+    for (const NodeId& node : nodes) push_back(node);
+  }
+
+  const NodeId* begin() const { return many_ ? many_->data() : &one_; }
+  const NodeId* end() const { return begin() + size(); }
+  std::size_t size() const { return many_ ? many_->size() : one_ ? 1 : 0; }
+  bool empty() const { return size() == 0; }
+  void clear() { *this = NodeList(); }
+  void push_back(const NodeId& node) {
+    if (!node) return;
+    if (empty()) {
+      one_ = node;
+      return;
+    }
+    if (!many_) many_.edit().push_back(one_);
+    many_.edit().push_back(node);
+  }
+  bool operator==(const NodeList& other) const {
+    return std::equal(begin(), end(), other.begin(), other.end());
+  }
+
+ private:
+  NodeId one_;                       // Nil: nobody.
+  Boxed<std::vector<NodeId>> many_;  // Two and more, with one_ in front.
+};
 
 /// One worker that died while it had the task.
 struct Death {

@@ -173,6 +173,9 @@ class Sizer {
       return total;
     }
   }
+  static std::size_t of(const proto::NodeList& nodes) {
+    return sizeof(std::uint32_t) + nodes.size() * fixed_bytes<NodeId>;
+  }
   template <Box T>
   static std::size_t of(const T& box) {
     return box.has_value() ? of(*box) : sizeof(std::uint32_t);
@@ -242,6 +245,10 @@ class Putter {
   void put(const std::vector<T, A>& elements) {
     put(static_cast<std::uint32_t>(elements.size()));
     for (const T& element : elements) put(element);
+  }
+  void put(const proto::NodeList& nodes) {
+    put(static_cast<std::uint32_t>(nodes.size()));
+    for (const NodeId& node : nodes) put(node);
   }
   template <Box T>
   void put(const T& box) {
@@ -348,6 +355,16 @@ class Getter {
     if (count > elements_max<T>) refuse_elements(count, elements_max<T>);
     elements.resize(count);
     for (T& element : elements) get(element);
+  }
+  void get(proto::NodeList& nodes) {
+    const std::size_t count = in_.count(fixed_bytes<NodeId>);
+    if (count > elements_max<NodeId>) refuse_elements(count, elements_max<NodeId>);
+    nodes.clear();
+    for (std::size_t i = 0; i < count; ++i) {
+      NodeId node;
+      get(node);
+      nodes.push_back(node);
+    }
   }
   template <Box T>
   void get(T& box) {

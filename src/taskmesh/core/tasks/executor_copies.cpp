@@ -67,7 +67,7 @@ bool ExecutorRole::await_record(TaskRecord& task, const EndedPtr& ended, Now now
   const bool waited = std::any_of(task.waiters.begin(), task.waiters.end(),
                                   [&](const Waiter& waiter) { return answers_.is_open(waiter.link); });
   const proto::Submit& submit = task.submit;
-  if (!owner_->claimed(submit.id)) owner_->begin(submit.id, task.epoch, config_.self.serves[task.name], now);
+  if (!owner_->owns(submit.id)) owner_->begin(submit.id, task.epoch, config_.self.serves[task.name], now);
   const Duration ttl = submit.result_ttl_ms != 0 ? span_of_ms(submit.result_ttl_ms) : config_.result_ttl;
   if (!owner_->ending(ended, ttl, waited || !ended->callback_address.empty(), now)) {
     answer_accepted(task, now);

@@ -56,7 +56,7 @@ void ExecutorRole::take_new(TaskRecord& task, Now now) {
 
 /// False: nobody else has been told of it yet.
 bool ExecutorRole::is_begun(const TaskRecord& task) const {
-  return ordinal_of(task.epoch) > 1 || (owner_ != nullptr && owner_->claimed(task.submit.id));
+  return ordinal_of(task.epoch) > 1 || (owner_ != nullptr && owner_->owns(task.submit.id));
 }
 
 void ExecutorRole::begin_copies(TaskRecord& task, Now now) {
@@ -157,7 +157,7 @@ NodeId ExecutorRole::whereabouts_of(const TaskId& id, Now now) {
     return open ? NodeId{} : config_.self.node;
   }
   if (keeper_ != nullptr && keeper_->holds(id)) return keeper_->owner_of(id);
-  if (owner_ != nullptr && owner_->claimed(id)) return config_.self.node;
+  if (owner_ != nullptr && owner_->owns(id)) return config_.self.node;
   if (const NodeId taker = giver_ != nullptr ? giver_->taker_of(id) : NodeId{}) return taker;
   return cache_.kept_for(id, now.at) > Duration::zero() ? config_.self.node : NodeId{};
 }

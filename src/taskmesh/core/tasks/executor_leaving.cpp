@@ -103,7 +103,7 @@ void ExecutorRole::give_away(const TaskId& id, NodeId to, Now now, Effects& out)
   TaskRecord* task = find(id);
   if (task == nullptr) return;
   task->unanswered = true;  // Who has submitted it is told who has it, whether it waits or not.
-  if (is_copied(*task) && owner_->claimed(id)) return owner_->yield(id, to, now, out);
+  if (is_copied(*task) && owner_->owns(id)) return owner_->yield(id, to, now, out);
   yield(id, to, now, out);
 }
 
@@ -137,7 +137,7 @@ bool ExecutorRole::may_take(const proto::Submit& submit) {
 std::uint32_t ExecutorRole::epoch_of(const TaskId& id) const {
   const TaskRecord* task = find(id);
   if (task == nullptr) return 0;
-  return is_copied(*task) && owner_->claimed(id) ? owner_->epoch_of(id) : task->epoch;
+  return is_copied(*task) && owner_->owns(id) ? owner_->epoch_of(id) : task->epoch;
 }
 
 NodeId ExecutorRole::given_to(const TaskId& id, std::uint32_t epoch) const {

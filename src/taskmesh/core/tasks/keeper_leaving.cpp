@@ -30,8 +30,8 @@ void KeeperRole::on_gift(LinkId link, NodeId node, proto::Repl&& repl, Now now, 
     said_.push_back({link, proto::Moved{taker, {repl.id}}});  // Taken, given away, and that was not heard.
     return;
   }
-  if (refuse_claim(link, repl, now, out)) return;
   Held* held = find(repl.id);
+  if (refuse_claim(link, repl, held, now, out)) return;
   if (held != nullptr && held->ended) {  // It need not start.
     held->epoch = repl.epoch;
     held->owner = node;

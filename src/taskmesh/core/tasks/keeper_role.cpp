@@ -113,10 +113,10 @@ bool KeeperRole::lives(NodeId node) const { return node == config_.self.node || 
 void KeeperRole::on_repl(LinkId link, NodeId node, proto::Repl&& repl, Now now, Effects& out) {
   if (repl.owner != node) return;
   if ((repl.flags & proto::Repl::given_flag) != 0) return on_gift(link, node, std::move(repl), now, out);
-  if (leaving_ && find(repl.id) == nullptr) return refuse(link, repl, proto::Refused::full, {}, 0);
-  if (!is_sound(repl, config_)) return refuse(link, repl, proto::Refused::full, {}, 0);
-  if (refuse_claim(link, repl, now, out)) return;
   Held* held = find(repl.id);
+  if (leaving_ && held == nullptr) return refuse(link, repl, proto::Refused::full, {}, 0);
+  if (!is_sound(repl, config_)) return refuse(link, repl, proto::Refused::full, {}, 0);
+  if (refuse_claim(link, repl, held, now, out)) return;
   if (held == nullptr) held = &make(repl.id, now);
   reply_to(link).repl_ok.claims.push_back({repl.id, repl.epoch});
   // A new owner that has not heard of the end: it need not start.
@@ -134,16 +134,15 @@ void KeeperRole::refuse(LinkId link, const proto::Repl& repl, proto::Refused why
 }
 
 /// True: it is refused, and that is said.
-bool KeeperRole::refuse_claim(LinkId link, const proto::Repl& repl, Now now, Effects& out) {
+bool KeeperRole::refuse_claim(LinkId link, const proto::Repl& repl, const Held* held, Now now, Effects& out) {
   const NodeId self = config_.self.node;
   // An end that is kept here of what was not sent before, as its owner thinks, is of a task that this worker has run:
   // looking into the bits is cheaper than looking for an end that is nearly never there.
   const bool first =
       (repl.flags & proto::Repl::first_flag) != 0 && (repl.flags & proto::Repl::again_flag) == 0;
   const bool fresh = first && !executor_.seen().contains(repl.id);
-  if (buried(repl.id) || (!fresh && executor_.knows_end(repl.id))) {
-    if (!owner_.claimed(repl.id)) return refuse(link, repl, proto::Refused::delivered, self, 0), true;
-  }
+  const bool over = buried(repl.id) || (!fresh && executor_.knows_end(repl.id));
+  if (over && !owner_.owns(repl.id)) return refuse(link, repl, proto::Refused::delivered, self, 0), true;
   if (const auto mine = owner_.claimed(repl.id)) {
     const auto theirs = std::tuple(ordinal_of(repl.epoch), (repl.flags & proto::Repl::started_flag) != 0,
                                    (repl.flags & proto::Repl::stored_flag) != 0, repl.owner);
@@ -153,7 +152,6 @@ bool KeeperRole::refuse_claim(LinkId link, const proto::Repl& repl, Now now, Eff
     owner_.yield(repl.id, repl.owner, now, out);
     return false;
   }
-  const Held* held = find(repl.id);
   if (held == nullptr) {
     if ((repl.flags & proto::Repl::given_flag) != 0) return false;
     if (const NodeId taker = executor_.given_to(repl.id, repl.epoch))
@@ -199,9 +197,11 @@ EndedPtr KeeperRole::end_of(proto::Done&& done) {
   ended->json = Bytes::copy_of(done.json);
   ended->callback_address = std::move(done.callback_address);
   ended->callback_data = std::move(done.callback_data);
-  set_callback_terms(*ended, CallbackTerms{.ttl_ms = done.callback_ttl_ms,
-                                           .attempts = done.callback_attempts,
-                                           .trace = checked_trace(*done.trace)});
+  if (!ended->callback_address.empty()) {
+    set_callback_terms(*ended, CallbackTerms{.ttl_ms = done.callback_ttl_ms,
+                                             .attempts = done.callback_attempts,
+                                             .trace = checked_trace(*done.trace)});
+  }
   if (!done.key.empty()) ended->key = std::move(done.key);
   return ended;
 }
@@ -293,7 +293,7 @@ void KeeperRole::on_release(LinkId link, const proto::Release& release, Now now)
 void KeeperRole::let_go(LinkId link, const std::vector<proto::Claim>& claims, bool keep, Now now) {
   for (const proto::Claim& claim : claims) {
     reply_to(link).release_ok.claims.push_back(claim);
-    if (owner_.claimed(claim.id)) continue;
+    if (owner_.owns(claim.id)) continue;
     Held* held = find(claim.id);
     if (held != nullptr && ordinal_of(claim.epoch) < ordinal_of(held->epoch) && !broken(15))
       continue;  // Of an owner of former times.

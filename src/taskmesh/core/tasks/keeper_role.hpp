@@ -154,7 +154,8 @@ class KeeperRole {
   void bury(const TaskId& id, Now now);
   Reply& reply_to(LinkId link);
   void refuse(LinkId link, const proto::Repl& repl, proto::Refused why, NodeId owner, std::uint32_t epoch);
-  bool refuse_claim(LinkId link, const proto::Repl& repl, Now now, Effects& out);
+  /// True: it is refused, and that is said. `held`: the copy that is here, if there is one.
+  bool refuse_claim(LinkId link, const proto::Repl& repl, const Held* held, Now now, Effects& out);
   void store(Held& held, proto::Repl&& repl, Now now);
   static EndedPtr end_of(proto::Done&& done);
   void free_key(const Held& held);

@@ -165,7 +165,7 @@ bool OwnerRole::ask_next(Owned& owned, std::string_view name, Now now, bool firs
     say_repl(owned, holder, first, now);
   }
   if (!owned.again && owned.stage == Stage::copying) {
-    slow_.push_back({now.at + limits::copy_elsewhere_after, owned.slot, owned.serial});
+    slow_.push_back({now.at + limits::copy_elsewhere_after, owned.serial, owned.slot});
   }
   arm(owned, now);
   return true;
@@ -173,7 +173,7 @@ bool OwnerRole::ask_next(Owned& owned, std::string_view name, Now now, bool firs
 
 /// What is being said is said again unless it is answered. A timer of an earlier phase means nothing any more.
 void OwnerRole::arm(const Owned& owned, Now now) {
-  repeat_.push_back({now.at + limits::copy_repeat, owned.slot, owned.serial, phase_of(owned)});
+  repeat_.push_back({now.at + limits::copy_repeat, owned.serial, owned.slot, phase_of(owned)});
 }
 
 OwnerRole::Phase OwnerRole::phase_of(const Owned& owned) {
@@ -218,7 +218,6 @@ void OwnerRole::say_repl(Owned& owned, Holder& holder, bool first, Now now) {
   repl.flags = static_cast<std::uint8_t>((first ? proto::Repl::first_flag : 0) |
                                          (owned.again ? proto::Repl::again_flag : 0) |
                                          (owned.stored ? proto::Repl::stored_flag : 0));
-  repl.holders.reserve(owned.count);
   for (std::size_t i = 0; i < owned.count; ++i) repl.holders.push_back(owned.holders[i].node);
   executor_.fill_copy(repl, now);
 }
@@ -236,7 +235,6 @@ void OwnerRole::say_done(const Owned& owned, const Holder& holder) {
   done.result_ttl_ms = ms_of_span(owned.ttl);
   done.callback_ttl_ms = owned.ended->callback->ttl_ms;
   done.callback_attempts = owned.ended->callback->attempts;
-  done.holders.reserve(owned.count);
   for (std::size_t i = 0; i < owned.count; ++i) done.holders.push_back(owned.holders[i].node);
   done.callback_address = owned.ended->callback_address;
   done.callback_data = owned.ended->callback_data;

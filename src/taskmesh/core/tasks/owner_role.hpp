@@ -85,6 +85,7 @@ class OwnerRole {
     bool stored = false;
     bool ended = false;
   };
+  bool owns(const TaskId& id) const { return find(id) != nullptr; }
   /// What this node claims about an id; nothing: it does not own it.
   std::optional<Claimed> claimed(const TaskId& id) const;
   /// The task goes to `winner`: its copies are told so, and it is forgotten here.
@@ -153,8 +154,8 @@ class OwnerRole {
   enum class Phase : std::uint8_t { open, ended, releasing };  // REPL, DONE or RELEASE is said.
   struct Timer {
     TimePoint at{};
-    std::uint32_t slot = 0;
     std::uint64_t serial = 0;
+    std::uint32_t slot = 0;
     Phase phase = Phase::open;
   };
 

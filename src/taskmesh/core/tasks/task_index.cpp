@@ -21,6 +21,7 @@ void TaskIndex::turn_to(Place place) const {
     free_.push_back(last_);
   }
   last_ = place;
+  last_key_ = pages_[place].key;
 }
 
 TaskIndex::Page& TaskIndex::make_page(std::uint64_t key) {

@@ -72,7 +72,7 @@ class TaskIndex {
   }
   const Page* page_of(const TaskId& id) const {
     const std::uint64_t key = key_of(id);
-    if (last_ < pages_.size() && pages_[last_].key == key) [[likely]]
+    if (key == last_key_) [[likely]]
       return &pages_[last_];
     return key == absent_ ? nullptr : look_up(key);
   }
@@ -86,7 +86,8 @@ class TaskIndex {
   mutable std::vector<Place> free_;
   mutable tsl::robin_map<std::uint64_t, Place, KeyHash> places_;
   mutable Place last_ = none;
-  mutable std::uint64_t absent_ = UINT64_MAX;  // Looked for last and not there; no counter makes such a key.
+  mutable std::uint64_t last_key_ = UINT64_MAX;  // Of that page; no counter makes such a key.
+  mutable std::uint64_t absent_ = UINT64_MAX;    // Looked for last and not there; likewise.
   tsl::robin_map<TaskId, Number, TaskIdHash> aside_;
   std::size_t size_ = 0;
 };
