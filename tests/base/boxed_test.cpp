@@ -3,6 +3,8 @@
 #include <catch2/catch.hpp>
 #include <string>
 
+namespace boxed_test {
+
 using namespace taskmesh;
 
 SCENARIO("a box reads as a default value until something is put in", "[base][boxed]") {
@@ -31,3 +33,5 @@ SCENARIO("a box reads as a default value until something is put in", "[base][box
     }
   }
 }
+
+}  // namespace boxed_test

@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace http_url_test {
+
 using namespace taskmesh;
 
 TEST_CASE("an address of HTTP is read and written in one way", "[base][webhook]") {
@@ -77,3 +79,5 @@ TEST_CASE("an error about an address repeats no password", "[base][webhook]") {
     CHECK(to_string(url.error()).find("hunter2") == std::string::npos);
   }
 }
+
+}  // namespace http_url_test

@@ -3,6 +3,8 @@
 #include <catch2/catch.hpp>
 #include <unordered_set>
 
+namespace ids_test {
+
 using namespace taskmesh;
 
 SCENARIO("a task id carries when, by whom and as which of theirs it was made", "[base][ids]") {
@@ -41,3 +43,5 @@ SCENARIO("ids of one client spread over a hash table", "[base][ids]") {
   }
   CHECK(buckets.size() > 3500);
 }
+
+}  // namespace ids_test

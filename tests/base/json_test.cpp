@@ -3,6 +3,8 @@
 #include <catch2/catch.hpp>
 #include <limits>
 
+namespace json_test {
+
 using namespace taskmesh;
 
 SCENARIO("JSON is read into a tree and written back", "[base][json]") {
@@ -52,3 +54,5 @@ SCENARIO("what is written is always valid JSON", "[base][json]") {
   CHECK(is_json(out.text()));
   CHECK(out.text().ends_with(R"("inf":null,"list":[-1,[],false]})"));
 }
+
+}  // namespace json_test

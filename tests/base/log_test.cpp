@@ -6,6 +6,8 @@
 #include <array>
 #include <catch2/catch.hpp>
 
+namespace log_test {
+
 using namespace taskmesh;
 
 namespace {
@@ -68,3 +70,5 @@ TEST_CASE("log levels are read by name", "[base][log]") {
   CHECK(log_level_from_environment(LogLevel::info) == LogLevel::info);
   ::unsetenv("TASKMESH_LOG");
 }
+
+}  // namespace log_test

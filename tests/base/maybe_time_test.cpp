@@ -4,7 +4,7 @@
 
 #include "taskmesh/base/time.hpp"
 
-namespace taskmesh {
+namespace taskmesh::maybe_time_test {
 namespace {
 
 SCENARIO("a time that may not be there takes no more room than one that is", "[base][maybe_time]") {
@@ -41,4 +41,4 @@ SCENARIO("a time that may not be there takes no more room than one that is", "[b
 }
 
 }  // namespace
-}  // namespace taskmesh
+}  // namespace taskmesh::maybe_time_test

@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-namespace taskmesh {
+namespace taskmesh::rare_text_test {
 namespace {
 
 SCENARIO("a text that is rarely there reads like a text", "[base][rare_text]") {
@@ -43,4 +43,4 @@ SCENARIO("a text that is rarely there reads like a text", "[base][rare_text]") {
 }
 
 }  // namespace
-}  // namespace taskmesh
+}  // namespace taskmesh::rare_text_test

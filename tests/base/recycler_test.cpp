@@ -7,6 +7,8 @@
 #include <thread>
 #include <vector>
 
+namespace recycler_test {
+
 using namespace taskmesh;
 
 namespace {
@@ -58,3 +60,5 @@ SCENARIO("a shared object in recycled storage may outlive the thread that made i
   std::thread([&] { kept = make_recycled<std::vector<int>>(3, 7); }).join();
   CHECK(*kept == std::vector<int>{7, 7, 7});
 }
+
+}  // namespace recycler_test

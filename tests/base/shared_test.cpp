@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+namespace shared_test {
+
 using namespace taskmesh;
 
 SCENARIO("a shared value is copied by whoever writes into it, and by nobody else", "[base][shared]") {
@@ -49,3 +51,5 @@ SCENARIO("a shared value is copied by whoever writes into it, and by nobody else
     }
   }
 }
+
+}  // namespace shared_test

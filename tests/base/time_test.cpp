@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace time_test {
+
 using namespace taskmesh;
 
 SCENARIO("durations are read with their unit and written back", "[base][time]") {
@@ -41,3 +43,5 @@ SCENARIO("wall time is told as RFC 3339 in UTC", "[base][time]") {
   CHECK(to_rfc3339(WallTime{}).empty());
   CHECK(to_rfc3339(WallTime{-1}) == "1969-12-31T23:59:59.999Z");
 }
+
+}  // namespace time_test

@@ -5,6 +5,8 @@
 
 #include "taskmesh/base/limits.hpp"
 
+namespace trace_context_test {
+
 namespace {
 
 using namespace taskmesh;
@@ -50,3 +52,5 @@ TEST_CASE("a tracestate is handed on where it can be a header", "[trace]") {
   CHECK_FALSE(is_tracestate("a=1\r\nx-evil: 1"));
   CHECK_FALSE(is_tracestate("a=\xC3\xBC"));
 }
+
+}  // namespace trace_context_test

@@ -4,6 +4,8 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+namespace figures_test {
+
 namespace {
 
 using Catch::Matchers::Contains;
@@ -45,3 +47,5 @@ TEST_CASE("a figure held against nothing that was done has no ratio but zero", "
   figures.add("flood / raw", "/s", 5, 0);
   CHECK(nlohmann::json::parse(figures.to_json())[0]["ratio"]["median"] == 0.0);
 }
+
+}  // namespace figures_test

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
+namespace ideal_queue_test {
+
 namespace {
 
 using namespace taskmesh::bench;
@@ -55,3 +57,5 @@ TEST_CASE("tasks of one seed are the same again, and all at once where no rate i
   }
   CHECK(once[0].takes_s != other[0].takes_s);
 }
+
+}  // namespace ideal_queue_test

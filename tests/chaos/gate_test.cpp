@@ -5,6 +5,8 @@
 #include "chaos/checks.hpp"
 #include "chaos/gate.hpp"
 
+namespace gate_test {
+
 using namespace chaos;
 
 SCENARIO("a listener behind a line that is slow, stands still and breaks is told of every task", "[chaos]") {
@@ -75,3 +77,5 @@ SCENARIO("a line that turns bits ends no process, and whoever speaks through ano
   scene.start_load({.replicas = 1});
   check_nothing_lost(scene);
 }
+
+}  // namespace gate_test

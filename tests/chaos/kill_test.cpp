@@ -4,6 +4,8 @@
 
 #include "chaos/checks.hpp"
 
+namespace kill_test {
+
 using namespace chaos;
 
 SCENARIO("2,000 tasks of 1 ms on three workers of one host, and one is killed: nothing is lost", "[chaos]") {
@@ -85,3 +87,5 @@ SCENARIO("workers use no more memory after a storm than before it", "[chaos]") {
   if (sanitizers_keep_memory) return;
   CHECK(after < before + 32 * 1'024);
 }
+
+}  // namespace kill_test

@@ -4,6 +4,8 @@
 
 #include "chaos/checks.hpp"
 
+namespace network_test {
+
 using namespace chaos;
 
 namespace {
@@ -84,3 +86,5 @@ SCENARIO("a machine that is heard by nobody, and hears all, loses nothing", "[ch
   scene.wires().heal();
   check_nothing_lost(scene, 90s);
 }
+
+}  // namespace network_test

@@ -4,6 +4,8 @@
 
 #include "chaos/checks.hpp"
 
+namespace pause_test {
+
 using namespace chaos;
 
 SCENARIO(
@@ -34,3 +36,5 @@ SCENARIO(
   scene.start_load({.replicas = 1});  // It is welcome again.
   check_nothing_lost(scene);
 }
+
+}  // namespace pause_test

@@ -9,6 +9,8 @@
 #include "cli/verbs.hpp"
 #include "support/process.hpp"
 
+namespace completion_test {
+
 namespace {
 
 using namespace taskmesh::cli;
@@ -133,3 +135,5 @@ TEST_CASE("every flag of every verb is in the script of every shell", "[cli][com
     }
   }
 }
+
+}  // namespace completion_test

@@ -10,6 +10,8 @@
 
 #include "support/folder.hpp"
 
+namespace config_file_test {
+
 namespace {
 
 using namespace taskmesh::cli;
@@ -150,3 +152,5 @@ SCENARIO("a file that cannot be read is refused, and never waited for", "[cli][c
   CHECK_THAT(why(folder.write("huge", std::string(config_bytes_max + 1, '#'))), Contains("more than 1MiB"));
   CHECK(why(folder.write("large", std::string(config_bytes_max, '#'))) == "no complaint");
 }
+
+}  // namespace config_file_test

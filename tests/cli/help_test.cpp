@@ -8,6 +8,8 @@
 #include "cli/parse.hpp"
 #include "cli/verbs.hpp"
 
+namespace help_test {
+
 namespace {
 
 using namespace taskmesh::cli;
@@ -110,3 +112,5 @@ TEST_CASE("the overview names every verb", "[cli][help]") {
   for (const Verb& verb : verbs()) CHECK_THAT(text, Contains("\n  " + verb.name + " "));
   CHECK_THAT(text, Contains("--version"));
 }
+
+}  // namespace help_test

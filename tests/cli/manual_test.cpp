@@ -11,6 +11,8 @@
 #include "cli/verbs.hpp"
 #include "support/process.hpp"
 
+namespace manual_test {
+
 namespace {
 
 using namespace taskmesh::cli;
@@ -106,3 +108,5 @@ TEST_CASE("groff and mandoc find nothing to complain about, where they are insta
     }
   }
 }
+
+}  // namespace manual_test

@@ -5,6 +5,8 @@
 
 #include "cli/values.hpp"
 
+namespace moment_test {
+
 using namespace taskmesh;
 using namespace std::chrono_literals;
 
@@ -51,3 +53,5 @@ SCENARIO("what is no date and time is refused, with one that is", "[cli]") {
     CHECK(moment.error().fix.find("2026-11-22T09:30:00Z") != std::string::npos);
   }
 }
+
+}  // namespace moment_test

@@ -7,6 +7,8 @@
 #include "cli/values.hpp"
 #include "cli/verbs.hpp"
 
+namespace parse_test {
+
 namespace {
 
 using namespace taskmesh::cli;
@@ -210,3 +212,5 @@ TEST_CASE("the nearest name is near, or none", "[cli][parse]") {
   CHECK_FALSE(nearest("", verbs));
   CHECK_FALSE(nearest(std::string(100'000, 'x'), verbs));
 }
+
+}  // namespace parse_test

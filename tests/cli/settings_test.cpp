@@ -12,6 +12,8 @@
 #include "cli/values.hpp"
 #include "cli/verbs.hpp"
 
+namespace settings_test {
+
 namespace {
 
 using namespace taskmesh::cli;
@@ -241,3 +243,5 @@ TEST_CASE("docs/configuration.md lists every setting as the table has it", "[cli
     CHECK(rows.contains(line));
   }
 }
+
+}  // namespace settings_test

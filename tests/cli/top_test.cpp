@@ -4,6 +4,8 @@
 #include "cli/keys.hpp"
 #include "cli/top_view.hpp"
 
+namespace top_test {
+
 namespace {
 
 using namespace taskmesh;
@@ -288,3 +290,5 @@ SCENARIO("keys are read as terminals send them, also in pieces", "[cli][top]") {
   CHECK(reader.read("\x1b[200;1;1;1;1;1;1;1;1;1;1;1;1;1;1Rq").size() <= 20);
   CHECK(reader.read("\x1b[1;5Cq") == std::vector<Key>{{.text = "q"}});
 }
+
+}  // namespace top_test

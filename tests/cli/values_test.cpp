@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace values_test {
+
 namespace {
 
 using namespace taskmesh::cli;
@@ -49,3 +51,5 @@ TEST_CASE("the words of a kind are those that the check takes", "[cli][values]")
     CHECK(complaint(flag, "other") != "no complaint");
   }
 }
+
+}  // namespace values_test

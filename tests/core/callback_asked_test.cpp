@@ -1,6 +1,8 @@
 // What people see of undelivered events, and what they do about them; attempts; listeners that are slow, die or lie.
 #include "core/callback_support.hpp"
 
+namespace callback_asked_test {
+
 using namespace taskmesh;
 using namespace taskmesh::core;
 using namespace taskmesh::core::callback_test;
@@ -349,3 +351,5 @@ SCENARIO("windows of nothing and of everything are taken as one event and as our
     }
   }
 }
+
+}  // namespace callback_asked_test

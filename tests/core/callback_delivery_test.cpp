@@ -4,7 +4,7 @@
 #include "core/callback_support.hpp"
 #include "taskmesh/core/callbacks/listener_role.hpp"
 
-namespace taskmesh::core::callback_test {
+namespace taskmesh::core::callback_test::callback_delivery_test {
 namespace {
 
 const std::string here = "tcp://127.0.0.1:6000";
@@ -225,4 +225,4 @@ TEST_CASE("whatever the connection loses, a living listener is told everything, 
   CHECK(mesh.parked() == 0);
 }
 
-}  // namespace taskmesh::core::callback_test
+}  // namespace taskmesh::core::callback_test::callback_delivery_test

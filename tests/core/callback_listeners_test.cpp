@@ -1,7 +1,7 @@
 // CallbackOutbox: listeners that are away, answer badly, never come, or are no longer needed.
 #include "core/callback_support.hpp"
 
-namespace taskmesh::core::callback_test {
+namespace taskmesh::core::callback_test::callback_listeners_test {
 namespace {
 
 const std::string here = "tcp://127.0.0.1:6000";
@@ -330,4 +330,4 @@ SCENARIO("room for callbacks is bounded and given back", "[core][callbacks]") {
   }
 }
 
-}  // namespace taskmesh::core::callback_test
+}  // namespace taskmesh::core::callback_test::callback_listeners_test

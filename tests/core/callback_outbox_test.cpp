@@ -2,7 +2,7 @@
 
 #include "core/callback_support.hpp"
 
-namespace taskmesh::core::callback_test {
+namespace taskmesh::core::callback_test::callback_outbox_test {
 namespace {
 
 const std::string here = "tcp://127.0.0.1:6000";
@@ -310,4 +310,4 @@ SCENARIO("a refused event comes again after its pause", "[core][callbacks]") {
   }
 }
 
-}  // namespace taskmesh::core::callback_test
+}  // namespace taskmesh::core::callback_test::callback_outbox_test

@@ -4,6 +4,8 @@
 #include "core/mesh_support.hpp"
 #include "taskmesh/core/node.hpp"
 
+namespace clock_test {
+
 using namespace mesh_test;
 
 namespace {
@@ -80,3 +82,5 @@ SCENARIO("a wall clock that jumps expires nothing, kills nobody and forgets no r
     }
   }
 }
+
+}  // namespace clock_test

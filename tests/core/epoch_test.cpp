@@ -4,7 +4,7 @@
 #include <catch2/catch.hpp>
 #include <set>
 
-namespace taskmesh::core {
+namespace taskmesh::core::epoch_test {
 
 SCENARIO("what a gift and a take-over make of one epoch is never the same", "[core][epoch]") {
   Random random{7};
@@ -48,4 +48,4 @@ SCENARIO("workers that take a task over out of each other's sight draw different
   CHECK(drawn.size() == workers);
 }
 
-}  // namespace taskmesh::core
+}  // namespace taskmesh::core::epoch_test

@@ -6,7 +6,7 @@
 #include "core/callback_support.hpp"
 #include "taskmesh/base/random.hpp"
 
-namespace taskmesh::core::callback_test {
+namespace taskmesh::core::callback_test::event_flow_test {
 namespace {
 
 struct Sent {
@@ -207,4 +207,4 @@ TEST_CASE("whatever is said, a flow tells each event until it is acknowledged, a
   CHECK(ended.size() == pushed);
 }
 
-}  // namespace taskmesh::core::callback_test
+}  // namespace taskmesh::core::callback_test::event_flow_test

@@ -5,6 +5,8 @@
 
 #include "core/executor_support.hpp"
 
+namespace event_tap_test {
+
 using namespace taskmesh;
 using namespace taskmesh::core;
 using namespace taskmesh::core::executor_test;
@@ -322,3 +324,5 @@ SCENARIO("times are counted, whether somebody watches or not", "[core][events]")
   CHECK(desk.counters.run_time.sum_ns == 3'000'000'000);
   CHECK(desk.counters.end_to_end.count() == 1);
 }
+
+}  // namespace event_tap_test

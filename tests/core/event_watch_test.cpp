@@ -3,6 +3,8 @@
 
 #include "core/submitter_support.hpp"
 
+namespace event_watch_test {
+
 using namespace taskmesh;
 using namespace taskmesh::core;
 using taskmesh::core::test::ClientBench;
@@ -218,3 +220,5 @@ SCENARIO("a worker that is met later tells a gap if it has done something before
     CHECK(bench.gaps() == Gaps{0});
   }
 }
+
+}  // namespace event_watch_test

@@ -1,6 +1,8 @@
 // Tasks that are taken back, and tasks that join an earlier one by their key.
 #include "core/executor_support.hpp"
 
+namespace executor_cancel_test {
+
 using namespace taskmesh;
 using namespace taskmesh::core;
 using namespace taskmesh::core::executor_test;
@@ -258,3 +260,5 @@ SCENARIO("a task that joined another by its key is told as that one is", "[core]
     }
   }
 }
+
+}  // namespace executor_cancel_test

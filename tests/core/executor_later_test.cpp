@@ -1,6 +1,8 @@
 // Tasks that wait for their time or for another attempt, and attempts that take too long.
 #include "core/executor_support.hpp"
 
+namespace executor_later_test {
+
 using namespace taskmesh;
 using namespace taskmesh::core;
 using namespace taskmesh::core::executor_test;
@@ -453,3 +455,5 @@ SCENARIO("headers travel to the attempt, and terms out of range are refused", "[
     }
   }
 }
+
+}  // namespace executor_later_test

@@ -2,6 +2,8 @@
 #include "executor_support.hpp"
 #include "taskmesh/core/tasks/submit_check.hpp"
 
+namespace executor_limits_test {
+
 using namespace taskmesh;
 using namespace taskmesh::core;
 using namespace taskmesh::core::executor_test;
@@ -537,3 +539,5 @@ SCENARIO("a worker that leaves ends what it has, and takes nothing new", "[core]
     }
   }
 }
+
+}  // namespace executor_limits_test

@@ -3,6 +3,8 @@
 
 #include "core/executor_support.hpp"
 
+namespace executor_listing_test {
+
 using namespace taskmesh;
 using namespace taskmesh::core;
 using namespace taskmesh::core::executor_test;
@@ -122,3 +124,5 @@ SCENARIO("a page of tasks is bounded in size and in work, whatever is asked", "[
     CHECK(stayed == count);
   }
 }
+
+}  // namespace executor_listing_test

@@ -2,6 +2,8 @@
 // leaving: executor_limits_test.cpp; short tasks: slots_test.cpp.
 #include "executor_support.hpp"
 
+namespace executor_role_test {
+
 using namespace taskmesh;
 using namespace taskmesh::core;
 using namespace taskmesh::core::executor_test;
@@ -481,3 +483,5 @@ SCENARIO("a callback is told ends of all kinds", "[core][executor]") {
     }
   }
 }
+
+}  // namespace executor_role_test

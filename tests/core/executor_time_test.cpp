@@ -3,6 +3,8 @@
 
 #include "executor_support.hpp"
 
+namespace executor_time_test {
+
 using namespace taskmesh;
 using namespace taskmesh::core;
 using namespace taskmesh::core::executor_test;
@@ -179,3 +181,5 @@ TEST_CASE("whatever happens, each accepted task ends once and slots are never ex
   CHECK(desk.counters.submits ==
         desk.counters.finished + desk.counters.expired + desk.counters.duplicates + desk.counters.busy);
 }
+
+}  // namespace executor_time_test

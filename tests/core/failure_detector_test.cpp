@@ -5,6 +5,8 @@
 #include "core/mesh_support.hpp"
 #include "taskmesh/base/random.hpp"
 
+namespace failure_detector_test {
+
 using namespace mesh_test;
 using What = PeerChange::What;
 
@@ -482,3 +484,5 @@ SCENARIO("the last words of an ended process are heard before it is dead", "[cor
     }
   }
 }
+
+}  // namespace failure_detector_test

@@ -3,7 +3,7 @@
 
 #include "core/copies_bench.hpp"
 
-namespace taskmesh::core::copies_test {
+namespace taskmesh::core::copies_test::finder_test {
 namespace {
 
 const proto::Terms keyed{.key = "order-7"};
@@ -569,4 +569,4 @@ SCENARIO("what was taken and given on is not taken a second time when that was n
   CHECK(bench.node.executor()->has(task(4)));
 }
 
-}  // namespace taskmesh::core::copies_test
+}  // namespace taskmesh::core::copies_test::finder_test

@@ -4,6 +4,8 @@
 
 #include "core/mesh_support.hpp"
 
+namespace greeting_test {
+
 using namespace mesh_test;
 
 namespace {
@@ -411,3 +413,5 @@ SCENARIO("a worker that joins later is introduced to the guests that are there",
     }
   }
 }
+
+}  // namespace greeting_test

@@ -8,6 +8,8 @@
 #include "taskmesh/core/node.hpp"
 #include "taskmesh/core/tasks/submit_check.hpp"
 
+namespace hostile_test {
+
 using namespace mesh_test;
 using taskmesh::core::test::ClientBench;
 
@@ -250,3 +252,5 @@ SCENARIO("IPv6 forms that only look like the loopback are no place to call back"
     CHECK(check_callback_address(address, false));
   }
 }
+
+}  // namespace hostile_test

@@ -5,6 +5,8 @@
 #include "taskmesh/base/random.hpp"
 #include "taskmesh/core/tasks/in_flight.hpp"
 
+namespace in_flight_test {
+
 using namespace taskmesh;
 using namespace taskmesh::core;
 
@@ -76,3 +78,5 @@ TEST_CASE("a random mix of tasks is kept as a plain map would", "[core][in_fligh
   }
   for (const auto& [id, slot] : model) CHECK(tasks.find(id) == slot);
 }
+
+}  // namespace in_flight_test

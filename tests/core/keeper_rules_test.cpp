@@ -2,7 +2,7 @@
 #include "core/keeper_bench.hpp"
 #include "core/submitter_support.hpp"
 
-namespace taskmesh::core {
+namespace taskmesh::core::keeper_rules_test {
 using namespace keeper_test;
 
 namespace {
@@ -323,4 +323,4 @@ SCENARIO("the end of a later ownership stands, whatever it is", "[core][keepers]
   }
 }
 
-}  // namespace taskmesh::core
+}  // namespace taskmesh::core::keeper_rules_test

@@ -3,7 +3,7 @@
 
 #include "core/keeper_bench.hpp"
 
-namespace taskmesh::core {
+namespace taskmesh::core::keeper_test {
 using namespace keeper_test;
 
 namespace {
@@ -442,4 +442,4 @@ SCENARIO("an owner's word that a dead worker has the task is older than its clai
   CHECK(bench.runs.empty());
 }
 
-}  // namespace taskmesh::core
+}  // namespace taskmesh::core::keeper_test

@@ -3,7 +3,7 @@
 
 #include <catch2/catch.hpp>
 
-namespace taskmesh::core {
+namespace taskmesh::core::key_askers_test {
 namespace {
 
 NodeId node(std::uint8_t number) {
@@ -45,4 +45,4 @@ TEST_CASE("beyond their number the oldest questions go, and for a while that is 
   CHECK(askers.others("c", node(9), start + 2s + limits::key_asked_for) == std::vector<NodeId>{node(3)});
 }
 
-}  // namespace taskmesh::core
+}  // namespace taskmesh::core::key_askers_test

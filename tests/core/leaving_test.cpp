@@ -3,7 +3,7 @@
 
 #include "core/copies_bench.hpp"
 
-namespace taskmesh::core::copies_test {
+namespace taskmesh::core::copies_test::leaving_test {
 namespace {
 
 /// Task 1 runs, task 2 waits behind it, and the worker is told to leave.
@@ -322,4 +322,4 @@ SCENARIO("a task that is offered on, and is offered again by who gave it first, 
   }
 }
 
-}  // namespace taskmesh::core::copies_test
+}  // namespace taskmesh::core::copies_test::leaving_test

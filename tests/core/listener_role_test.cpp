@@ -2,7 +2,7 @@
 
 #include "core/callback_support.hpp"
 
-namespace taskmesh::core::callback_test {
+namespace taskmesh::core::callback_test::listener_role_test {
 namespace {
 
 constexpr LinkId worker{LinkId::inbound_bit | 1};
@@ -356,4 +356,4 @@ SCENARIO("a NOTIFY that cannot be true is answered with an error", "[core][callb
   }
 }
 
-}  // namespace taskmesh::core::callback_test
+}  // namespace taskmesh::core::callback_test::listener_role_test

@@ -4,6 +4,8 @@
 
 #include "core/mesh_support.hpp"
 
+namespace load_view_test {
+
 using namespace mesh_test;
 
 namespace {
@@ -124,3 +126,5 @@ SCENARIO("rows come and go, and say so", "[core][load]") {
   view.forget(node_id(1));
   CHECK(view.version() == after);
 }
+
+}  // namespace load_view_test

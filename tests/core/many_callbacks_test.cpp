@@ -6,6 +6,8 @@
 #include "taskmesh/base/random.hpp"
 #include "taskmesh/core/node.hpp"
 
+namespace many_callbacks_test {
+
 using namespace taskmesh;
 using namespace taskmesh::core;
 
@@ -217,3 +219,5 @@ TEST_CASE(
   CHECK(mesh.client().submitter()->open_questions() == 0);
   CHECK(mesh.listener().listener()->waiting() == 0);
 }
+
+}  // namespace many_callbacks_test

@@ -6,6 +6,8 @@
 #include "taskmesh/base/random.hpp"
 #include "taskmesh/core/node.hpp"
 
+namespace many_tasks_test {
+
 using namespace taskmesh;
 using namespace taskmesh::core;
 
@@ -231,3 +233,5 @@ TEST_CASE("of a million tasks, finished, cancelled, retried, delayed and timed o
   CHECK(counters.joined > tasks / 10'000);
   CHECK(pair.most_held() < 200'000);
 }
+
+}  // namespace many_tasks_test

@@ -4,6 +4,8 @@
 #include "core/mesh_support.hpp"
 #include "taskmesh/core/mesh/numeric_address.hpp"
 
+namespace member_exchange_test {
+
 using namespace mesh_test;
 
 namespace {
@@ -270,3 +272,5 @@ SCENARIO("the address of one that fell silent is kept for a day", "[core][member
     THEN("the number is bounded") { CHECK(kept == limits::lost_addresses_max); }
   }
 }
+
+}  // namespace member_exchange_test

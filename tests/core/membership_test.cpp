@@ -5,6 +5,8 @@
 
 #include "core/mesh_support.hpp"
 
+namespace membership_test {
+
 using namespace mesh_test;
 using What = PeerChange::What;
 
@@ -552,3 +554,5 @@ SCENARIO("members are told and shown", "[core][membership]") {
     }
   }
 }
+
+}  // namespace membership_test

@@ -6,7 +6,7 @@
 #include <map>
 #include <memory>
 
-namespace taskmesh::core {
+namespace taskmesh::core::node_test {
 namespace {
 
 constexpr LinkId guest{LinkId::inbound_bit | 1};
@@ -285,4 +285,4 @@ SCENARIO("an end that no worker had reaches the listener from the client itself"
 }
 
 }  // namespace
-}  // namespace taskmesh::core
+}  // namespace taskmesh::core::node_test

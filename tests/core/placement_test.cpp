@@ -5,6 +5,8 @@
 
 #include "core/mesh_support.hpp"
 
+namespace placement_test {
+
 using namespace mesh_test;
 using Verdict = Placement::Verdict;
 
@@ -240,3 +242,5 @@ SCENARIO("who mistypes a name is told the nearest ones", "[core][placement]") {
   client.join(3, many);
   CHECK(client.placement.nearest_names(std::string(255, 'x')).size() <= 3);
 }
+
+}  // namespace placement_test

@@ -6,6 +6,8 @@
 
 #include "taskmesh/base/random.hpp"
 
+namespace result_cache_test {
+
 using namespace taskmesh;
 using namespace taskmesh::core;
 
@@ -221,3 +223,5 @@ TEST_CASE("the cache agrees with a plain map, whatever is put and asked", "[core
   CHECK(cache.bytes() == 0);
   CHECK(cache.remembered_size() == truth.size());
 }
+
+}  // namespace result_cache_test

@@ -4,6 +4,8 @@
 #include <set>
 #include <vector>
 
+namespace run_queue_test {
+
 using namespace taskmesh;
 using core::RunQueue;
 
@@ -59,3 +61,5 @@ SCENARIO("four priorities, first in, first out inside each", "[core][run_queue]"
     }
   }
 }
+
+}  // namespace run_queue_test

@@ -5,6 +5,18 @@
 
 #include "taskmesh/base/random.hpp"
 
+namespace Catch {
+template <>
+struct StringMaker<taskmesh::core::SeenIds::Answer> {
+  static std::string convert(taskmesh::core::SeenIds::Answer answer) {
+    using Answer = taskmesh::core::SeenIds::Answer;
+    return answer == Answer::fresh ? "fresh" : answer == Answer::seen ? "seen" : "too_old";
+  }
+};
+}  // namespace Catch
+
+namespace seen_ids_test {
+
 using namespace taskmesh;
 using core::SeenIds;
 using Answer = core::SeenIds::Answer;
@@ -24,15 +36,6 @@ Answer ask(SeenIds& seen, std::uint32_t counter, bool repeated, std::uint32_t se
 }
 
 }  // namespace
-
-namespace Catch {
-template <>
-struct StringMaker<Answer> {
-  static std::string convert(Answer answer) {
-    return answer == Answer::fresh ? "fresh" : answer == Answer::seen ? "seen" : "too_old";
-  }
-};
-}  // namespace Catch
 
 SCENARIO("an id is fresh once", "[core][seen_ids]") {
   GIVEN("an id that was asked for") {
@@ -274,3 +277,5 @@ TEST_CASE("whatever is asked, no id is fresh twice and what is in the window is 
   }
   CHECK(accepted.size() > 10'000);
 }
+
+}  // namespace seen_ids_test

@@ -3,6 +3,8 @@
 
 #include "executor_support.hpp"
 
+namespace slots_test {
+
 using namespace taskmesh;
 using namespace taskmesh::core;
 using namespace taskmesh::core::executor_test;
@@ -275,3 +277,5 @@ SCENARIO("the oldest running task is told by its age", "[core][executor][slots]"
   desk.finish(1);
   CHECK(desk.role.oldest_ms(desk.now.at) == 500);
 }
+
+}  // namespace slots_test

@@ -3,7 +3,7 @@
 
 #include "core/copies_bench.hpp"
 
-namespace taskmesh::core::copies_test {
+namespace taskmesh::core::copies_test::steal_test {
 namespace {
 
 /// How often worker 1 asks within `span`, when nobody ever has anything.
@@ -362,4 +362,4 @@ SCENARIO("a copied task comes back from a dead worker only when its holders know
   }
 }
 
-}  // namespace taskmesh::core::copies_test
+}  // namespace taskmesh::core::copies_test::steal_test

@@ -1,6 +1,8 @@
 // What SUBMITs are answered with: batches, and the ACCEPTED that waits for the end of a short task.
 #include "core/executor_support.hpp"
 
+namespace submit_answers_test {
+
 namespace {
 
 using namespace taskmesh;
@@ -94,3 +96,5 @@ SCENARIO("a waited task of a short name is answered by its end alone", "[core][e
     }
   }
 }
+
+}  // namespace submit_answers_test

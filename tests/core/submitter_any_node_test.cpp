@@ -1,7 +1,7 @@
 // The client's side of "any node answers": whose word counts, and when nobody's does.  proto/03-tasks.md sections 7, 8.
 #include "core/submitter_support.hpp"
 
-namespace taskmesh::core {
+namespace taskmesh::core::submitter_any_node_test {
 namespace {
 
 using proto::TaskReport;
@@ -194,4 +194,4 @@ SCENARIO("a copied task of a worker that was alone is lost with it, at once", "[
   }
 }
 
-}  // namespace taskmesh::core
+}  // namespace taskmesh::core::submitter_any_node_test

@@ -3,7 +3,7 @@
 
 #include "core/submitter_support.hpp"
 
-namespace taskmesh::core {
+namespace taskmesh::core::submitter_asking_test {
 namespace {
 
 using proto::Query;
@@ -513,4 +513,4 @@ SCENARIO("who is sent after a worker that does not know the task leaves out nobo
 }
 
 }  // namespace
-}  // namespace taskmesh::core
+}  // namespace taskmesh::core::submitter_asking_test

@@ -1,6 +1,8 @@
 // The client's side of cancelling, and of tasks with a delay or a key.
 #include "core/submitter_support.hpp"
 
+namespace submitter_cancel_test {
+
 using namespace taskmesh;
 using namespace taskmesh::core;
 using namespace taskmesh::core::test;
@@ -349,3 +351,5 @@ SCENARIO("tasks with a key go to one worker, whoever sends them", "[core][submit
     }
   }
 }
+
+}  // namespace submitter_cancel_test

@@ -1,6 +1,6 @@
 #include "core/submitter_support.hpp"
 
-namespace taskmesh::core {
+namespace taskmesh::core::submitter_placing_test {
 namespace {
 
 using proto::Submit;
@@ -110,4 +110,4 @@ SCENARIO("a task with copies that two dead workers have not answered goes to a t
 }
 
 }  // namespace
-}  // namespace taskmesh::core
+}  // namespace taskmesh::core::submitter_placing_test

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include "core/submitter_support.hpp"
 
-namespace taskmesh::core {
+namespace taskmesh::core::submitter_role_test {
 namespace {
 
 using proto::Submit;
@@ -571,4 +571,4 @@ SCENARIO("hostile answers change nothing", "[core][submitter]") {
 }
 
 }  // namespace
-}  // namespace taskmesh::core
+}  // namespace taskmesh::core::submitter_role_test

@@ -3,7 +3,7 @@
 
 #include "core/copies_bench.hpp"
 
-namespace taskmesh::core::copies_test {
+namespace taskmesh::core::copies_test::suspects_test {
 namespace {
 
 /// Held here for worker 2; `deaths` of workers 11, 12... lie behind it.
@@ -179,4 +179,4 @@ SCENARIO("a death between two attempts is not held against a task", "[core][susp
   CHECK(told(bench)[0].past->deaths.size() == 1);
 }
 
-}  // namespace taskmesh::core::copies_test
+}  // namespace taskmesh::core::copies_test::suspects_test

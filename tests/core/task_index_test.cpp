@@ -8,6 +8,8 @@
 #include "taskmesh/base/random.hpp"
 #include "taskmesh/core/tasks/slab.hpp"
 
+namespace task_index_test {
+
 using namespace taskmesh;
 using core::Slab;
 using core::TaskIndex;
@@ -166,3 +168,5 @@ SCENARIO("entries of a slab stay where they are and are used again", "[core][tas
     }
   }
 }
+
+}  // namespace task_index_test

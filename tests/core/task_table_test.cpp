@@ -5,6 +5,8 @@
 
 #include "core/executor_support.hpp"
 
+namespace task_table_test {
+
 using namespace taskmesh;
 using namespace taskmesh::core;
 using namespace taskmesh::core::executor_test;
@@ -208,3 +210,5 @@ SCENARIO("tasks that wait behind many others are started as they were submitted"
     }
   }
 }
+
+}  // namespace task_table_test

@@ -7,6 +7,8 @@
 
 #include "core/callback_support.hpp"
 
+namespace webhook_consent_test {
+
 using namespace taskmesh;
 using namespace taskmesh::core;
 using namespace taskmesh::core::callback_test;
@@ -347,3 +349,5 @@ TEST_CASE("whatever endpoints answer to the question, nothing goes to one that h
   CHECK(desk.outbox.parked() == 0);
   CHECK(ended.size() == count);
 }
+
+}  // namespace webhook_consent_test

@@ -5,6 +5,8 @@
 
 #include "core/callback_support.hpp"
 
+namespace webhook_log_test {
+
 using namespace taskmesh;
 using namespace taskmesh::core;
 using namespace taskmesh::core::callback_test;
@@ -147,3 +149,5 @@ TEST_CASE("a page of the log of webhooks is bounded in work and size, and so is 
   CHECK(nothing.rows.empty());
   CHECK(nothing.next == limits::webhook_log_max + 5 + 1 - limits::list_visits_max);
 }
+
+}  // namespace webhook_log_test

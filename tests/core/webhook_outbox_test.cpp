@@ -4,6 +4,8 @@
 
 #include "core/callback_support.hpp"
 
+namespace webhook_outbox_test {
+
 using namespace taskmesh;
 using namespace taskmesh::core;
 using namespace taskmesh::core::callback_test;
@@ -364,3 +366,5 @@ TEST_CASE("whatever endpoints answer, each event is delivered or dead by the end
   CHECK(ends.size() == count);
   for (const auto& [id, states] : ends) CHECK(states.size() == 1);
 }
+
+}  // namespace webhook_outbox_test

@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace webhook_policy_test {
+
 using namespace taskmesh;
 using namespace taskmesh::core;
 
@@ -180,3 +182,5 @@ TEST_CASE("a number in an address is judged at submit, a name when it is called"
   REQUIRE_FALSE(bad);
   CHECK(bad.error().kind == ErrorKind::invalid);
 }
+
+}  // namespace webhook_policy_test

@@ -3,6 +3,8 @@
 
 #include "core/mesh_support.hpp"
 
+namespace witnesses_test {
+
 using namespace mesh_test;
 using What = PeerChange::What;
 using proto::Testimony;
@@ -314,3 +316,5 @@ SCENARIO("timers wait for input that is still to be read, and not for ever", "[c
   CHECK(busy(2250ms).notify.size() == 1);
   CHECK(mesh.node.liveness(1) == Liveness::suspect);
 }
+
+}  // namespace witnesses_test

@@ -2,6 +2,8 @@
 #include "taskmesh/core/tasks/worker_asks.hpp"
 #include "core/submitter_support.hpp"
 
+namespace worker_asks_test {
+
 using namespace taskmesh;
 using namespace taskmesh::core;
 using taskmesh::core::test::ClientBench;
@@ -104,3 +106,5 @@ SCENARIO("a worker that is not known, or dead, is told to be gone at once", "[co
   REQUIRE(bench.told<WorkerAnswer>().size() == 1);
   CHECK(bench.asks.size() == 0);
 }
+
+}  // namespace worker_asks_test

@@ -4,6 +4,8 @@
 
 #include "e2e/mesh.hpp"
 
+namespace batch_test {
+
 using namespace e2e;
 using taskmesh::BatchProgress;
 using taskmesh::ErrorKind;
@@ -273,3 +275,5 @@ SCENARIO("S37 a task that ends its process costs that process alone", "[e2e]") {
   CHECK(Mesh::eventually([&] { return running() < 3; }));  // Its peers may know before it is quite gone.
   CHECK(running() == 2);
 }
+
+}  // namespace batch_test

@@ -2,6 +2,8 @@
 // asked: the machine is shared.
 #include "e2e/cli_support.hpp"
 
+namespace bench_test {
+
 namespace {
 
 using namespace e2e;
@@ -110,3 +112,5 @@ SCENARIO("a task that does not come back is counted, not hidden", "[e2e][cli][be
   const json answers = document(outcome)["answers"];
   CHECK(answers["wrong"].get<int>() + answers["failed"].get<int>() > 0);
 }
+
+}  // namespace bench_test

@@ -6,6 +6,8 @@
 
 #include "e2e/mesh.hpp"
 
+namespace bounds_test {
+
 using namespace e2e;
 
 namespace {
@@ -198,3 +200,5 @@ TEST_CASE("times of the acceptance scenarios, as a table", "[.][bounds][alone]")
   }
   ends_of_workers();
 }
+
+}  // namespace bounds_test

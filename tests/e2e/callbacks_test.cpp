@@ -4,6 +4,8 @@
 
 #include "e2e/mesh.hpp"
 
+namespace callbacks_test {
+
 using namespace e2e;
 using nlohmann::json;
 using taskmesh::CallbackState;
@@ -194,3 +196,5 @@ SCENARIO("a handler that throws gets its event again, and next() does not mix wi
   CHECK(future.get().delivery == 2);
   CHECK_THROWS_AS(listener.next(1s), Failure);
 }
+
+}  // namespace callbacks_test

@@ -3,6 +3,8 @@
 
 #include "e2e/mesh.hpp"
 
+namespace cancel_test {
+
 using namespace e2e;
 using taskmesh::call;
 using taskmesh::ErrorKind;
@@ -154,3 +156,5 @@ SCENARIO("S25 a command that is cancelled is killed with its children", "[e2e]")
   CHECK_FALSE(std::filesystem::exists(marker));
   CHECK(client.cancel(second));
 }
+
+}  // namespace cancel_test

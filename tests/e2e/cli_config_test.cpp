@@ -8,6 +8,8 @@
 
 #include "e2e/cli_support.hpp"
 
+namespace cli_config_test {
+
 namespace {
 
 using namespace e2e;
@@ -157,3 +159,5 @@ SCENARIO("a worker raises its limit of open files", "[e2e][cli][config]") {
   const auto expected = std::min<rlim_t>(limit.rlim_max, 131'072);
   CHECK(soft.out == std::to_string(expected) + "\n");
 }
+
+}  // namespace cli_config_test

@@ -9,6 +9,8 @@
 
 #include "e2e/cli_support.hpp"
 
+namespace cli_doctor_test {
+
 namespace {
 
 using namespace e2e;
@@ -267,3 +269,5 @@ SCENARIO("a clock that was set back is told", "[e2e][cli][doctor]") {
   CHECK(clock["verdict"] == "warning");
   CHECK_THAT(clock["why"].get<std::string>(), Contains("2100-01-01") && Contains("the clock was set back"));
 }
+
+}  // namespace cli_doctor_test

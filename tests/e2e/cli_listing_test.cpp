@@ -3,6 +3,8 @@
 
 #include "e2e/cli_support.hpp"
 
+namespace cli_listing_test {
+
 using namespace e2e;
 
 namespace {
@@ -148,3 +150,5 @@ SCENARIO("S38 wrong usage of callbacks, and nobody to ask", "[e2e][cli]") {
   check(nobody, 3, "");
   CHECK_THAT(nobody.err, Contains("no worker"));
 }
+
+}  // namespace cli_listing_test

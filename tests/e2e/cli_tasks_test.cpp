@@ -3,6 +3,8 @@
 
 #include "e2e/cli_support.hpp"
 
+namespace cli_tasks_test {
+
 using namespace e2e;
 
 namespace {
@@ -128,3 +130,5 @@ SCENARIO("S38 with nobody there cancel ends in time", "[e2e][cli]") {
   CHECK_THAT(outcome.err, StartsWith("error: "));
   check(host.run({"cancel", "no-id"}), 2, "");
 }
+
+}  // namespace cli_tasks_test

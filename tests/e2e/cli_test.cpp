@@ -5,6 +5,8 @@
 
 #include "e2e/cli_support.hpp"
 
+namespace cli_test {
+
 namespace {
 
 using namespace e2e;
@@ -321,3 +323,5 @@ SCENARIO("a listener whose reader is gone ends quietly, and the event is not los
   const Outcome heard = next.wait();
   CHECK_THAT(heard.out, Contains(id));
 }
+
+}  // namespace cli_test

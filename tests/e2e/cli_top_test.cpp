@@ -6,6 +6,8 @@
 
 #include "e2e/cli_support.hpp"
 
+namespace cli_top_test {
+
 using namespace e2e;
 
 namespace {
@@ -180,3 +182,5 @@ SCENARIO("top gives the terminal back when it is told to end, and draws without 
   CHECK(screen.shows("exit 0"));
   CHECK_THAT(screen.text(), Contains(" icanon") && Contains(" echo ") && !Contains("-icanon"));
 }
+
+}  // namespace cli_top_test

@@ -1,6 +1,8 @@
 // The command line without a mesh: help, versions, and every way to use it wrongly.
 #include "e2e/cli_support.hpp"
 
+namespace cli_usage_test {
+
 namespace {
 
 using namespace e2e;
@@ -196,3 +198,5 @@ SCENARIO("output that cannot be written is an error, a closed pipe is none", "[e
   CHECK(closed.exit_code == 0);
   CHECK(closed.err.empty());
 }
+
+}  // namespace cli_usage_test

@@ -4,6 +4,8 @@
 
 #include "e2e/cli_support.hpp"
 
+namespace cli_worker_test {
+
 namespace {
 
 using namespace e2e;
@@ -213,3 +215,5 @@ SCENARIO("a signal right after it serves is not lost, and a second one ends it a
   worker.signal(SIGTERM);
   CHECK(worker.wait(10s).ended);
 }
+
+}  // namespace cli_worker_test

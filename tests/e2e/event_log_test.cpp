@@ -4,6 +4,8 @@
 #include "e2e/mesh.hpp"
 #include "taskmesh/taskmesh.hpp"
 
+namespace event_log_test {
+
 using namespace e2e;
 
 namespace {
@@ -62,3 +64,5 @@ SCENARIO("at the default level no task has a line", "[events][log]") {
   worker.signal(SIGTERM);
   CHECK(logged(worker.wait().err).empty());
 }
+
+}  // namespace event_log_test

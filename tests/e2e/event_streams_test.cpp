@@ -3,6 +3,8 @@
 #include "e2e/mesh.hpp"
 #include "taskmesh/taskmesh.hpp"
 
+namespace event_streams_test {
+
 using namespace e2e;
 
 namespace {
@@ -113,3 +115,5 @@ SCENARIO("a stream of one task tells that another worker took it over, and the e
   CHECK(steps.back() == "end");
   CHECK(text.find("taskmesh.task.succeeded.v1") != std::string::npos);
 }
+
+}  // namespace event_streams_test

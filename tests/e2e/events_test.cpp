@@ -3,6 +3,8 @@
 #include "e2e/mesh.hpp"
 #include "taskmesh/taskmesh.hpp"
 
+namespace events_test {
+
 using namespace e2e;
 using taskmesh::EventOptions;
 using taskmesh::EventSubscription;
@@ -200,3 +202,5 @@ SCENARIO("GET /v1/events tells it to a browser, which misses nothing when it com
   CHECK(rest.find(end) == std::string::npos);
   CHECK(gateway.ask("GET", "/v1/events?type=x").status == 400);
 }
+
+}  // namespace events_test

@@ -10,6 +10,8 @@
 #include "e2e/cli_support.hpp"
 #include "e2e/mesh.hpp"
 
+namespace faults_test {
+
 using namespace e2e;
 namespace fs = std::filesystem;
 
@@ -168,3 +170,5 @@ SCENARIO("what killed processes have left in the runtime directory misleads nobo
   CHECK(client.workers().size() == 1);
   CHECK_FALSE(fs::exists(entry));
 }
+
+}  // namespace faults_test

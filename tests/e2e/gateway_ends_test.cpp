@@ -7,6 +7,8 @@
 #include "e2e/mesh.hpp"
 #include "support/http_receiver.hpp"
 
+namespace gateway_ends_test {
+
 using namespace e2e;
 using support::http_answer;
 using support::HttpReceiver;
@@ -175,3 +177,5 @@ SCENARIO(
   for (int i = 0; i < 3; ++i) gateway.ask("POST", "/v1/tasks/add", "[2, 2]", "Prefer: wait=20\r\n");
   CHECK(gateway.ask("GET", self).status == 410);
 }
+
+}  // namespace gateway_ends_test

@@ -7,6 +7,8 @@
 #include "e2e/gateway.hpp"
 #include "e2e/mesh.hpp"
 
+namespace gateway_hostile_test {
+
 using namespace e2e;
 
 namespace {
@@ -228,3 +230,5 @@ SCENARIO("connections beyond the limit wait for a place, whichever thread has th
   second.reset();
   CHECK(third.read()->status == 200);
 }
+
+}  // namespace gateway_hostile_test

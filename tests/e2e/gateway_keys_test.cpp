@@ -5,6 +5,8 @@
 #include "e2e/gateway.hpp"
 #include "e2e/mesh.hpp"
 
+namespace gateway_keys_test {
+
 using namespace e2e;
 
 namespace {
@@ -184,3 +186,5 @@ SCENARIO("keys and certificates that cannot be used keep a gateway from starting
       host.start({"gateway", "--http", "0.0.0.0:" + std::to_string(support::free_port()), "--keys", keys});
   CHECK(open.wait_for_err("gateway serves"));
 }
+
+}  // namespace gateway_keys_test

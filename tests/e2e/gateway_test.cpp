@@ -6,6 +6,8 @@
 #include "e2e/mesh.hpp"
 #include "taskmesh/taskmesh.hpp"
 
+namespace gateway_test {
+
 using namespace e2e;
 
 SCENARIO("a task behind HTTP: 202, polls, its result, the way back", "[gateway]") {
@@ -253,3 +255,5 @@ SCENARIO("a task may be given the time when it starts", "[gateway]") {
   CHECK(gateway.ask("POST", "/v1/tasks/add?eta=2126-01-01T00:00:00", "[2, 3]").status == 400);
   CHECK(gateway.ask("POST", "/v1/tasks/add?eta=2126-01-01T00:00:00Z&countdown=1s", "[2, 3]").status == 422);
 }
+
+}  // namespace gateway_test

@@ -1,6 +1,8 @@
 // Floods of what is well-formed: the worker answers within its bounds, keeps its memory and serves the others.
 #include "e2e/strangers.hpp"
 
+namespace hostile_flood_test {
+
 using namespace e2e;
 
 namespace {
@@ -135,3 +137,5 @@ SCENARIO("a message whose parts never end costs memory until its connection ends
   CHECK(serves(world.client, ++tasks));
   CHECK(world.mesh.workers()[0].running());
 }
+
+}  // namespace hostile_flood_test

@@ -1,6 +1,8 @@
 // The door of a real worker: half handshakes, wrong versions, replayed greetings. Meanwhile a good client works.
 #include "e2e/strangers.hpp"
 
+namespace hostile_greeting_test {
+
 using namespace e2e;
 
 namespace {
@@ -151,3 +153,5 @@ SCENARIO("a recorded greeting played again takes nothing from whoever said it fi
   CHECK(serves(client, 2));
   CHECK(mesh.workers()[0].running());
 }
+
+}  // namespace hostile_greeting_test

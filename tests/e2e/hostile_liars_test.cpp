@@ -1,6 +1,8 @@
 // A listener and a worker that lie: whoever believes them a little loses nothing of what the others say.
 #include "e2e/strangers.hpp"
 
+namespace hostile_liars_test {
+
 using namespace e2e;
 using taskmesh::CallbackState;
 
@@ -133,3 +135,5 @@ SCENARIO("a worker that answers for numbers and tasks it never got harms neither
   CHECK(serves(client, 2));
   CHECK(serves(good, 2));
 }
+
+}  // namespace hostile_liars_test

@@ -3,6 +3,8 @@
 
 #include "e2e/strangers.hpp"
 
+namespace hostile_test {
+
 using namespace e2e;
 
 namespace {
@@ -69,3 +71,5 @@ SCENARIO("garbage, cut, oversized and foreign frames hurt nobody else", "[e2e][h
   INFO(outcome.err);
   CHECK(outcome.err.find("ignored") != std::string::npos);
 }
+
+}  // namespace hostile_test

@@ -7,6 +7,8 @@
 
 #include "e2e/cli_support.hpp"
 
+namespace islands_test {
+
 using namespace e2e;
 
 namespace {
@@ -62,3 +64,5 @@ SCENARIO("one seed joins two groups of workers", "[e2e][mesh]") {
   CHECK(eventually_alive(right, {"l2", "r2"}));
   CHECK(eventually_alive(left, {"l2", "r2"}));
 }
+
+}  // namespace islands_test

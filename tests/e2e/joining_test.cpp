@@ -1,6 +1,8 @@
 // Workers that join while tasks with keys are submitted: real processes, executions counted in a file.
 #include "e2e/mesh.hpp"
 
+namespace joining_test {
+
 using namespace e2e;
 
 SCENARIO("workers that join under load, and one that is killed then, make the work of no key be done twice",
@@ -38,3 +40,5 @@ SCENARIO("workers that join under load, and one that is killed then, make the wo
   submit_all(two);
   check_all();
 }
+
+}  // namespace joining_test

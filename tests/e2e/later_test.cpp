@@ -4,6 +4,8 @@
 
 #include "e2e/mesh.hpp"
 
+namespace later_test {
+
 using namespace e2e;
 using taskmesh::ErrorKind;
 
@@ -264,3 +266,5 @@ SCENARIO("S28 an attempt beyond its time is tried again where retries are asked 
   CHECK(result.error().kind == ErrorKind::timed_out);
   CHECK(result.attempt == 3);
 }
+
+}  // namespace later_test

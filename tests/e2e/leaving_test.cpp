@@ -1,6 +1,8 @@
 // Workers that are told to leave while they have work: real processes, real signals.
 #include "e2e/mesh.hpp"
 
+namespace leaving_test {
+
 using namespace e2e;
 
 namespace {
@@ -85,3 +87,5 @@ SCENARIO("a worker that leaves does not wait for what waits: it is run elsewhere
   CHECK(retried.future().get().value() == 2);
   CHECK(mesh.lines(path).size() == 2);
 }
+
+}  // namespace leaving_test

@@ -4,6 +4,8 @@
 
 #include "e2e/strangers.hpp"
 
+namespace listing_test {
+
 using namespace e2e;
 using taskmesh::EventStage;
 using taskmesh::ListenerState;
@@ -184,3 +186,5 @@ SCENARIO("without a worker lists are empty, and there is nobody to try again", "
   REQUIRE_FALSE(answer);
   CHECK(answer.error().kind == taskmesh::ErrorKind::unavailable);
 }
+
+}  // namespace listing_test

@@ -7,6 +7,8 @@
 
 #include "e2e/cli_support.hpp"
 
+namespace members_test {
+
 using namespace e2e;
 
 namespace {
@@ -82,3 +84,5 @@ SCENARIO("a worker on another host that stands still for four seconds is suspect
   }
   for (Process& worker : mesh.workers) CHECK_FALSE(worker.wait_for_err("is dead", 3s));
 }
+
+}  // namespace members_test

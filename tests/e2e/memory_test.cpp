@@ -1,6 +1,8 @@
 // A worker that comes near the memory that it may use, as its users and operators see it.
 #include "e2e/strangers.hpp"
 
+namespace memory_test {
+
 using namespace e2e;
 using taskmesh::Json;
 
@@ -77,3 +79,5 @@ SCENARIO("a worker whose limit is below what it needs says busy, and nothing wor
   const Process roomy = mesh.host().worker({"--builtin", "--memory-max", "64GiB"});
   CHECK(mesh.host().run({"submit", "add", "2", "3"}).out == "5\n");
 }
+
+}  // namespace memory_test

@@ -4,6 +4,8 @@
 
 #include "e2e/mesh.hpp"
 
+namespace mesh_test {
+
 using namespace e2e;
 using taskmesh::ErrorKind;
 
@@ -181,3 +183,5 @@ SCENARIO("continuations, coroutines and many threads share one client", "[e2e]")
   });
   CHECK(sum.get_future().get() == 13);
 }
+
+}  // namespace mesh_test

@@ -6,6 +6,8 @@
 
 #include "e2e/cli_support.hpp"
 
+namespace modules_test {
+
 namespace {
 
 using namespace e2e;
@@ -161,3 +163,5 @@ SCENARIO("a module with a library of its own calls its worker's all the same", "
   check(host.run({"submit", "own_copy", "text"}), 0, "\"text 1\"\n");
   CHECK(document(host.run({"submit", "own_copy", "\"\"", "--json"}))["error"]["kind"] == "refused");
 }
+
+}  // namespace modules_test

@@ -3,6 +3,8 @@
 
 #include "e2e/mesh.hpp"
 
+namespace payload_test {
+
 using namespace e2e;
 using taskmesh::call;
 using taskmesh::ErrorKind;
@@ -107,3 +109,5 @@ SCENARIO("S08 above the limit: refused at the caller, and a result above it is a
   CHECK(too_much.error().kind == ErrorKind::invalid);
   CHECK(client.submit_task(add(1, 2)).value() == 3);
 }
+
+}  // namespace payload_test

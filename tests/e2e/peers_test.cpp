@@ -5,6 +5,8 @@
 
 #include "e2e/cli_support.hpp"
 
+namespace peers_test {
+
 namespace {
 
 using namespace e2e;
@@ -105,3 +107,5 @@ SCENARIO("a measurement of peers that is interrupted ends all that it has starte
     check_nothing_left(host);
   }
 }
+
+}  // namespace peers_test

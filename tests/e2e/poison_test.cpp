@@ -2,6 +2,8 @@
 #include "e2e/cli_support.hpp"
 #include "e2e/mesh.hpp"
 
+namespace poison_test {
+
 using namespace e2e;
 
 SCENARIO("a task that kills three workers is quarantined, and what ran and waited beside it is run",
@@ -41,3 +43,5 @@ SCENARIO("a task that kills three workers is quarantined, and what ran and waite
   INFO(listed.err);
   CHECK_THAT(listed.out, Contains(taskmesh::to_string(id)));
 }
+
+}  // namespace poison_test

@@ -1,6 +1,8 @@
 // The same id submitted more than once, by peers that speak our records and keep a book of their own.
 #include "e2e/strangers.hpp"
 
+namespace repeats_test {
+
 using namespace e2e;
 
 namespace {
@@ -75,3 +77,5 @@ SCENARIO("S29 the same id sent twice, also by another client, runs once, and eac
   CHECK(client.get_task_result<std::int64_t>(id).value() == tally_answer(5, 7));
   CHECK(mesh.lines(path) == std::vector<std::string>{"5 7"});
 }
+
+}  // namespace repeats_test

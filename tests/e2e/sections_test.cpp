@@ -3,6 +3,8 @@
 
 #include "e2e/cli_support.hpp"
 
+namespace sections_test {
+
 namespace {
 
 using namespace e2e;
@@ -81,3 +83,5 @@ SCENARIO("a section that the benchmark does not have is a usage error", "[e2e][b
   CHECK(outcome.exit_code == 2);
   CHECK_THAT(outcome.err, Contains("speed") && Contains("open-loop"));
 }
+
+}  // namespace sections_test

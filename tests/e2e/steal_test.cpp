@@ -6,6 +6,8 @@
 #include "e2e/mesh.hpp"
 #include "e2e/slow_tally.hpp"
 
+namespace steal_test {
+
 using namespace e2e;
 
 namespace {
@@ -108,3 +110,5 @@ SCENARIO("a worker that has taken waiting tasks from another one is killed, and 
   // What ran as the worker was killed has run again, perhaps one more that had just ended.
   CHECK(std::ranges::count(lines, "+") <= 32);
 }
+
+}  // namespace steal_test

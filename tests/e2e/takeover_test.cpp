@@ -9,6 +9,8 @@
 #include "e2e/mesh.hpp"
 #include "e2e/slow_tally.hpp"
 
+namespace takeover_test {
+
 using namespace e2e;
 using taskmesh::NodeId;
 using taskmesh::SubmitOptions;
@@ -210,3 +212,5 @@ SCENARIO("a lone worker takes tasks without a copy, and they are copied when ano
   CHECK(client.wait_for<int>(queued, 15s).value() == 5);
   CHECK(client.wait_for<std::uint32_t>(running, 15s).state == TaskState::success);
 }
+
+}  // namespace takeover_test

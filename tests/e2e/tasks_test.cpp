@@ -4,6 +4,8 @@
 
 #include "e2e/mesh.hpp"
 
+namespace tasks_test {
+
 using namespace e2e;
 using taskmesh::call;
 using taskmesh::ErrorKind;
@@ -197,3 +199,5 @@ SCENARIO("S18 priorities: critical, high, normal, low, first in first out inside
   CHECK(Mesh::eventually([&] { return mesh.lines(path).size() == 16; }));
   CHECK(mesh.lines(path) == expected);
 }
+
+}  // namespace tasks_test

@@ -9,6 +9,8 @@
 #include "e2e/mesh.hpp"
 #include "support/http_receiver.hpp"
 
+namespace tracing_test {
+
 using namespace e2e;
 using nlohmann::json;
 using support::http_answer;
@@ -367,3 +369,5 @@ SCENARIO("spans go where the variables say, as they say", "[e2e][tracing]") {
   CHECK(collected.wait("process add", 2).size() == 2);  // The worker follows what the client has chosen.
   CHECK(collected.all("send add").size() == 2);
 }
+
+}  // namespace tracing_test

@@ -8,6 +8,8 @@
 #include "e2e/mesh.hpp"
 #include "support/http_receiver.hpp"
 
+namespace webhooks_test {
+
 using namespace e2e;
 using nlohmann::json;
 using support::http_answer;
@@ -437,3 +439,5 @@ SCENARIO("a worker that is killed between the end and its webhook: the keepers p
       30s));
   CHECK(Mesh::eventually([&] { return client.callbacks().callbacks.empty(); }, 30s));
 }
+
+}  // namespace webhooks_test

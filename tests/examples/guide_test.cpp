@@ -6,6 +6,8 @@
 
 #include "support/process.hpp"
 
+namespace guide_test {
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -79,3 +81,5 @@ TEST_CASE("what the pages of the guide show is in its programs", "[examples]") {
     }
   }
 }
+
+}  // namespace guide_test

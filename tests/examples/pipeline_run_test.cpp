@@ -19,6 +19,8 @@
 
 #include "07_document_pipeline/stages/postprocess.hpp"
 
+namespace pipeline_run_test {
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -202,3 +204,5 @@ SCENARIO("wrong usage and empty folders say so", "[examples][pipeline]") {
   CHECK_THAT(sandbox.errors(), Contains("cannot list /no/such/folder"));
   CHECK(sandbox.run("--help").exit_code == 0);
 }
+
+}  // namespace pipeline_run_test

@@ -25,6 +25,8 @@
 #include "07_document_pipeline/stages/text.hpp"
 #include "support/folder.hpp"
 
+namespace pipeline_test {
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -475,3 +477,5 @@ SCENARIO("the tally says which worker ran what, and how long a stage takes", "[e
   CHECK(headline({.total = 4, .done = 3, .failed = 1, .elapsed = 2s}, tally) ==
         "4 documents in 2.00 s (2/s), 3 tasks on 2 workers");
 }
+
+}  // namespace pipeline_test

@@ -6,6 +6,8 @@
 
 #include "support/process.hpp"
 
+namespace run_test {
+
 namespace {
 
 std::string content(const std::filesystem::path& path) {
@@ -56,3 +58,5 @@ TEST_CASE("13_web_api prints what it says, by a script of curl", "[examples]") {
 TEST_CASE("14_webhook_receiver prints what it says", "[examples]") {
   runs_as_expected("14_webhook_receiver");
 }
+
+}  // namespace run_test

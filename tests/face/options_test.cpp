@@ -4,6 +4,8 @@
 
 #include "taskmesh/worker.hpp"
 
+namespace options_test {
+
 using namespace taskmesh;
 using namespace std::chrono_literals;
 
@@ -39,3 +41,5 @@ SCENARIO("a worker's options that make no sense are refused before it starts", "
   CHECK(refusal({.drain_timeout = Duration::max()}) ==
         "the worker's option drain_timeout cannot be used: it is longer than a hundred years");
 }
+
+}  // namespace options_test

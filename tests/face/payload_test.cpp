@@ -5,6 +5,8 @@
 #include "taskmesh/handler.hpp"
 #include "taskmesh/task.hpp"
 
+namespace payload_test {
+
 using namespace taskmesh;
 
 namespace {
@@ -149,3 +151,5 @@ SCENARIO("what a type's own code throws while it is read or written is an error 
   REQUIRE_FALSE(read);
   CHECK(read.error().kind == ErrorKind::invalid);
 }
+
+}  // namespace payload_test

@@ -4,6 +4,8 @@
 
 #include "taskmesh/io/clock.hpp"
 
+namespace submit_plan_test {
+
 using namespace taskmesh;
 using detail::plan_submit;
 
@@ -168,3 +170,5 @@ TEST_CASE("a submit that says nothing of replicas asks for one, with a key too",
   CHECK(flags({.replicas = 2, .once = true}) == (2 | once_flag));
   CHECK(plan_submit(parts(), {}, {.key = "k", .replicas = 1}, false));
 }
+
+}  // namespace submit_plan_test

@@ -6,6 +6,8 @@
 
 #include "taskmesh/ticket_book.hpp"
 
+namespace ticket_test {
+
 using namespace taskmesh;
 using detail::make_ticket;
 using detail::TicketBook;
@@ -142,3 +144,5 @@ SCENARIO("threads take, drop and answer tickets side by side, and each ends once
   CHECK(ended + dropped == callers * each);
   CHECK(book.size() == 0);
 }
+
+}  // namespace ticket_test

@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace webhook_test {
+
 using namespace taskmesh;
 
 namespace {
@@ -34,3 +36,5 @@ TEST_CASE("a wrong secret, no secret and a changed body are told apart", "[face]
   REQUIRE_FALSE(bad);
   CHECK(bad.error().kind == ErrorKind::invalid);
 }
+
+}  // namespace webhook_test

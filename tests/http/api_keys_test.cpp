@@ -8,6 +8,8 @@
 #include "support/folder.hpp"
 #include "taskmesh/http/digest.hpp"
 
+namespace api_keys_test {
+
 using namespace taskmesh;
 using namespace taskmesh::http;
 
@@ -71,3 +73,5 @@ TEST_CASE("digests are SHA-256", "[api_keys]") {
   CHECK_FALSE(same_digest(sha256("a"), sha256("b")));
   CHECK_FALSE(same_digest("a", "ab"));
 }
+
+}  // namespace api_keys_test

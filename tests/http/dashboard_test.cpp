@@ -10,6 +10,8 @@
 
 #include "http/desk_support.hpp"
 
+namespace dashboard_test {
+
 using namespace http_test;
 
 namespace {
@@ -112,3 +114,5 @@ TEST_CASE("who asks is told its role, and without keys everybody may do everythi
   CHECK(replay->status() == 403);
   CHECK(replay->text("detail").find("admin") != std::string::npos);
 }
+
+}  // namespace dashboard_test

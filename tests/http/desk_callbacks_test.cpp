@@ -1,6 +1,8 @@
 // Undelivered callbacks over HTTP: listed, sent again; queues by priority; who asks.
 #include "http/desk_support.hpp"
 
+namespace desk_callbacks_test {
+
 using namespace http_test;
 
 namespace {
@@ -178,3 +180,5 @@ TEST_CASE("queues are counted by priority, worker by worker", "[desk]") {
   world.mesh.known.clear();
   CHECK(world.get("/v1/queues")->text("workers") == "[]");
 }
+
+}  // namespace desk_callbacks_test

@@ -3,6 +3,8 @@
 #include "taskmesh/http/documents.hpp"
 #include "taskmesh/http/limits.hpp"
 
+namespace desk_events_test {
+
 using namespace http_test;
 
 namespace {
@@ -297,3 +299,5 @@ TEST_CASE("an event is a CloudEvent, on lines of its own, and names a large resu
   CHECK(large.size() < 5'000);
   CHECK(large.find("\"dataref\":\"/v1/tasks/" + id + "/result\"") != std::string::npos);
 }
+
+}  // namespace desk_events_test

@@ -1,6 +1,8 @@
 // Batches, lists, workers, health.
 #include "http/desk_support.hpp"
 
+namespace desk_lists_test {
+
 using namespace http_test;
 
 namespace {
@@ -164,3 +166,5 @@ TEST_CASE("the address of a problem is its page", "[desk]") {
   CHECK(page->answered->body == problem_page(type_of(Problem::conflict)));
   CHECK(world.get("/problems/none")->status() == 404);
 }
+
+}  // namespace desk_lists_test

@@ -2,6 +2,8 @@
 #include "http/desk_support.hpp"
 #include "taskmesh/http/documents.hpp"
 
+namespace desk_test {
+
 using namespace http_test;
 
 TEST_CASE("a task is answered with 202 when a worker holds it, and not before", "[desk]") {
@@ -315,3 +317,5 @@ TEST_CASE("a mistake while one request is served is that request's alone", "[des
   CHECK(world.desk.open() == 0);
   CHECK(world.get("/healthz")->status() == 200);
 }
+
+}  // namespace desk_test

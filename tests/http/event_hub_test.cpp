@@ -2,6 +2,8 @@
 #include "http/desk_support.hpp"
 #include "taskmesh/http/limits.hpp"
 
+namespace event_hub_test {
+
 using namespace http_test;
 
 namespace {
@@ -232,3 +234,5 @@ TEST_CASE("a stream without news says that it is there, and ends when the gatewa
   CHECK(world.desk.open() == 0);
   CHECK(world.get("/v1/events")->status() == 503);
 }
+
+}  // namespace event_hub_test

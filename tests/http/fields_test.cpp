@@ -4,6 +4,8 @@
 
 #include "taskmesh/http/limits.hpp"
 
+namespace fields_test {
+
 using namespace taskmesh;
 using namespace taskmesh::http;
 
@@ -168,3 +170,5 @@ TEST_CASE("this machine is known by names that nobody else can own", "[fields]")
     CHECK_FALSE(is_local_host(text));
   }
 }
+
+}  // namespace fields_test

@@ -3,6 +3,8 @@
 
 #include "http/desk_support.hpp"
 
+namespace idempotency_test {
+
 using namespace http_test;
 using Verdict = IdempotencyBook::Verdict;
 
@@ -161,3 +163,5 @@ TEST_CASE("two askers may use one Idempotency-Key", "[api_keys][desk]") {
   CHECK(world.mesh.sent[0].task.terms->key == "s/k");
   CHECK(world.mesh.sent[1].task.terms->key == "t/k");
 }
+
+}  // namespace idempotency_test

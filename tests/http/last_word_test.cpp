@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace last_word_test {
+
 using namespace taskmesh::http;
 
 TEST_CASE("what a parser refuses is told as the problem that it is, to the connection that it is about",
@@ -29,3 +31,5 @@ TEST_CASE("what is no parser's complaint is told nobody", "[last_word]") {
     CHECK_FALSE(refusal_in(line));
   }
 }
+
+}  // namespace last_word_test

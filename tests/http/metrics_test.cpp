@@ -11,6 +11,8 @@
 #include "http/desk_support.hpp"
 #include "support/folder.hpp"
 
+namespace metrics_test {
+
 using namespace http_test;
 using Type = Exposition::Type;
 using Format = Exposition::Format;
@@ -151,3 +153,5 @@ TEST_CASE("promtool finds nothing wrong, where it is installed", "[metrics]") {
   CHECK(std::system(("promtool check metrics < " + file + " >&2").c_str()) == 0);
   CHECK(std::system("promtool check rules " TASKMESH_SOURCE_DIR "/docs/monitoring/alerts.yml >&2") == 0);
 }
+
+}  // namespace metrics_test

@@ -6,6 +6,8 @@
 #include "http/desk_support.hpp"
 #include "http/schema_check.hpp"
 
+namespace openapi_test {
+
 using namespace http_test;
 
 namespace {
@@ -182,3 +184,5 @@ TEST_CASE("answers to what changes something are what the document says", "[open
     hold_against_document("DELETE", some_task, *cancelled);
   }
 }
+
+}  // namespace openapi_test

@@ -4,6 +4,8 @@
 
 #include "taskmesh/http/limits.hpp"
 
+namespace order_test {
+
 using namespace taskmesh;
 using namespace taskmesh::http;
 
@@ -159,3 +161,5 @@ TEST_CASE("wrong parts of a batch are named with their place", "[order]") {
   CHECK(read_batch(many + "]", too_many).empty());
   CHECK(too_many.size() == 1);
 }
+
+}  // namespace order_test

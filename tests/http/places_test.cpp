@@ -3,6 +3,8 @@
 #include <catch2/catch.hpp>
 #include <thread>
 
+namespace places_test {
+
 using namespace taskmesh::http;
 
 TEST_CASE("a connection goes to the door with the fewest, and counts until it ends", "[places]") {
@@ -70,3 +72,5 @@ TEST_CASE("last words are bounded over all doors, too", "[places]") {
   places->end_farewell();
   CHECK(places->begin_farewell(2));
 }
+
+}  // namespace places_test

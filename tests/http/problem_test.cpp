@@ -9,6 +9,8 @@
 
 #include "taskmesh/base/json.hpp"
 
+namespace problem_test {
+
 using namespace taskmesh;
 using namespace taskmesh::http;
 
@@ -105,3 +107,5 @@ TEST_CASE("each kind of error has its type of problem", "[problem]") {
   CHECK(complaint.problem == Problem::rate_limited);
   CHECK(complaint.detail == "full: so many (wait)");
 }
+
+}  // namespace problem_test

@@ -4,6 +4,8 @@
 
 #include "taskmesh/http/limits.hpp"
 
+namespace retry_advice_test {
+
 using namespace taskmesh;
 using namespace taskmesh::http;
 
@@ -36,3 +38,5 @@ TEST_CASE("names are bounded", "[advice]") {
   }
   CHECK(known == limits::http_timed_names_max);
 }
+
+}  // namespace retry_advice_test

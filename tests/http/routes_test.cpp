@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
+namespace routes_test {
+
 using namespace taskmesh::http;
 
 TEST_CASE("a request finds its route, its parameter and the other methods", "[routes]") {
@@ -47,3 +49,5 @@ TEST_CASE("no two routes mean the same, and each looks, submits or is open to al
     if (route.method != "GET") CHECK(route.role >= Role::submit);
   }
 }
+
+}  // namespace routes_test

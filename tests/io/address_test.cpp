@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace address_test {
+
 using namespace taskmesh;
 
 namespace {
@@ -142,3 +144,5 @@ SCENARIO("binding stays on this machine unless somebody says otherwise", "[io][a
     }
   }
 }
+
+}  // namespace address_test

@@ -17,6 +17,8 @@
 #include "taskmesh/io/runtime_files.hpp"
 #include "taskmesh/io/seeds.hpp"
 
+namespace directory_test {
+
 using namespace taskmesh;
 namespace fs = std::filesystem;
 
@@ -506,3 +508,5 @@ SCENARIO("seeds are told as endpoints without a node", "[io][seeds]") {
     }
   }
 }
+
+}  // namespace directory_test

@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace event_lines_test {
+
 using namespace taskmesh;
 
 namespace {
@@ -33,3 +35,5 @@ SCENARIO("the line of an event has its id and type, as they are everywhere", "[i
   CHECK(line({.state = TaskState::running, .attempt = 1, .trace = proto::Trace{parent, ""}}) ==
         "event " + text + "-running-1 taskmesh.task.running.v1 task add attempt 1 trace " + parent);
 }
+
+}  // namespace event_lines_test

@@ -16,6 +16,8 @@
 #include "taskmesh/io/process_executor.hpp"
 #include "taskmesh/io/thread_executor.hpp"
 
+namespace executor_test {
+
 using namespace taskmesh;
 
 namespace {
@@ -512,3 +514,5 @@ SCENARIO("a command that is asked to stop is killed with its group", "[io][execu
     std::filesystem::remove(file);
   }
 }
+
+}  // namespace executor_test

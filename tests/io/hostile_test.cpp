@@ -6,6 +6,8 @@
 #include "support/raw_peer.hpp"
 #include "transport_world.hpp"
 
+namespace hostile_test {
+
 using namespace taskmesh;
 using support::port_of;
 using support::RawPeer;
@@ -158,3 +160,5 @@ SCENARIO("a zmq peer with frames of many records costs no more than the limits",
     }
   }
 }
+
+}  // namespace hostile_test

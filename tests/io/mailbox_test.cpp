@@ -6,6 +6,8 @@
 #include <thread>
 #include <vector>
 
+namespace mailbox_test {
+
 using namespace taskmesh;
 
 namespace {
@@ -120,3 +122,5 @@ SCENARIO("many threads push into one mailbox and nothing is lost or reordered", 
     }
   }
 }
+
+}  // namespace mailbox_test

@@ -14,6 +14,8 @@
 #include "support/folder.hpp"
 #include "taskmesh/base/limits.hpp"
 
+namespace memory_watch_test {
+
 using namespace taskmesh;
 namespace fs = std::filesystem;
 
@@ -161,3 +163,5 @@ TEST_CASE("what was freed is given back to the system before it is measured agai
   CHECK(last.size() == 1024);
 }
 #endif
+
+}  // namespace memory_watch_test

@@ -10,6 +10,8 @@
 #include "taskmesh/io/thread_executor.hpp"
 #include "taskmesh/wire/frame.hpp"
 
+namespace reactor_test {
+
 using namespace taskmesh;
 
 namespace {
@@ -174,3 +176,5 @@ SCENARIO("an idle node sleeps", "[io][reactor]") {
     THEN("it turns a few times per second at most") { CHECK(worker.reactor.counters().turns - before < 50); }
   }
 }
+
+}  // namespace reactor_test

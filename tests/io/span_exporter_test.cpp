@@ -8,6 +8,8 @@
 
 #include "support/http_receiver.hpp"
 
+namespace span_exporter_test {
+
 namespace {
 
 using namespace taskmesh;
@@ -162,3 +164,5 @@ TEST_CASE("spans that the collector refuses are counted", "[exporter]") {
   REQUIRE(collector.wait_for(2));
   CHECK(exporter.counters().dropped == 1);
 }
+
+}  // namespace span_exporter_test

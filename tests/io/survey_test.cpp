@@ -14,6 +14,8 @@
 #include "taskmesh/io/unique_fd.hpp"
 #include "taskmesh/io/zmq_transport.hpp"
 
+namespace survey_test {
+
 namespace {
 
 using namespace taskmesh;
@@ -131,3 +133,5 @@ SCENARIO("a port answers or does not", "[io][survey]") {
   CHECK(ports.first < ports.last);
   CHECK(io::zmq_version().loaded.starts_with("4."));
 }
+
+}  // namespace survey_test

@@ -6,6 +6,8 @@
 
 #include "taskmesh/core/tasks/task_record.hpp"
 
+namespace task_spans_test {
+
 namespace {
 
 using namespace taskmesh;
@@ -284,3 +286,5 @@ SCENARIO("each delivery to a listener has a producer span until it is acknowledg
     CHECK(book.tracer.open() == 0);
   }
 }
+
+}  // namespace task_spans_test

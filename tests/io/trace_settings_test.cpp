@@ -4,6 +4,8 @@
 #include <catch2/catch.hpp>
 #include <map>
 
+namespace trace_settings_test {
+
 namespace {
 
 using namespace taskmesh;
@@ -98,3 +100,5 @@ TEST_CASE("what cannot be understood is left out and said", "[trace]") {
   CHECK(settings.queue_max == 10);
   CHECK(settings.batch_max == 10);
 }
+
+}  // namespace trace_settings_test

@@ -1,6 +1,8 @@
 // Two honest peers over real sockets on loopback.
 #include "transport_world.hpp"
 
+namespace transport_test {
+
 using namespace taskmesh;
 using test::Peer;
 using test::turn_until;
@@ -202,3 +204,5 @@ SCENARIO("a frame of another mesh is bad input, one of no mesh is not", "[io][tr
     }
   }
 }
+
+}  // namespace transport_test

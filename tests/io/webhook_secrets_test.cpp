@@ -8,6 +8,8 @@
 
 #include "support/folder.hpp"
 
+namespace webhook_secrets_test {
+
 using namespace taskmesh;
 using io::WebhookSecrets;
 
@@ -77,3 +79,5 @@ TEST_CASE("a file that others may read is not used", "[io][webhook]") {
   std::ofstream(path) << std::string(70'000, '#');
   CHECK_FALSE(WebhookSecrets::read(path));
 }
+
+}  // namespace webhook_secrets_test

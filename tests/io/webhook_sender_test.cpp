@@ -16,6 +16,8 @@
 #include "taskmesh/io/clock.hpp"
 #include "taskmesh/webhook.hpp"
 
+namespace webhook_sender_test {
+
 using namespace taskmesh;
 using support::http_answer;
 using support::HttpReceiver;
@@ -287,3 +289,5 @@ SCENARIO("a hundred posts at once are each answered once", "[io][webhook]") {
   CHECK(receiver.wait_for(100));
   CHECK(receiver.requests().size() == 100);
 }
+
+}  // namespace webhook_sender_test

@@ -6,7 +6,7 @@
 
 #include "sim/world.hpp"
 
-namespace taskmesh::sim {
+namespace taskmesh::sim::balance_test {
 namespace {
 
 /// The same without stealing.
@@ -77,4 +77,4 @@ TEST_CASE("the same seed gives the same balance", "[sim][balance]") {
   CHECK(one.stolen == two.stolen);
 }
 
-}  // namespace taskmesh::sim
+}  // namespace taskmesh::sim::balance_test

@@ -3,7 +3,7 @@
 
 #include "sim/world.hpp"
 
-namespace taskmesh::sim {
+namespace taskmesh::sim::islands_test {
 namespace {
 
 using core::Liveness;
@@ -160,4 +160,4 @@ TEST_CASE("a partition heals however long it lasted", "[sim]") {
 }
 
 }  // namespace
-}  // namespace taskmesh::sim
+}  // namespace taskmesh::sim::islands_test

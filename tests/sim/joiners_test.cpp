@@ -5,7 +5,7 @@
 
 #include "sim/seeds.hpp"
 
-namespace taskmesh::sim {
+namespace taskmesh::sim::joiners_test {
 namespace {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -193,4 +193,4 @@ TEST_CASE("the same seed gives the same history of those who join", "[sim]") {
   CHECK(once.hash != run_joiners(4, plan).hash);
 }
 
-}  // namespace taskmesh::sim
+}  // namespace taskmesh::sim::joiners_test

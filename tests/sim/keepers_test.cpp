@@ -7,7 +7,7 @@
 #include "sim/seeds.hpp"
 #include "sim/world.hpp"
 
-namespace taskmesh::sim {
+namespace taskmesh::sim::keepers_test {
 namespace {
 
 // More by hand, and each night: tests/sim/nightly.
@@ -315,4 +315,4 @@ TEST_CASE("the same seed gives the same history of keepers", "[sim]") {
   CHECK(once.hash != run_keepers(4, with(Faults::all)).hash);
 }
 
-}  // namespace taskmesh::sim
+}  // namespace taskmesh::sim::keepers_test

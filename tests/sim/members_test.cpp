@@ -6,7 +6,7 @@
 
 #include "sim/oracle.hpp"
 
-namespace taskmesh::sim {
+namespace taskmesh::sim::members_test {
 namespace {
 
 using core::DetectorRules;
@@ -303,4 +303,4 @@ TEST_CASE("whichever rule of failure detection is broken, something turns red", 
 }
 
 }  // namespace
-}  // namespace taskmesh::sim
+}  // namespace taskmesh::sim::members_test

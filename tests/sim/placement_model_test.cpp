@@ -4,7 +4,7 @@
 
 #include "sim/placement_model.hpp"
 
-namespace taskmesh::sim {
+namespace taskmesh::sim::placement_model_test {
 namespace {
 
 TEST_CASE("placement is within a quarter of the reference rule in nine settings", "[sim][placement]") {
@@ -32,4 +32,4 @@ TEST_CASE("the model of placement is the same for the same seed", "[sim][placeme
 }
 
 }  // namespace
-}  // namespace taskmesh::sim
+}  // namespace taskmesh::sim::placement_model_test

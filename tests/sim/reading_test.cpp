@@ -7,7 +7,7 @@
 
 #include "sim/workload.hpp"
 
-namespace taskmesh::sim {
+namespace taskmesh::sim::reading_test {
 namespace {
 
 constexpr core::Token watch_token = 1ULL << 40U;  // Of no question of the workload's...
@@ -151,4 +151,4 @@ TEST_CASE("where workers die and come, who reads some tasks learns their ends, o
   }
 }
 
-}  // namespace taskmesh::sim
+}  // namespace taskmesh::sim::reading_test

@@ -2,7 +2,7 @@
 
 #include "sim/workload.hpp"
 
-namespace taskmesh::sim {
+namespace taskmesh::sim::scenarios_test {
 namespace {
 
 using core::Liveness;
@@ -313,4 +313,4 @@ TEST_CASE("a healed mesh agrees on who is alive", "[sim]") {
 }
 
 }  // namespace
-}  // namespace taskmesh::sim
+}  // namespace taskmesh::sim::scenarios_test

@@ -4,7 +4,7 @@
 
 #include "sim/counters.hpp"
 
-namespace taskmesh::sim {
+namespace taskmesh::sim::swarm_test {
 namespace {
 
 /// What must have happened sometimes: a swarm that never meets a rule does not test it.
@@ -68,4 +68,4 @@ TEST_CASE("the same seed gives the same history, another seed another one", "[si
 }
 
 }  // namespace
-}  // namespace taskmesh::sim
+}  // namespace taskmesh::sim::swarm_test

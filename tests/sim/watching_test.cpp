@@ -6,7 +6,7 @@
 
 #include "sim/workload.hpp"
 
-namespace taskmesh::sim {
+namespace taskmesh::sim::watching_test {
 namespace {
 
 constexpr core::Token watch_token = 1ULL << 40U;  // Of no question of the workload's.
@@ -126,4 +126,4 @@ TEST_CASE("where workers die and come, a watcher is told each end, or a gap", "[
   CHECK(gaps > 0);
 }
 
-}  // namespace taskmesh::sim
+}  // namespace taskmesh::sim::watching_test

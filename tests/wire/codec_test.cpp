@@ -10,6 +10,8 @@
 #include "wire/allocations.hpp"
 #include "wire/samples.hpp"
 
+namespace codec_test {
+
 namespace {
 
 using namespace taskmesh;
@@ -254,3 +256,5 @@ TEST_CASE("CRITICAL is on what must not be passed over", "[wire][codec]") {
     CHECK_FALSE(wire::is_critical(type));
   }
 }
+
+}  // namespace codec_test

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+namespace completion_json_test {
+
 using namespace taskmesh;
 using nlohmann::json;
 
@@ -123,3 +125,5 @@ TEST_CASE("types are asked for whole or by their word", "[wire][events]") {
        {"", "fail", "taskmesh.task.", "taskmesh.task..v1", "taskmesh.stream.gap.v1", "unknown"})
     CHECK_FALSE(wire::event_bit(word));
 }
+
+}  // namespace completion_json_test

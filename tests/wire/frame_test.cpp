@@ -10,6 +10,8 @@
 #include "wire/samples.hpp"
 #include "wire/vectors.hpp"
 
+namespace frame_test {
+
 namespace {
 
 using namespace taskmesh;
@@ -218,3 +220,5 @@ TEST_CASE("what is wrong with a frame is said with its cure", "[wire][frame]") {
   CHECK_FALSE(reader.error().why.empty());
   CHECK_FALSE(reader.error().fix.empty());
 }
+
+}  // namespace frame_test

@@ -4,6 +4,8 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+namespace otlp_json_test {
+
 namespace {
 
 using namespace taskmesh;
@@ -71,3 +73,5 @@ TEST_CASE("a collector's answer says what it has refused", "[otlp]") {
   CHECK(*wire::read_otlp_answer(R"({"partialSuccess": {"rejectedSpans": 3}})") == wire::OtlpAnswer{3, ""});
   CHECK_FALSE(wire::read_otlp_answer("<html>"));
 }
+
+}  // namespace otlp_json_test

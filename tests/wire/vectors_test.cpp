@@ -10,6 +10,8 @@
 #include "wire/samples.hpp"
 #include "wire/vectors.hpp"
 
+namespace vectors_test {
+
 namespace {
 
 using namespace taskmesh;
@@ -97,3 +99,5 @@ TEST_CASE("the specification's table of records is the code's", "[wire][vectors]
     CHECK(spec.find(row) != std::string::npos);
   }
 }
+
+}  // namespace vectors_test

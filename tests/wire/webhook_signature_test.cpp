@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace webhook_signature_test {
+
 using namespace taskmesh;
 using wire::SignedMessage;
 using wire::WebhookKey;
@@ -114,3 +116,5 @@ TEST_CASE("an ed25519 key whose halves do not belong together is refused", "[wir
   const auto seed = keys({"whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbc="});
   CHECK(wire::webhook_signature(message, seed) == open_signature);
 }
+
+}  // namespace webhook_signature_test
