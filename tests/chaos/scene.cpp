@@ -1,6 +1,7 @@
 #include "chaos/scene.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -21,13 +22,17 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int machine_port = 7'000;
 
-/// The numbered lines of a file: what follows the number, in the file's order.
+/// The numbered lines of a file: what follows the number, in the file's order. Bits that were turned on their way can be a
+/// number's own, so a line without one is passed over: where it should have had one, that number is missed.
 std::map<int, std::vector<std::string>> by_number(const std::string& path) {
   std::map<int, std::vector<std::string>> found;
   for (const std::string& line : support::lines_of_file(path)) {
-    const auto space = line.find(' ');
-    if (space == std::string::npos) throw std::runtime_error("a line without a number: " + line);
-    found[std::stoi(line)].push_back(line.substr(space + 1));
+    int number = 0;
+    const auto [rest, error] = std::from_chars(line.data(), line.data() + line.size(), number);
+    const auto digits = static_cast<std::size_t>(rest - line.data());
+    if (error == std::errc{} && digits < line.size() && line[digits] == ' ') {
+      found[number].push_back(line.substr(digits + 1));
+    }
   }
   return found;
 }
