@@ -106,7 +106,8 @@ SCENARIO("SIGHUP reads keys and certificate at once, and what cannot be used cha
 
 SCENARIO("a worker that serves HTTP takes SIGHUP as its gateway does", "[gateway]") {
   support::Host host(TASKMESH_CLI);
-  auto worker = host.start({"worker", "--builtin", "--log", "info", "--http", "127.0.0.1:*", "--keys", key_file(host)});
+  auto worker =
+      host.start({"worker", "--builtin", "--log", "info", "--http", "127.0.0.1:*", "--keys", key_file(host)});
   REQUIRE(worker.wait_for_err("serves mesh"));
   worker.signal(SIGHUP);
   CHECK(worker.wait_for_err("API keys were read again: 2"));
