@@ -21,7 +21,8 @@ struct GatewayOptions {
   std::string certificate_key_file{};
   std::size_t body_max = limits::http_body_bytes;
   std::size_t connections_max = limits::http_connections_max;
-  std::size_t threads = limits::http_threads;  ///< For connections, at least one; what is asked is answered on another.
+  std::size_t threads =
+      limits::http_threads;  ///< For connections, at least one; what is asked is answered on another.
 };
 
 class Gateway {

@@ -55,8 +55,9 @@ class Server : public HttpServer {
                            .certificate_file = options.certificate_file,
                            .key_file = options.key_file};
     for (std::size_t i = 0; i < options.threads; ++i) {
-      auto opened = Door::open(door, {.arrived = [this](auto batch) { take(std::move(batch)); },
-                                      .soon = [this, i] { asio::post(context_, [this, i] { doors_[i]->flush(); }); }});
+      auto opened =
+          Door::open(door, {.arrived = [this](auto batch) { take(std::move(batch)); },
+                            .soon = [this, i] { asio::post(context_, [this, i] { doors_[i]->flush(); }); }});
       if (!opened) return fail(std::move(opened.error()));
       doors_.push_back(std::move(*opened));
     }
@@ -124,7 +125,8 @@ class Server : public HttpServer {
         full_ = true;
         return;
       }
-      io::UniqueFd socket(::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+      io::UniqueFd socket(
+          ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
       if (!socket && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
         out_of_files_ = true;  // The next tick tries again.
         return;

@@ -71,7 +71,7 @@ struct ServerOptions {
   std::uint16_t port_last = 0;
   std::size_t connections_max = limits::http_connections_max;
   std::size_t threads = limits::http_threads;  ///< For connections, beside that of run().
-  std::string certificate_file{};  ///< PEM, with its chain; empty: plain HTTP.
+  std::string certificate_file{};              ///< PEM, with its chain; empty: plain HTTP.
   std::string key_file{};
 };
 

@@ -91,7 +91,8 @@ struct Common {
   Door::Desk desk;
   // The door's.
   std::vector<ExchangePtr> arrived{};
-  std::list<restinio::connection_id_t> waiting{};  ///< Of requests whose answers have not gone out, once for each.
+  std::list<restinio::connection_id_t>
+      waiting{};  ///< Of requests whose answers have not gone out, once for each.
   std::int64_t date_second = 0;
   std::string date{};
   // The desk's.
@@ -223,7 +224,6 @@ std::string head_of(const Answer& answer, bool stays, const std::string& date) {
   }
   return text.append("\r\n\r\n");
 }
-
 
 /// Carries out what the desk has answered.
 class Writer {
@@ -492,12 +492,11 @@ class RestinioDoor : public Door {
     configure(settings);
     auto timers = settings.timer_factory()->create(context_);
     auto no_delay = settings.socket_options_setter();
-    connections_.emplace(
-        std::make_shared<restinio::impl::connection_settings_t<Traits>>(
-            std::move(settings),
-            restinio::impl::create_parser_settings<typename Traits::http_methods_mapper_t>(),
-            std::move(timers)),
-        std::move(no_delay));
+    connections_.emplace(std::make_shared<restinio::impl::connection_settings_t<Traits>>(
+                             std::move(settings),
+                             restinio::impl::create_parser_settings<typename Traits::http_methods_mapper_t>(),
+                             std::move(timers)),
+                         std::move(no_delay));
   }
   /// What waits, here or in the context, has connections, and they have what they share: it ends first.
   ~RestinioDoor() override {
