@@ -79,42 +79,6 @@ SCENARIO("other keys in the file are those of a running gateway, and a broken fi
   CHECK(Mesh::eventually([&] { return status("0123456789abcdef0123") == 200; }));
 }
 
-SCENARIO("SIGHUP reads keys and certificate at once, and what cannot be used changes nothing", "[gateway]") {
-  support::Host host(TASKMESH_CLI);
-  const std::string folder = TASKMESH_SOURCE_DIR "/tests/e2e/tls/";
-  const std::string pem = host.file("shown.pem");
-  const auto show = [&](const std::string& text) { std::ofstream(pem, std::ios::trunc) << text; };
-  std::ostringstream good;
-  good << std::ifstream(folder + "gateway.pem").rdbuf();
-  show(good.str());
-  GatewayProcess gateway(
-      host, {"--keys", key_file(host), "--tls-certificate", pem, "--tls-key", folder + "gateway.key"});
-  const auto serves = [&] {
-    return ask_over_tls(gateway.port(), "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        .starts_with("HTTP/1.1 200");
-  };
-  CHECK(serves());
-  gateway.process().signal(SIGHUP);
-  CHECK(gateway.process().wait_for_err("API keys were read again: 2"));
-  CHECK(gateway.process().wait_for_err("keys and certificate were read again"));
-  CHECK(serves());
-  show("none");
-  gateway.process().signal(SIGHUP);
-  CHECK(gateway.process().wait_for_err("the certificate that was read before stays in force"));
-  CHECK(serves());
-}
-
-SCENARIO("a worker that serves HTTP takes SIGHUP as its gateway does", "[gateway]") {
-  support::Host host(TASKMESH_CLI);
-  auto worker =
-      host.start({"worker", "--builtin", "--log", "info", "--http", "127.0.0.1:*", "--keys", key_file(host)});
-  REQUIRE(worker.wait_for_err("serves mesh"));
-  worker.signal(SIGHUP);
-  CHECK(worker.wait_for_err("API keys were read again: 2"));
-  worker.signal(SIGTERM);
-  CHECK(worker.wait().exit_code == 0);
-}
-
 SCENARIO("a submit that is sent twice with one Idempotency-Key runs once, whichever gateway it meets",
          "[gateway]") {
   support::Host host(TASKMESH_CLI);

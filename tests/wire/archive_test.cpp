@@ -5,6 +5,8 @@
 
 #include "wire/allocations.hpp"
 
+namespace archive_test {
+
 namespace {
 
 using namespace taskmesh;
@@ -196,3 +198,5 @@ SCENARIO("large octets are slices of what they came in, small ones pin nothing",
   CHECK(small.owner() != whole.owner());
   CHECK(small.view() == "ssssssssss");
 }
+
+}  // namespace archive_test

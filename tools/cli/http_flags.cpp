@@ -15,8 +15,7 @@ std::vector<Flag> gateway_flags() {
           setting_flag("gateway.tls_certificate"),
           setting_flag("gateway.tls_key"),
           setting_flag("gateway.body_max"),
-          setting_flag("gateway.connections_max"),
-          setting_flag("gateway.http_threads")};
+          setting_flag("gateway.connections_max")};
 }
 
 http::GatewayOptions gateway_options(const Arguments& arguments) {
@@ -29,7 +28,6 @@ http::GatewayOptions gateway_options(const Arguments& arguments) {
   options.certificate_key_file = arguments.text("--tls-key");
   options.body_max = arguments.size("--body-max");
   options.connections_max = arguments.count("--connections-max");
-  options.threads = arguments.count("--http-threads");
   return options;
 }
 

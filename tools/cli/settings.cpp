@@ -153,16 +153,6 @@ std::vector<Setting> gateway_settings() {
                     .most = 1'000'000,
                     .setting = "gateway.connections_max"},
            .example = {},
-           .note = {}},
-          {.flag = {.name = "--http-threads",
-                    .value = "N",
-                    .help = "threads for connections",
-                    .kind = Kind::count,
-                    .fallback = std::to_string(limits::http_threads),
-                    .variable = "TASKMESH_HTTP_THREADS",
-                    .most = limits::http_threads_max,
-                    .setting = "gateway.http_threads"},
-           .example = {},
            .note = {}}};
 }
 

@@ -1,6 +1,6 @@
 // Gateway: the web side as a whole: one thread that serves HTTP, one client node that talks to the mesh.
 //
-// Threads: start, stop and reload from any; everything else runs on the gateway's own thread. Errors of start: invalid (address,
+// Threads: start and stop from any; everything else runs on the gateway's own thread. Errors of start: invalid (address,
 // certificate), refused (beyond this host without keys), unavailable (the port is taken), and those of joining a mesh.
 #pragma once
 
@@ -21,8 +21,6 @@ struct GatewayOptions {
   std::string certificate_key_file{};
   std::size_t body_max = limits::http_body_bytes;
   std::size_t connections_max = limits::http_connections_max;
-  std::size_t threads =
-      limits::http_threads;  ///< For connections, at least one; what is asked is answered on another.
 };
 
 class Gateway {
@@ -37,8 +35,6 @@ class Gateway {
   /// Takes no new connections, answers what is open (whoever waits is told where the task is), at most
   /// limits::http_stop_wait, and ends. Again: nothing.
   void stop();
-  /// Reads API keys and certificate again, soon. What cannot be used is logged and changes nothing. Before stop().
-  void reload();
   /// Tells the numbers of a worker in this process as well; it has started, and outlives the gateway.
   void watch(const Worker& worker);
   /// "http://127.0.0.1:8080"

@@ -1,23 +1,466 @@
 #include "taskmesh/http/http_server.hpp"
 
-#include <pthread.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include <asio.hpp>
+#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <ctime>
+#include <list>
+#include <restinio/all.hpp>
+#include <restinio/tls.hpp>
 #include <system_error>
-#include <thread>
 
-#include "taskmesh/http/door.hpp"
+#include "taskmesh/base/check.hpp"
+#include "taskmesh/http/last_word.hpp"
+#include "taskmesh/io/clock.hpp"
 
 namespace taskmesh::http {
 
 namespace {
 
+constexpr std::size_t read_buffer_bytes = 4 * 1024;
+constexpr Duration longest_request = limits::http_wait_max + limits::http_accept_wait + 10s;
 constexpr Duration tick_every = 100ms;
-constexpr int accepts_per_round = 64;
+constexpr std::size_t head_bytes = 256;               // Of most heads, without the headers of one answer.
+constexpr std::size_t copied_body_bytes = 16 * 1024;  // A longer body is sent from where it is.
 
-using DoorPtr = std::unique_ptr<Door>;
+/// What all exchanges of a server share.
+struct Common {
+  HttpServer::Handler handler;
+  std::string date;  ///< As the Date header says it; renewed with each tick.
+  /// The connections of requests whose answers have not gone out yet, once for each.
+  std::list<restinio::connection_id_t> waiting{};
+
+  bool waits(restinio::connection_id_t connection) const {
+    return std::find(waiting.begin(), waiting.end(), connection) != waiting.end();
+  }
+};
+using CommonPtr = std::shared_ptr<Common>;
+
+/// A request's entry among those that wait, for its own lifetime.
+class Waiting {
+ public:
+  Waiting(CommonPtr common, restinio::connection_id_t connection)
+      : common_(std::move(common)), at_(common_->waiting.insert(common_->waiting.end(), connection)) {}
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+  ~Waiting() { common_->waiting.erase(at_); }
+
+ private:
+  CommonPtr common_;
+  std::list<restinio::connection_id_t>::iterator at_;
+};
+using WaitingPtr = std::unique_ptr<Waiting>;
+
+std::string http_date() {
+  const auto seconds = static_cast<std::time_t>(io::wall_now().unix_us / 1'000'000);
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  char text[64];
+  const std::size_t length = std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  return {text, length};
+}
+
+std::string_view reason_of(int status) {
+  switch (status) {
+    case 200:
+      return "OK";
+    case 202:
+      return "Accepted";
+    case 204:
+      return "No Content";
+    case 304:
+      return "Not Modified";
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 409:
+      return "Conflict";
+    case 410:
+      return "Gone";
+    case 413:
+      return "Content Too Large";
+    case 415:
+      return "Unsupported Media Type";
+    case 422:
+      return "Unprocessable Content";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 429:
+      return "Too Many Requests";
+    case 500:
+      return "Internal Server Error";
+    case 503:
+      return "Service Unavailable";
+    default:
+      return "Status";
+  }
+}
+
+using ChunkedResponse = restinio::response_builder_t<restinio::chunked_output_t>;
+
+class RestinioStream : public Stream {
+ public:
+  RestinioStream(ChunkedResponse response, WaitingPtr waiting)
+      : response_(std::move(response)), waiting_(std::move(waiting)) {}
+  ~RestinioStream() override { end(); }
+
+  void write(std::string text) override {
+    if (!open()) return;
+    const std::size_t size = text.size();
+    flow_->pending += size;
+    response_.append_chunk(std::move(text));
+    // Who is gone is noticed by what cannot be written.
+    response_.flush([flow = flow_, size](const asio::error_code& error) {
+      flow->pending -= size;
+      if (error) flow->gone = true;
+    });
+  }
+  void end() override {
+    if (ended_) return;
+    ended_ = true;
+    response_.done();
+    waiting_.reset();
+  }
+  std::size_t pending() const override { return flow_->pending; }
+  bool open() const override { return !ended_ && !flow_->gone; }
+
+ private:
+  struct Flow {
+    std::size_t pending = 0;
+    bool gone = false;
+  };
+  ChunkedResponse response_;
+  std::shared_ptr<Flow> flow_ = std::make_shared<Flow>();
+  WaitingPtr waiting_;
+  bool ended_ = false;
+};
+
+class RestinioExchange : public Exchange {
+ public:
+  RestinioExchange(restinio::request_handle_t request, CommonPtr common)
+      : request_(std::move(request)),
+        common_(std::move(common)),
+        waiting_(std::make_unique<Waiting>(common_, request_->connection_id())),
+        method_(request_->header().method().c_str()) {}
+
+  std::string_view method() const override { return method_; }
+  std::string_view target() const override { return request_->header().request_target(); }
+  std::string_view body() const override { return request_->body(); }
+
+  std::optional<std::string> header(std::string_view name) const override {
+    std::optional<std::string> joined;
+    const restinio::string_view_t wanted(name.data(), name.size());
+    request_->header().for_each_value_of(wanted, [&](restinio::string_view_t value) {
+      if (joined)
+        *joined += ", ";
+      else
+        joined.emplace();
+      joined->append(value.data(), value.size());
+      return restinio::http_header_fields_t::continue_enumeration();
+    });
+    return joined;
+  }
+
+  /// Written as one text, past RESTinio's builder: that makes two strings of each header first, half of an answer's cost.
+  void answer(Answer answer) override {
+    restinio::impl::connection_handle_t connection = take_connection();
+    const bool stays = !answer.close && request_->header().should_keep_alive();
+    const bool has_body = method_ != "HEAD" && !answer.body.empty();
+    const bool apart = has_body && answer.body.size() > copied_body_bytes;
+    std::string text = head_of(answer, stays);
+    if (has_body && !apart) text += answer.body;
+    restinio::writable_items_container_t parts;
+    parts.emplace_back(std::move(text));
+    if (apart) parts.emplace_back(std::move(answer.body));
+    connection->write_response_parts(
+        request_->request_id(),
+        {restinio::response_parts_attr_t::final_parts, restinio::response_connection_attr(stays)},
+        restinio::write_group_t{std::move(parts)});
+    waiting_.reset();
+  }
+
+  StreamPtr stream(Answer head) override {
+    return std::make_shared<RestinioStream>(begin(head), std::move(waiting_));
+  }
+
+ private:
+  restinio::impl::connection_handle_t take_connection() {
+    auto connection = std::move(restinio::impl::access_req_connection(*request_));
+    TASKMESH_CHECK(connection != nullptr);  // The one answer.
+    return connection;
+  }
+
+  std::string head_of(const Answer& answer, bool stays) const {
+    std::string text;
+    std::size_t size = head_bytes + (answer.body.size() > copied_body_bytes ? 0 : answer.body.size());
+    for (const auto& [name, value] : answer.headers) size += name.size() + value.size() + 4;
+    text.reserve(size);
+    text.append("HTTP/1.1 ").append(std::to_string(answer.status)).append(" ");
+    text.append(reason_of(answer.status))
+        .append(stays ? "\r\nConnection: keep-alive" : "\r\nConnection: close");
+    const bool bare =
+        answer.status == 204 || answer.status == 304;  // They end with their head, whatever it says.
+    if (!bare) text.append("\r\nContent-Length: ").append(std::to_string(answer.body.size()));
+    text.append("\r\nDate: ").append(common_->date);
+    if (!answer.content_type.empty()) {
+      text.append("\r\nContent-Type: ").append(answer.content_type);
+      text.append("\r\nX-Content-Type-Options: nosniff");
+    }
+    for (const auto& [name, value] : answer.headers) {
+      text.append("\r\n").append(name).append(": ").append(value);
+    }
+    return text.append("\r\n\r\n");
+  }
+
+  /// The head of a stream, taken from `answer`.
+  ChunkedResponse begin(Answer& answer) {
+    TASKMESH_CHECK(restinio::impl::access_req_connection(*request_) != nullptr);
+    const restinio::http_status_line_t line{
+        restinio::http_status_code_t(static_cast<std::uint16_t>(answer.status)),
+        std::string(reason_of(answer.status))};
+    auto response = request_->create_response<restinio::chunked_output_t>(line);
+    response.append_header(restinio::http_field_t::date, common_->date);
+    if (!answer.content_type.empty()) {
+      response.append_header(restinio::http_field_t::content_type, std::move(answer.content_type));
+      response.append_header("X-Content-Type-Options", "nosniff");
+    }
+    for (auto& [name, value] : answer.headers) response.append_header(std::move(name), std::move(value));
+    if (answer.close)
+      response.connection_close();
+    else if (request_->header().should_keep_alive())
+      response.connection_keep_alive();
+    return response;
+  }
+
+  restinio::request_handle_t request_;
+  CommonPtr common_;
+  WaitingPtr waiting_;
+  std::string_view method_;
+};
+
+struct RequestHandler {
+  CommonPtr common;
+  restinio::request_handling_status_t operator()(restinio::request_handle_t request) const {
+    common->handler(std::make_shared<RestinioExchange>(std::move(request), common));
+    return restinio::request_accepted();
+  }
+};
+
+// RESTinio ends a connection that breaks HTTP or a limit without a word. It logs why first and shuts the socket next, both
+// types of ours and on one thread: the log leaves the answer here, and the socket sends it, stops sending, and reads on for a
+// while, for a socket that is closed with octets unread takes back what it has sent.
+thread_local std::string last_word;
+
+/// Reads what still comes, and forgets it.
+class Farewell : public std::enable_shared_from_this<Farewell> {
+ public:
+  explicit Farewell(asio::ip::tcp::socket socket)
+      : socket_(std::move(socket)), timer_(socket_.get_executor()), count_(counter()) {
+    ++*count_;
+  }
+  Farewell(const Farewell&) = delete;
+  Farewell& operator=(const Farewell&) = delete;
+  ~Farewell() { --*count_; }
+
+  static bool may_begin() { return *counter() < limits::http_farewells_max; }
+  void begin() {
+    timer_.expires_after(limits::http_farewell);
+    timer_.async_wait([self = shared_from_this()](const asio::error_code& error) {
+      asio::error_code ignored;
+      if (!error) self->socket_.close(ignored);
+    });
+    read();
+  }
+
+ private:
+  /// Of this thread: a server has one.
+  static const std::shared_ptr<std::size_t>& counter() {
+    thread_local const auto count = std::make_shared<std::size_t>(0);
+    return count;
+  }
+  void read() {
+    socket_.async_read_some(asio::buffer(block_),
+                            [self = shared_from_this()](const asio::error_code& error, std::size_t got) {
+                              self->heard_ += got;
+                              if (error || self->heard_ > limits::http_farewell_bytes)
+                                self->timer_.cancel();  // The last who holds this.
+                              else
+                                self->read();
+                            });
+  }
+
+  asio::ip::tcp::socket socket_;
+  asio::steady_timer timer_;
+  std::shared_ptr<std::size_t> count_;
+  std::size_t heard_ = 0;
+  std::array<char, 4096> block_{};
+};
+
+/// False: there is nothing to say, or no way to. Else the socket has been taken to listen on for a while.
+template <class Write>
+bool say_last_word(asio::ip::tcp::socket& socket, Write write) {
+  const std::string word = std::exchange(last_word, {});
+  int unsent = 0;
+  // What finds an empty queue in the kernel goes there at once: nobody waits.
+  if (word.empty() || !Farewell::may_begin() || ::ioctl(socket.native_handle(), SIOCOUTQ, &unsent) != 0 ||
+      unsent != 0 || !write(word))
+    return false;
+  asio::error_code ignored;
+  socket.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  std::make_shared<Farewell>(asio::ip::tcp::socket(std::move(socket)))->begin();
+  return true;
+}
+
+class LastWordSocket : public asio::ip::tcp::socket {
+ public:
+  using asio::ip::tcp::socket::socket;
+
+  /// Hides the base's: RESTinio calls it when it closes.
+  void shutdown(shutdown_type what, asio::error_code& error) {
+    const auto write = [this](const std::string& word) {
+      return ::send(native_handle(), word.data(), word.size(), MSG_NOSIGNAL | MSG_DONTWAIT) > 0;
+    };
+    if (!say_last_word(*this, write)) asio::ip::tcp::socket::shutdown(what, error);
+  }
+};
+
+class LastWordTlsSocket : public restinio::tls_socket_t {
+ public:
+  using restinio::tls_socket_t::tls_socket_t;
+
+  /// Likewise. A parser has complained, so the handshake is over, and what is written needs nothing to be read.
+  void shutdown(asio::ip::tcp::socket::shutdown_type what, asio::error_code& error) {
+    const auto write = [this](const std::string& word) {
+      asio::error_code failed;
+      asio::write(asio_ssl_stream(), asio::buffer(word), failed);
+      return !failed;
+    };
+    if (!say_last_word(asio_ssl_stream().next_layer(), write)) restinio::tls_socket_t::shutdown(what, error);
+  }
+};
+
+/// RESTinio says in its log alone why it ends a connection: what can be said to the other end is handed on from there.
+class RefusalLog {
+ public:
+  explicit RefusalLog(CommonPtr common) : common_(std::move(common)) {}
+
+  template <class Build>
+  void trace(Build&&) const noexcept {}
+  template <class Build>
+  void info(Build&&) const noexcept {}
+  template <class Build>
+  void warn(Build&&) const noexcept {}
+  template <class Build>
+  void error(Build&& build) const {
+    const std::string text = build();
+    const auto refused = refusal_in(text);
+    // An answer that is due first would be taken for this one, or the other way round.
+    if (refused && !common_->waits(refused->connection)) last_word = raw_answer(refused->problem);
+  }
+
+ private:
+  std::string raw_answer(Problem problem) const {
+    const ProblemType& type = type_of(problem);
+    const std::string body = to_json({.problem = problem, .detail = std::string(type.meaning)}, "");
+    return "HTTP/1.1 " + std::to_string(type.status) + " " + std::string(reason_of(type.status)) +
+           "\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) +
+           "\r\nDate: " + common_->date +
+           "\r\nContent-Type: application/problem+json\r\nX-Content-Type-Options: nosniff\r\n\r\n" + body;
+  }
+
+  CommonPtr common_;
+};
+
+}  // namespace
+}  // namespace taskmesh::http
+
+// RESTinio knows its own TLS socket by its very type: what it does for that it does for ours.
+namespace restinio {
+
+template <class Settings>
+class socket_type_dependent_settings_t<Settings, taskmesh::http::LastWordTlsSocket>
+    : public socket_type_dependent_settings_t<Settings, tls_socket_t> {
+ protected:
+  ~socket_type_dependent_settings_t() = default;
+
+ public:
+  socket_type_dependent_settings_t() = default;
+  socket_type_dependent_settings_t(socket_type_dependent_settings_t&&) = default;
+};
+
+namespace impl {
+
+/// Sockets for the next connections; a place that one was taken from gets a new one.
+template <>
+class socket_supplier_t<taskmesh::http::LastWordTlsSocket> {
+ protected:
+  using Socket = taskmesh::http::LastWordTlsSocket;
+  template <class Settings>
+  socket_supplier_t(Settings& settings, asio::io_context& context)
+      : tls_context_(settings.giveaway_tls_context()), context_(context) {
+    while (sockets_.size() < settings.concurrent_accepts_count())
+      sockets_.emplace_back(context_, tls_context_);
+  }
+  virtual ~socket_supplier_t() = default;
+
+  Socket& socket(std::size_t place) { return sockets_.at(place); }
+  Socket move_socket(std::size_t place) {
+    return std::exchange(sockets_.at(place), Socket(context_, tls_context_));
+  }
+  std::size_t concurrent_accept_sockets_count() const { return sockets_.size(); }
+
+ private:
+  std::shared_ptr<asio::ssl::context> tls_context_;
+  asio::io_context& context_;
+  std::vector<Socket> sockets_;
+};
+
+}  // namespace impl
+}  // namespace restinio
+
+namespace taskmesh::http {
+namespace {
+
+using Timer = restinio::asio_timer_manager_t;
+struct PlainTraits
+    : restinio::traits_t<Timer, RefusalLog, RequestHandler, restinio::noop_strand_t, LastWordSocket> {
+  static constexpr bool use_connection_count_limiter = true;
+};
+struct TlsTraits
+    : restinio::traits_t<Timer, RefusalLog, RequestHandler, restinio::noop_strand_t, LastWordTlsSocket> {
+  static constexpr bool use_connection_count_limiter = true;
+};
+
+restinio::incoming_http_msg_limits_t message_limits() {
+  return restinio::incoming_http_msg_limits_t{}
+      .max_url_size(limits::http_target_bytes)
+      .max_field_name_size(limits::http_header_name_bytes)
+      .max_field_value_size(limits::http_header_bytes)
+      .max_field_count(limits::http_headers_max)
+      .max_body_size(limits::http_body_hard_bytes);
+}
+
+/// TLS 1.2 and later, with what OpenSSL holds for safe.
+asio::ssl::context tls_context(const ServerOptions& options) {
+  asio::ssl::context context(asio::ssl::context::tls_server);
+  context.set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_sslv2 |
+                      asio::ssl::context::no_sslv3 | asio::ssl::context::no_tlsv1 |
+                      asio::ssl::context::no_tlsv1_1);
+  context.use_certificate_chain_file(options.certificate_file);
+  context.use_private_key_file(options.key_file, asio::ssl::context::pem);
+  return context;
+}
 
 /// An io_context that can end what waits in it before it ends itself.
 struct Context : asio::io_context {
@@ -25,139 +468,70 @@ struct Context : asio::io_context {
   void end_handlers() { shutdown(); }
 };
 
-asio::ip::tcp::acceptor bound(asio::io_context& context, const ServerOptions& options, std::uint16_t port) {
-  const bool ipv6 = options.host.starts_with('[');
-  const auto address =
-      asio::ip::make_address(ipv6 ? options.host.substr(1, options.host.size() - 2) : options.host);
-  asio::ip::tcp::acceptor acceptor(context);
-  const asio::ip::tcp::endpoint at(address, port);
-  acceptor.open(at.protocol());
-  acceptor.set_option(asio::ip::tcp::acceptor::reuse_address(true));
-  acceptor.bind(at);
-  acceptor.listen();
-  acceptor.native_non_blocking(true);
-  return acceptor;
-}
-
+template <class Traits>
 class Server : public HttpServer {
  public:
-  Server(const ServerOptions& options, std::uint16_t port, Handler handler, std::function<void()> ticks)
-      : handler_(std::move(handler)),
+  Server(const ServerOptions& options, std::uint16_t port, CommonPtr common, std::function<void()> ticks)
+      : common_(std::move(common)),
         ticks_(std::move(ticks)),
-        acceptor_(bound(context_, options, port)),
         timer_(context_),
-        places_(Places::make(options.connections_max, options.threads, [this] { place_is_free(); })) {}
-  /// Questions that wait have exchanges: they end before the doors, whose they are.
-  ~Server() override { context_.end_handlers(); }
-
-  Result<void> open_doors(const ServerOptions& options) {
-    const DoorOptions door{.ipv6 = options.host.starts_with('['),
-                           .certificate_file = options.certificate_file,
-                           .key_file = options.key_file};
-    for (std::size_t i = 0; i < options.threads; ++i) {
-      auto opened =
-          Door::open(door, {.arrived = [this](auto batch) { take(std::move(batch)); },
-                            .soon = [this, i] { asio::post(context_, [this, i] { doors_[i]->flush(); }); }});
-      if (!opened) return fail(std::move(opened.error()));
-      doors_.push_back(std::move(*opened));
-    }
-    return {};
-  }
-
-  std::uint16_t port() const override { return acceptor_port_; }
-  void run() override {
-    std::vector<std::thread> threads;
-    for (const DoorPtr& door : doors_) {
-      threads.emplace_back([&door] { door->run(); });
-      ::pthread_setname_np(threads.back().native_handle(), "taskmesh-door");
-    }
+        server_(restinio::external_io_context(context_),
+                [&](auto& settings) { configure(settings, options, port); }) {
+    server_.open_sync();
     tick();
-    accept_soon();
-    context_.run();
-    for (std::thread& thread : threads) thread.join();
   }
+  /// Open connections are owned by what waits for them, and count themselves out of server_ when they end: before it.
+  ~Server() override {
+    server_.close_sync();
+    context_.end_handlers();
+  }
+
+  std::uint16_t port() const override { return port_; }
+  void run() override { context_.run(); }
   void post(std::function<void()> work) override { asio::post(context_, std::move(work)); }
-  Result<void> renew_certificate() override {
-    for (const DoorPtr& door : doors_) {
-      auto renewed = door->renew_certificate();
-      if (!renewed) return renewed;
-    }
-    return {};
-  }
-  void close_door() override {
-    asio::error_code ignored;
-    acceptor_.close(ignored);
-  }
-  void stop() override {
-    for (const DoorPtr& door : doors_) {
-      door->flush();
-      door->stop();
-    }
-    context_.stop();
-  }
+  void close_door() override { server_.close_sync(); }
+  void stop() override { context_.stop(); }
 
  private:
-  /// On a door's thread.
-  void take(std::vector<ExchangePtr> batch) {
-    asio::post(context_, [this, batch = std::move(batch)] {
-      for (const ExchangePtr& exchange : batch) handler_(exchange);
-    });
-  }
-
-  /// On a door's thread.
-  void place_is_free() {
-    asio::post(context_, [this] {
-      if (std::exchange(full_, false)) accept_soon();
-    });
-  }
-
-  void accept_soon() {
-    acceptor_.async_wait(asio::ip::tcp::acceptor::wait_read, [this](const std::error_code& error) {
-      if (!error) accept();
-    });
-  }
-
-  /// Who finds no place waits in the kernel's queue.
-  void accept() {
-    for (int i = 0; i < accepts_per_round; ++i) {
-      Place place = places_->take();
-      if (!place) {
-        full_ = true;
-        return;
-      }
-      io::UniqueFd socket(
-          ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-      if (!socket && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
-        out_of_files_ = true;  // The next tick tries again.
-        return;
-      }
-      if (!socket && errno == EAGAIN) break;
-      if (!socket) continue;  // Gone before it was here.
-      doors_[place.door()]->enter(std::move(socket), std::move(place));
-    }
-    accept_soon();
+  template <class Settings>
+  void configure(Settings& settings, const ServerOptions& options, std::uint16_t port) {
+    const bool ipv6 = options.host.starts_with('[');
+    settings.port(port)
+        .protocol(ipv6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4())
+        .address(ipv6 ? options.host.substr(1, options.host.size() - 2) : options.host)
+        .buffer_size(read_buffer_bytes)
+        .max_pipelined_requests(limits::http_pipelined_max)
+        .concurrent_accepts_count(4)
+        .read_next_http_message_timelimit(limits::http_read_timeout)
+        .write_http_response_timelimit(limits::http_write_timeout)
+        .handle_request_timeout(longest_request)
+        .incoming_http_msg_limits(message_limits())
+        .max_parallel_connections(options.connections_max)
+        .separate_accept_and_create_connect(false)
+        .acceptor_post_bind_hook(
+            [this](asio::ip::tcp::acceptor& acceptor) { port_ = acceptor.local_endpoint().port(); })
+        .socket_options_setter([](auto& socket) { socket.set_option(asio::ip::tcp::no_delay(true)); })
+        .request_handler(RequestHandler{common_})
+        .logger(common_);
+    if constexpr (std::is_same_v<Traits, TlsTraits>) settings.tls_context(tls_context(options));
   }
 
   void tick() {
+    common_->date = http_date();
     timer_.expires_after(tick_every);
     timer_.async_wait([this](const std::error_code& error) {
       if (error) return;
-      if (std::exchange(out_of_files_, false) && acceptor_.is_open()) accept_soon();
       ticks_();
       tick();
     });
   }
 
+  CommonPtr common_;
+  std::function<void()> ticks_;
+  std::uint16_t port_ = 0;
   Context context_{1};
-  const Handler handler_;
-  const std::function<void()> ticks_;
-  asio::ip::tcp::acceptor acceptor_;
-  const std::uint16_t acceptor_port_ = acceptor_.local_endpoint().port();
   asio::steady_timer timer_;
-  bool full_ = false;
-  bool out_of_files_ = false;
-  const PlacesPtr places_;
-  std::vector<DoorPtr> doors_;  // Last: connections end while what they tell is there.
+  restinio::http_server_t<Traits> server_;
 };
 
 Error not_bound(const ServerOptions& options, const std::string& why) {
@@ -167,23 +541,38 @@ Error not_bound(const ServerOptions& options, const std::string& why) {
           .fix = "choose another port, or stop who has it"};
 }
 
-}  // namespace
-
-Result<std::unique_ptr<HttpServer>> HttpServer::open(const ServerOptions& options, Handler handler,
-                                                     std::function<void()> ticks) {
+template <class Traits>
+Result<std::unique_ptr<HttpServer>> open_at(const ServerOptions& options, const CommonPtr& common,
+                                            const std::function<void()>& ticks) {
   std::string why = "no port is free";
   for (std::uint32_t port = options.port_first; port <= options.port_last; ++port) {
     try {
-      auto server = std::make_unique<Server>(options, static_cast<std::uint16_t>(port), handler, ticks);
-      auto opened = server->open_doors(options);
-      if (!opened) return fail(std::move(opened.error()));
-      return server;
+      return std::make_unique<Server<Traits>>(options, static_cast<std::uint16_t>(port), common, ticks);
     } catch (const std::system_error& error) {
       why = error.what();
       if (error.code().value() != EADDRINUSE) break;
     }
   }
   return fail(not_bound(options, why));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<HttpServer>> HttpServer::open(const ServerOptions& options, Handler handler,
+                                                     std::function<void()> ticks) {
+  auto common = std::make_shared<Common>(Common{.handler = std::move(handler), .date = http_date()});
+  if (options.certificate_file.empty() && options.key_file.empty())
+    return open_at<PlainTraits>(options, common, ticks);
+  try {
+    tls_context(options);
+  } catch (const std::system_error& error) {
+    return fail({.kind = ErrorKind::invalid,
+                 .what = "certificate " + options.certificate_file + " and key " + options.key_file +
+                         " cannot be used",
+                 .why = error.what(),
+                 .fix = "give PEM files that belong together, the certificate with its chain"});
+  }
+  return open_at<TlsTraits>(options, common, ticks);
 }
 
 }  // namespace taskmesh::http

@@ -1,9 +1,8 @@
-// HttpServer: HTTP/1.1: requests in, answers out whenever they are ready.
+// HttpServer: HTTP/1.1 on one thread: requests in, answers out whenever they are ready. RESTinio is behind this file alone.
 //
-// Connections are on threads of their own (http/door.hpp), all that is asked comes to one thread, that of run(): the handler,
-// the ticks, every Exchange and every Stream belong to it, so what answers needs no lock. post comes from any.
 // Bounded: connections, headers, bodies, pipelined requests, and how long a slow client may take (http/limits.hpp); who
-// breaks a limit of the protocol is told so and cut off. Errors: invalid (address, certificate), unavailable (the port is taken).
+// breaks a limit of the protocol is cut off. Threads: the handler and every Exchange belong to the thread of run(); post
+// and stop come from any. Errors: invalid (address, certificate), unavailable (the port is taken).
 #pragma once
 
 #include <cstdint>
@@ -38,14 +37,14 @@ class Stream {
 
   virtual void write(std::string text) = 0;
   virtual void end() = 0;
-  /// Octets that were written here and have not left.
+  /// Octets that were written and have not left.
   virtual std::size_t pending() const = 0;
   /// False: the other end is gone; nothing more reaches it.
   virtual bool open() const = 0;
 };
 using StreamPtr = std::shared_ptr<Stream>;
 
-/// One request, and the place of its one answer. Its texts live until it is answered.
+/// One request, and the place of its one answer. Its texts live as long as it does.
 class Exchange {
  public:
   Exchange() = default;
@@ -70,8 +69,7 @@ struct ServerOptions {
   std::uint16_t port_first = 0;    ///< The first that is free.
   std::uint16_t port_last = 0;
   std::size_t connections_max = limits::http_connections_max;
-  std::size_t threads = limits::http_threads;  ///< For connections, beside that of run().
-  std::string certificate_file{};              ///< PEM, with its chain; empty: plain HTTP.
+  std::string certificate_file{};  ///< PEM, with its chain; empty: plain HTTP.
   std::string key_file{};
 };
 
@@ -92,12 +90,9 @@ class HttpServer {
   virtual void run() = 0;
   /// Runs it on the server's thread.
   virtual void post(std::function<void()> work) = 0;
-  /// Connections from now on show the certificate that its file has now. Nothing without TLS. On the server's thread.
-  /// Errors: invalid (it cannot be used); the one that was there before stays.
-  virtual Result<void> renew_certificate() = 0;
   /// New connections are refused from now on; those that are open stay. On the server's thread.
   virtual void close_door() = 0;
-  /// Ends run() once what was answered is written. On the server's thread.
+  /// Ends run() at once.
   virtual void stop() = 0;
 };
 
