@@ -126,6 +126,9 @@ struct WorkerOptions {
   std::uint32_t callback_attempts = 0;           ///< ...or after so many deliveries. 0: as many as it takes.
   WebhookOptions webhooks{};
   Duration drain_timeout = limits::drain_timeout;
+  /// An experiment: when it is free it asks workers that have this too for copied tasks that wait there, and is asked
+  /// itself. What is not right with it yet: docs/decisions/0029-free-workers-ask.md.
+  bool steals = false;
   bool handle_signals = true;     ///< run() drains on SIGTERM and SIGINT; a second one ends at once.
   std::optional<LogLevel> log{};  ///< Unset: $TASKMESH_LOG, else warning.
 };

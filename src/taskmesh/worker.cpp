@@ -196,6 +196,7 @@ detail::HostOptions Worker::Impl::host_options() {
   host.node.queue_tasks_max = options_.queue_tasks_max;
   host.node.results_max = options_.results_max;
   host.node.results_bytes_max = options_.results_bytes_max;
+  host.node.steals = options_.steals;
   host.node.memory_max = options_.memory_max ? *options_.memory_max : io::cgroup_memory_max().value_or(0);
   host.node.result_ttl = options_.result_ttl;
   host.node.callback_ttl = options_.callback_ttl;

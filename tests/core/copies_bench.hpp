@@ -47,6 +47,7 @@ struct Bench {
     config.token = std::string(32, 't');
     config.self = worker(1);
     config.self.slots = slots;
+    config.steals = true;
     return config;
   }
   /// What comes in, in one turn.

@@ -34,8 +34,8 @@ inline const taskmesh::SubmitOptions alone{.replicas = 0};
 class Mesh {
  public:
   /// Starts `workers` processes with `slots` slots each, and waits until they serve.
-  explicit Mesh(int workers, int slots = 2, int results_max = 100'000)
-      : host_(TASKMESH_CLI), slots_(slots), results_max_(results_max) {
+  explicit Mesh(int workers, int slots = 2, int results_max = 100'000, bool steals = false)
+      : host_(TASKMESH_CLI), slots_(slots), results_max_(results_max), steals_(steals) {
     // Clients of this process join the same make-believe host.
     ::setenv("XDG_RUNTIME_DIR", host_.folder().c_str(), 1);
     for (int i = 0; i < workers; ++i) start_worker();
@@ -44,8 +44,8 @@ class Mesh {
   support::Host& host() { return host_; }
   std::vector<Process>& workers() { return workers_; }
   Process& start_worker() {
-    workers_.push_back(
-        host_.start_program({TASKMESH_E2E_WORKER, std::to_string(slots_), std::to_string(results_max_)}));
+    workers_.push_back(host_.start_program({TASKMESH_E2E_WORKER, std::to_string(slots_),
+                                            std::to_string(results_max_), steals_ ? "steals" : ""}));
     const bool serves = workers_.back().wait_for_err("serves at");
     INFO(workers_.back().err());
     REQUIRE(serves);
@@ -76,6 +76,7 @@ class Mesh {
   support::Host host_;
   int slots_;
   int results_max_;
+  bool steals_;
   std::vector<Process> workers_;
 };
 

@@ -14,7 +14,7 @@ namespace {
 
 /// One worker with one slot, which a task holds until the file "gate" is there.
 struct Blocked {
-  Mesh mesh{1, 1};
+  Mesh mesh{1, 1, 100'000, true};
   Client client;
   TaskId blocker = client.delay(gate(mesh.file("gate")));
   std::string busy;
@@ -64,8 +64,8 @@ SCENARIO(
 }
 
 SCENARIO("free workers that are given nothing stop asking, until there is something", "[e2e][steal]") {
-  Mesh mesh{2, 1};
-  taskmesh::Worker worker{{.slots = 1}};
+  Mesh mesh{2, 1, 100'000, true};
+  taskmesh::Worker worker{{.slots = 1, .steals = true}};
   worker.serve(add, [](int a, int b) { return a + b; });
   worker.start();
   const auto said = [&] { return worker.counters().steal_asks + worker.counters().hints; };

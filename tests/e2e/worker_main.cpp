@@ -1,4 +1,4 @@
-// A worker in C++ for the tests: the built-in tasks and those of tasks.hpp. Usage: e2e_worker [SLOTS] [RESULTS_MAX]
+// A worker in C++ for the tests: the built-in tasks and those of tasks.hpp. Usage: e2e_worker [SLOTS] [RESULTS_MAX] [steals]
 #include <signal.h>
 #include <unistd.h>
 
@@ -113,6 +113,7 @@ void serve_all(taskmesh::Worker& worker) {
 int main(int argc, char** argv) try {
   taskmesh::WorkerOptions options{.slots = static_cast<std::uint32_t>(argc > 1 ? std::stoi(argv[1]) : 2)};
   if (argc > 2) options.results_max = std::stoul(argv[2]);
+  options.steals = argc > 3 && argv[3] == std::string_view("steals");
   taskmesh::Worker worker{options};
   serve_all(worker);
   worker.run([&worker] { std::cerr << "serves at " << worker.endpoint() << std::endl; });

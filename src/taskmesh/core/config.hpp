@@ -57,7 +57,7 @@ struct NodeConfig {
   std::size_t in_flight_max = limits::in_flight_max;
   std::uint64_t payload_max = limits::payload_bytes;
   DetectorRules detector;
-  bool steals = true;        ///< A worker: idle slots ask others for what waits there (proto/08-stealing.md).
+  bool steals = false;       ///< A worker: idle slots ask others for what waits there (proto/08-stealing.md).
   bool takes_cereal = true;  ///< Listener: results may come as cereal bytes.
   bool logs_events =
       false;  ///< Worker: what happens to its tasks comes as EventsTold without a token as well.

@@ -47,6 +47,7 @@ void StealRole::on_steal(NodeId node, const proto::Steal& steal) {
 }
 
 void StealRole::on_hint(NodeId node, const proto::Hint& hint, Now now) {
+  if (!config_.steals || !link_of(node)) return;
   hint.waiting > 0 ? busy_.insert(node) : busy_.erase(node);
   if (!asked_ || asked_->node != node) return;
   asked_.reset();
