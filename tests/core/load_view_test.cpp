@@ -50,26 +50,49 @@ SCENARIO("what a worker does not say counts as one", "[core][load]") {
   CHECK(view.unanswered(node_id(9)) == 0);
 }
 
-SCENARIO("a heartbeat counts only where no answer is fresh", "[core][load]") {
+SCENARIO("a heartbeat counts only where no answer is fresh, or nobody else hears it", "[core][load]") {
   LoadView view;
   const NodeId worker = node_id(1);
   GIVEN("a worker that never answered") {
-    view.on_heartbeat(worker, busy(1, 0, 1), at(0s).at);
-    view.on_heartbeat(worker, busy(2, 0, 1), at(1s).at);
+    view.on_heartbeat(worker, busy(1, 0, 1, 5), at(0s).at);
+    view.on_heartbeat(worker, busy(2, 0, 1, 5), at(1s).at);
     THEN("each heartbeat counts") { CHECK(view.key(worker) == 2.0); }
   }
-  GIVEN("an answer") {
-    view.on_answer(worker, busy(5, 0, 1), at(0s).at);
-    THEN("heartbeats count from 10 s after it on, until the next answer") {
-      view.on_heartbeat(worker, busy(1, 0, 1), at(9999ms).at);
+  GIVEN("an answer, and no other client") {
+    view.on_answer(worker, busy(0, 1, 1), at(0s).at);
+    THEN("the next heartbeat counts: what ran has ended, and nobody was told") {
+      view.on_heartbeat(worker, busy(0, 0, 1), at(1s).at);
+      CHECK(view.key(worker) == 0.0);
+    }
+  }
+  GIVEN("an answer, and another client") {
+    view.on_answer(worker, busy(5, 0, 1, 2), at(0s).at);
+    THEN("heartbeats count, one in two, from 10 s after it on, until the next answer") {
+      for (int i = 0; i < 100; ++i) view.on_heartbeat(worker, busy(1, 0, 1, 2), at(9999ms).at);
       CHECK(view.key(worker) == 5.0);
-      view.on_heartbeat(worker, busy(1, 0, 1), at(10s).at);
+      for (int i = 0; i < 100; ++i) view.on_heartbeat(worker, busy(1, 0, 1, 2), at(10s).at);
       CHECK(view.key(worker) == 1.0);
-      view.on_answer(worker, busy(7, 0, 1), at(10100ms).at);
-      view.on_heartbeat(worker, busy(1, 0, 1), at(12s).at);
+      view.on_answer(worker, busy(7, 0, 1, 2), at(10100ms).at);
+      for (int i = 0; i < 100; ++i) view.on_heartbeat(worker, busy(1, 0, 1, 2), at(12s).at);
       CHECK(view.key(worker) == 7.0);
     }
   }
+}
+
+SCENARIO("a worker whose slots are all stuck comes after each other one", "[core][load]") {
+  LoadView view;
+  const auto tell = [&](unsigned worker, std::uint32_t queued, std::uint32_t stuck) {
+    proto::Load load = busy(queued, 2, 2);
+    load.stuck = stuck;
+    view.on_answer(node_id(worker), load, at(0s).at);
+    return view.key(node_id(worker));
+  };
+  const double all_stuck = tell(1, 0, 2);
+  const double one_stuck = tell(2, 50'000, 1);
+  const double both_stuck_and_more_waits = tell(3, 1, 2);
+  CHECK(one_stuck == 50'001.0);
+  CHECK(all_stuck > one_stuck);
+  CHECK(both_stuck_and_more_waits > all_stuck);
 }
 
 SCENARIO("of many clients one at a time believes a heartbeat", "[core][load]") {

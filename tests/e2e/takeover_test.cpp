@@ -48,7 +48,8 @@ Process& keep_one_busy(Client& client, Mesh& mesh) {
     return static_cast<std::uint32_t>(each.pid()) == busy->pid;
   });
   REQUIRE(process != mesh.workers().end());
-  int elsewhere = 0;  // In a row: the client knows who is busy. What it still sent there would wait for a minute.
+  int elsewhere =
+      0;  // In a row: the client knows who is busy. What it still sent there would wait for a minute.
   REQUIRE(Mesh::eventually([&] {
     const TaskId id = client.delay(pid(), alone);
     const bool ended = client.wait_for<int>(id, 2s).state == TaskState::success;

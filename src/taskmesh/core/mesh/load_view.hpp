@@ -1,9 +1,9 @@
 // LoadView: how busy each worker is, as far as this client can know.  Spec: proto/03-tasks.md section 5.
 //
 // Load rides on answers. To it the client adds what it has sent there itself and not heard the end of, times the
-// number of clients (each of them does the same at the same moment). A heartbeat's load counts only when no
-// answer has told one for answer_holds, and then for one client in `clients`: all hear the same heartbeat and would
-// herd. Pure; one thread.
+// number of clients (each of them does the same at the same moment). All clients hear the same heartbeat and would
+// herd: where there are several its load counts only when no answer has told one for answer_holds, and then for one
+// client in `clients`. Pure; one thread.
 #pragma once
 
 #include <unordered_map>
@@ -29,7 +29,8 @@ class LoadView {
   void released(NodeId node);
   void forget(NodeId node);
 
-  /// (queued + running - stuck + own x clients) / (slots - stuck). Unknown workers are empty with one slot.
+  /// (queued + running - stuck + own x clients) / (slots - stuck), very large where all slots are stuck. Unknown workers
+  /// are empty with one slot.
   double key(NodeId node) const;
   const proto::Load* load(NodeId node) const;
   std::size_t unanswered(NodeId node) const;
@@ -45,12 +46,12 @@ class LoadView {
 
     double key() const {
       const double clients = load.clients > 0 ? load.clients : 1;
-      // A slot that is stuck is none. Where all are, whoever has one goes first.
-      const double none = 1e-6;
-      const double slots = load.slots == 0 ? 1 : load.slots > load.stuck ? load.slots - load.stuck : none;
-      return (static_cast<double>(load.queued) + static_cast<double>(load.running) -
-              static_cast<double>(load.stuck) + static_cast<double>(unanswered + held) * clients) /
-             slots;
+      const double work = static_cast<double>(load.queued) + static_cast<double>(load.running) -
+                          static_cast<double>(load.stuck) + static_cast<double>(unanswered + held) * clients;
+      const double slots = load.slots == 0 ? 1 : load.slots;
+      // A slot that is stuck is none. Where all are, whoever has one goes first, however much waits there.
+      const double all_stuck = 1e6;
+      return slots > load.stuck ? work / (slots - load.stuck) : (work + 1) * all_stuck;
     }
   };
   /// Null for a worker of which nothing is known.
