@@ -47,6 +47,16 @@ std::string request(const std::string& line, const std::string& headers = "", co
   return line + " HTTP/1.1\r\nHost: localhost\r\n" + headers + "\r\n" + body;
 }
 
+constexpr const char* upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+
+/// What is said to the wish for one.
+int tunnel(HttpPeer& peer) {
+  peer.say("CONNECT localhost:443 HTTP/1.1\r\nHost: localhost:443\r\n\r\n");
+  const auto answer = peer.read();
+  REQUIRE(answer);
+  return answer->status;
+}
+
 }  // namespace
 
 SCENARIO("requests that break HTTP or its limits are told so and cut off, and nobody else notices",
@@ -175,9 +185,11 @@ SCENARIO("clients that are slow or silent are cut off, and the others served mea
   std::deque<HttpPeer> slow;
   for (int i = 0; i < 100; ++i) {
     slow.push_back(world.gateway.connect());
-    if (i % 4 == 0) slow.back().say("GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: ");
-    if (i % 4 == 1) slow.back().say(request("POST /v1/tasks/add", "Content-Length: 1000\r\n", "[1"));
-    if (i % 4 == 2) CHECK(slow.back().ask("GET", "/healthz").status == 200);
+    if (i % 6 == 0) slow.back().say("GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: ");
+    if (i % 6 == 1) slow.back().say(request("POST /v1/tasks/add", "Content-Length: 1000\r\n", "[1"));
+    if (i % 6 == 2) CHECK(slow.back().ask("GET", "/healthz").status == 200);
+    if (i % 6 == 3) CHECK(slow.back().ask("GET", "/healthz", {}, upgrade).status == 200);
+    if (i % 6 == 4) CHECK(tunnel(slow.back()) == 400);
   }
   CHECK(world.serves());
   // One that drips: each octet comes in time, the request never.
@@ -194,6 +206,33 @@ SCENARIO("clients that are slow or silent are cut off, and the others served mea
       },
       40s));
   CHECK(world.serves());
+}
+
+SCENARIO("the wish for another protocol is ignored, a tunnel refused, and the connection goes on",
+         "[gateway][hostile]") {
+  World world;
+  HttpPeer peer = world.gateway.connect();
+  CHECK(peer.ask("GET", "/healthz", {}, upgrade).status == 200);
+  const HttpAnswer ran = peer.ask("POST", "/v1/tasks/add", "[20, 22]", std::string(upgrade) + "Prefer: wait=20\r\n");
+  CHECK(member(ran, "result") == "42");
+  CHECK(tunnel(peer) == 400);
+  CHECK(peer.ask("GET", "/healthz").status == 200);
+  CHECK(world.said(request("GET /healthz", upgrade) + request("GET /healthz", "Connection: close\r\n")) ==
+        "200 200 cut");
+}
+
+SCENARIO("a body in a million chunks costs no more than one in one", "[gateway][hostile]") {
+  World world;
+  const std::size_t before = memory_mib(world.gateway.process().pid());
+  HttpPeer peer = world.gateway.connect();
+  peer.say(request("POST /v1/tasks/add", "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n",
+                   "3\r\n[1,\r\n"));
+  std::string blanks;
+  for (int i = 0; i < 10'000; ++i) blanks += "1\r\n \r\n";
+  for (int i = 0; i < 100; ++i) REQUIRE(peer.say(blanks));
+  CHECK(memory_mib(world.gateway.process().pid()) < before + 10);
+  peer.say("2\r\n2]\r\n0\r\n\r\n");
+  CHECK(peer.read()->status == 202);
 }
 
 SCENARIO("who goes away while he waits leaves nothing behind", "[gateway][hostile]") {

@@ -18,6 +18,7 @@ inline constexpr std::size_t http_segments_max = 16;         ///< Parts of a pat
 inline constexpr std::size_t http_parameters_max = 64;       ///< Of a query.
 inline constexpr std::size_t http_connections_max = 10'000;  ///< Default; more wait to be accepted.
 inline constexpr std::size_t http_pipelined_max = 16;        ///< Unanswered requests of one connection.
+inline constexpr Duration http_handshake_timeout = 10s;      ///< TLS, from the start of a connection.
 inline constexpr Duration http_read_timeout = 10s;           ///< From one request's end to the next one's.
 inline constexpr Duration http_write_timeout = 30s;          ///< For an answer that is not read.
 inline constexpr std::size_t http_events_kept = 10'000;      ///< Events kept for streams that come back...
