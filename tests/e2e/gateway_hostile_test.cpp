@@ -213,7 +213,8 @@ SCENARIO("the wish for another protocol is ignored, a tunnel refused, and the co
   World world;
   HttpPeer peer = world.gateway.connect();
   CHECK(peer.ask("GET", "/healthz", {}, upgrade).status == 200);
-  const HttpAnswer ran = peer.ask("POST", "/v1/tasks/add", "[20, 22]", std::string(upgrade) + "Prefer: wait=20\r\n");
+  const HttpAnswer ran =
+      peer.ask("POST", "/v1/tasks/add", "[20, 22]", std::string(upgrade) + "Prefer: wait=20\r\n");
   CHECK(member(ran, "result") == "42");
   CHECK(tunnel(peer) == 400);
   CHECK(peer.ask("GET", "/healthz").status == 200);
@@ -247,6 +248,30 @@ SCENARIO("who goes away while he waits leaves nothing behind", "[gateway][hostil
   const auto open = [&] { return world.gateway.ask("GET", "/metrics").body; };
   CHECK(e2e::Mesh::eventually(
       [&] { return open().find("taskmesh_gateway_questions_open 0\n") != std::string::npos; }));
+  CHECK(world.serves());
+}
+
+SCENARIO("who says all he has to say and ends his sending side gets his answers, and then the end",
+         "[gateway][hostile]") {
+  World world;
+  HttpPeer peer = world.gateway.connect();
+  const std::string headers = "Prefer: wait=20\r\nContent-Type: application/json\r\nContent-Length: 5\r\n";
+  for (const char* body : {"[1,1]", "[1,2]", "[1,3]"}) peer.say(request("POST /v1/tasks/add", headers, body));
+  peer.raw().end_sending();
+  for (const char* result : {"2", "3", "4"}) {
+    const auto answer = peer.read();
+    REQUIRE(answer);
+    CHECK(member(*answer, "result") == result);
+  }
+  CHECK(peer.raw().hear(1).empty());
+
+  // A stream has no last answer: who ends his side leaves it.
+  const HttpAnswer accepted = world.gateway.ask("POST", "/v1/tasks/sleep_ms", "[60000]");
+  HttpPeer stream = world.gateway.connect();
+  stream.say(request("GET " + accepted.headers.at("location") + "/events"));
+  CHECK(stream.raw().hear(15) == "HTTP/1.1 200 OK");
+  stream.raw().end_sending();
+  CHECK(Mesh::eventually([&] { return stream.raw().closed(); }, 5s));
   CHECK(world.serves());
 }
 

@@ -2,6 +2,7 @@
 #include "e2e/gateway.hpp"
 
 #include <csignal>
+#include <thread>
 
 #include "e2e/mesh.hpp"
 #include "taskmesh/taskmesh.hpp"
@@ -121,6 +122,24 @@ SCENARIO("a gateway that is told to stop answers who waits, and ends", "[gateway
   const auto outcome = gateway.process().wait();
   CHECK(outcome.ended);
   CHECK(outcome.exit_code == 0);
+}
+
+SCENARIO("an answer that is on its way when a gateway is told to stop arrives whole", "[gateway]") {
+  support::Host host(TASKMESH_CLI);
+  auto worker = host.worker({"--builtin"});
+  GatewayProcess gateway(host);
+  gateway.wait_until_ready();
+  const std::string large = "[\"" + std::string(7'500'000, 'x') + "\"]";
+  const HttpAnswer accepted = gateway.ask("POST", "/v1/tasks/echo", large);
+  REQUIRE(accepted.status == 202);
+  HttpPeer slow = gateway.connect();
+  slow.send("GET", accepted.headers.at("location") + "/result", {}, "Prefer: wait=20\r\n");
+  CHECK(slow.raw().hear(15) == "HTTP/1.1 200 OK");
+  gateway.process().signal(SIGTERM);
+  std::this_thread::sleep_for(500ms);
+  const std::string told = slow.raw().hear(2 * large.size());
+  CHECK(told.ends_with(large.substr(1, large.size() - 2)));  // One argument is given back alone.
+  CHECK(gateway.process().wait().exit_code == 0);
 }
 
 SCENARIO("a worker can serve HTTP itself", "[gateway]") {

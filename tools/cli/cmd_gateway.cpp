@@ -25,7 +25,7 @@ std::string ready_document(const http::Gateway& gateway) {
 
 Exit run_gateway(const Arguments& arguments) {
   raise_file_limit();
-  const Signals signals;  // Blocked before any thread is there...
+  const Signals signals;               // Blocked before any thread is there...
   const int hangups = hold_hangups();  // ...as these are.
   auto options = gateway_options(arguments);
   options.client.log = log_level(arguments).value_or(LogLevel::info);

@@ -40,8 +40,8 @@ Hangups::~Hangups() {
 }
 
 void Hangups::serve() const {
-  std::array<pollfd, 2> watched{{{.fd = signal_fd_, .events = POLLIN, .revents = 0},
-                                 {.fd = end_fd_, .events = POLLIN, .revents = 0}}};
+  std::array<pollfd, 2> watched{
+      {{.fd = signal_fd_, .events = POLLIN, .revents = 0}, {.fd = end_fd_, .events = POLLIN, .revents = 0}}};
   for (;;) {
     if (::poll(watched.data(), watched.size(), -1) < 0) continue;
     if (watched[1].revents != 0) return;

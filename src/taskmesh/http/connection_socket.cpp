@@ -15,6 +15,7 @@ namespace taskmesh::http {
 namespace {
 
 thread_local std::string last_word;
+thread_local DuePtr due_now;
 
 /// Reads what still comes, and forgets it.
 class Farewell : public std::enable_shared_from_this<Farewell> {
@@ -62,6 +63,16 @@ class Farewell : public std::enable_shared_from_this<Farewell> {
 };
 
 }  // namespace
+
+const DuePtr& current_due() { return due_now; }
+
+const std::shared_ptr<std::size_t>& writes_under_way() {
+  thread_local const auto count = std::make_shared<std::size_t>(0);
+  return count;
+}
+
+CurrentDue::CurrentDue(DuePtr due) : before_(std::exchange(due_now, std::move(due))) {}
+CurrentDue::~CurrentDue() { due_now = std::move(before_); }
 
 void leave_last_word(std::string word) { last_word = std::move(word); }
 

@@ -156,7 +156,7 @@ void Gateway::Impl::tick() {
   desk->tick();
   if (auto keys = key_watch->changed()) desk->use(std::move(keys));
   if (!stop_at) return;
-  if (desk->open() == 0 || now >= *stop_at) server->stop();
+  if ((desk->open() == 0 && server->writing() == 0) || now >= *stop_at) server->stop();
 }
 
 /// Each by itself: what cannot be used of one does not keep the other from being renewed.

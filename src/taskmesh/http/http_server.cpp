@@ -38,15 +38,28 @@ using CommonPtr = std::shared_ptr<Common>;
 /// A request's entry among those that wait, for its own lifetime.
 class Waiting {
  public:
-  Waiting(CommonPtr common, restinio::connection_id_t connection)
-      : common_(std::move(common)), at_(common_->waiting.insert(common_->waiting.end(), connection)) {}
+  /// `due`: of its connection.
+  Waiting(CommonPtr common, restinio::connection_id_t connection, DuePtr due)
+      : common_(std::move(common)),
+        at_(common_->waiting.insert(common_->waiting.end(), connection)),
+        due_(std::move(due)) {
+    if (due_) ++due_->answers;
+  }
   Waiting(const Waiting&) = delete;
   Waiting& operator=(const Waiting&) = delete;
-  ~Waiting() { common_->waiting.erase(at_); }
+  ~Waiting() {
+    common_->waiting.erase(at_);
+    expect_hearer();
+  }
+  /// Nobody is waited for who does not listen: of a stream that is who has ended his side.
+  void expect_hearer() {
+    if (const DuePtr due = std::move(due_)) --due->answers;
+  }
 
  private:
   CommonPtr common_;
   std::list<restinio::connection_id_t>::iterator at_;
+  DuePtr due_;
 };
 using WaitingPtr = std::unique_ptr<Waiting>;
 
@@ -107,7 +120,9 @@ using ChunkedResponse = restinio::response_builder_t<restinio::chunked_output_t>
 class RestinioStream : public Stream {
  public:
   RestinioStream(ChunkedResponse response, WaitingPtr waiting)
-      : response_(std::move(response)), waiting_(std::move(waiting)) {}
+      : response_(std::move(response)), waiting_(std::move(waiting)) {
+    waiting_->expect_hearer();
+  }
   ~RestinioStream() override { end(); }
 
   void write(std::string text) override {
@@ -146,7 +161,7 @@ class RestinioExchange : public Exchange {
   RestinioExchange(restinio::request_handle_t request, CommonPtr common)
       : request_(std::move(request)),
         common_(std::move(common)),
-        waiting_(std::make_unique<Waiting>(common_, request_->connection_id())),
+        waiting_(std::make_unique<Waiting>(common_, request_->connection_id(), current_due())),
         method_(request_->header().method().c_str()) {}
 
   std::string_view method() const override { return method_; }
@@ -290,8 +305,7 @@ struct PlainTraits
   static constexpr bool use_connection_count_limiter = true;
   using http_methods_mapper_t = Methods;
 };
-struct TlsTraits
-    : restinio::traits_t<Timer, RefusalLog, RequestHandler, restinio::noop_strand_t, TlsSocket> {
+struct TlsTraits : restinio::traits_t<Timer, RefusalLog, RequestHandler, restinio::noop_strand_t, TlsSocket> {
   static constexpr bool use_connection_count_limiter = true;
   using http_methods_mapper_t = Methods;
 };
@@ -343,9 +357,8 @@ class Server : public HttpServer {
     }
   }
   void post(std::function<void()> work) override { asio::post(context_, std::move(work)); }
-  Result<void> renew_certificate() override {
-    return certificate_ ? certificate_->renew() : Result<void>{};
-  }
+  Result<void> renew_certificate() override { return certificate_ ? certificate_->renew() : Result<void>{}; }
+  std::size_t writing() const override { return *writes_under_way(); }
   void close_door() override { server_.close_sync(); }
   void stop() override { context_.stop(); }
 
@@ -401,13 +414,12 @@ Error not_bound(const ServerOptions& options, const std::string& why) {
 
 template <class Traits>
 Result<std::unique_ptr<HttpServer>> open_at(const ServerOptions& options, const CertificatePtr& certificate,
-                                            const CommonPtr& common,
-                                            const std::function<void()>& ticks) {
+                                            const CommonPtr& common, const std::function<void()>& ticks) {
   std::string why = "no port is free";
   for (std::uint32_t port = options.port_first; port <= options.port_last; ++port) {
     try {
-      return std::make_unique<Server<Traits>>(options, static_cast<std::uint16_t>(port), certificate,
-                                              common, ticks);
+      return std::make_unique<Server<Traits>>(options, static_cast<std::uint16_t>(port), certificate, common,
+                                              ticks);
     } catch (const std::system_error& error) {
       why = error.what();
       if (error.code().value() != EADDRINUSE) break;

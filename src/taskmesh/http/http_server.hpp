@@ -93,6 +93,8 @@ class HttpServer {
   /// Connections from now on show the certificate that the files have now, with its key. Nothing without TLS. On the server's
   /// thread. Errors: invalid (they cannot be used together), and those that were there before stay.
   virtual Result<void> renew_certificate() = 0;
+  /// Answers, and pieces of streams, that are not all written. On the server's thread.
+  virtual std::size_t writing() const = 0;
   /// New connections are refused from now on; those that are open stay. On the server's thread.
   virtual void close_door() = 0;
   /// Ends run() at once.
