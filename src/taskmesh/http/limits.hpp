@@ -38,6 +38,9 @@ inline constexpr Duration http_heartbeat_every = 15s;  ///< A comment in a strea
 inline constexpr std::size_t http_event_bytes =
     48 * 1024;                                        ///< A larger result is named in its event, not told.
 inline constexpr Duration http_stop_wait = 5s;        ///< Open requests, once the gateway is told to stop.
+inline constexpr Duration http_ended_for = 250ms;     ///< What was told of an ended task is told again...
+inline constexpr std::size_t http_ended_max = 4'096;  ///< ...of so many...
+inline constexpr std::size_t http_ended_bytes = 8 * 1024 * 1024;  ///< ...and so much.
 inline constexpr std::size_t http_batch_max = 1'000;              ///< Tasks of one batch.
 inline constexpr std::size_t http_page_max = 1'000;               ///< Tasks on one page of a list...
 inline constexpr std::size_t http_page = 100;                     ///< ...if nothing is said.
