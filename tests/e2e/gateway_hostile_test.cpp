@@ -47,6 +47,16 @@ std::string request(const std::string& line, const std::string& headers = "", co
   return line + " HTTP/1.1\r\nHost: localhost\r\n" + headers + "\r\n" + body;
 }
 
+constexpr const char* upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+
+/// What is said to the wish for one.
+int tunnel(HttpPeer& peer) {
+  peer.say("CONNECT localhost:443 HTTP/1.1\r\nHost: localhost:443\r\n\r\n");
+  const auto answer = peer.read();
+  REQUIRE(answer);
+  return answer->status;
+}
+
 }  // namespace
 
 SCENARIO("requests that break HTTP or its limits are told so and cut off, and nobody else notices",
@@ -175,9 +185,11 @@ SCENARIO("clients that are slow or silent are cut off, and the others served mea
   std::deque<HttpPeer> slow;
   for (int i = 0; i < 100; ++i) {
     slow.push_back(world.gateway.connect());
-    if (i % 4 == 0) slow.back().say("GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: ");
-    if (i % 4 == 1) slow.back().say(request("POST /v1/tasks/add", "Content-Length: 1000\r\n", "[1"));
-    if (i % 4 == 2) CHECK(slow.back().ask("GET", "/healthz").status == 200);
+    if (i % 6 == 0) slow.back().say("GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: ");
+    if (i % 6 == 1) slow.back().say(request("POST /v1/tasks/add", "Content-Length: 1000\r\n", "[1"));
+    if (i % 6 == 2) CHECK(slow.back().ask("GET", "/healthz").status == 200);
+    if (i % 6 == 3) CHECK(slow.back().ask("GET", "/healthz", {}, upgrade).status == 200);
+    if (i % 6 == 4) CHECK(tunnel(slow.back()) == 400);
   }
   CHECK(world.serves());
   // One that drips: each octet comes in time, the request never.
@@ -196,6 +208,34 @@ SCENARIO("clients that are slow or silent are cut off, and the others served mea
   CHECK(world.serves());
 }
 
+SCENARIO("the wish for another protocol is ignored, a tunnel refused, and the connection goes on",
+         "[gateway][hostile]") {
+  World world;
+  HttpPeer peer = world.gateway.connect();
+  CHECK(peer.ask("GET", "/healthz", {}, upgrade).status == 200);
+  const HttpAnswer ran =
+      peer.ask("POST", "/v1/tasks/add", "[20, 22]", std::string(upgrade) + "Prefer: wait=20\r\n");
+  CHECK(member(ran, "result") == "42");
+  CHECK(tunnel(peer) == 400);
+  CHECK(peer.ask("GET", "/healthz").status == 200);
+  CHECK(world.said(request("GET /healthz", upgrade) + request("GET /healthz", "Connection: close\r\n")) ==
+        "200 200 cut");
+}
+
+SCENARIO("a body in a million chunks costs no more than one in one", "[gateway][hostile]") {
+  World world;
+  const std::size_t before = memory_mib(world.gateway.process().pid());
+  HttpPeer peer = world.gateway.connect();
+  peer.say(request("POST /v1/tasks/add", "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n",
+                   "3\r\n[1,\r\n"));
+  std::string blanks;
+  for (int i = 0; i < 10'000; ++i) blanks += "1\r\n \r\n";
+  for (int i = 0; i < 100; ++i) REQUIRE(peer.say(blanks));
+  CHECK(memory_mib(world.gateway.process().pid()) < before + 10);
+  peer.say("2\r\n2]\r\n0\r\n\r\n");
+  CHECK(peer.read()->status == 202);
+}
+
 SCENARIO("who goes away while he waits leaves nothing behind", "[gateway][hostile]") {
   World world;
   const HttpAnswer accepted = world.gateway.ask("POST", "/v1/tasks/sleep_ms", "[1500]");
@@ -208,6 +248,30 @@ SCENARIO("who goes away while he waits leaves nothing behind", "[gateway][hostil
   const auto open = [&] { return world.gateway.ask("GET", "/metrics").body; };
   CHECK(e2e::Mesh::eventually(
       [&] { return open().find("taskmesh_gateway_questions_open 0\n") != std::string::npos; }));
+  CHECK(world.serves());
+}
+
+SCENARIO("who says all he has to say and ends his sending side gets his answers, and then the end",
+         "[gateway][hostile]") {
+  World world;
+  HttpPeer peer = world.gateway.connect();
+  const std::string headers = "Prefer: wait=20\r\nContent-Type: application/json\r\nContent-Length: 5\r\n";
+  for (const char* body : {"[1,1]", "[1,2]", "[1,3]"}) peer.say(request("POST /v1/tasks/add", headers, body));
+  peer.raw().end_sending();
+  for (const char* result : {"2", "3", "4"}) {
+    const auto answer = peer.read();
+    REQUIRE(answer);
+    CHECK(member(*answer, "result") == result);
+  }
+  CHECK(peer.raw().hear(1).empty());
+
+  // A stream has no last answer: who ends his side leaves it.
+  const HttpAnswer accepted = world.gateway.ask("POST", "/v1/tasks/sleep_ms", "[60000]");
+  HttpPeer stream = world.gateway.connect();
+  stream.say(request("GET " + accepted.headers.at("location") + "/events"));
+  CHECK(stream.raw().hear(15) == "HTTP/1.1 200 OK");
+  stream.raw().end_sending();
+  CHECK(Mesh::eventually([&] { return stream.raw().closed(); }, 5s));
   CHECK(world.serves());
 }
 

@@ -18,12 +18,14 @@ std::string key_file(const support::Host& host) {
   return file;
 }
 
+const std::string tls_folder = TASKMESH_SOURCE_DIR "/tests/e2e/tls/";
+
 /// What a server says to one request over TLS, if its certificate is the one that we know.
-std::string ask_over_tls(std::uint16_t port, const std::string& request) {
+std::string ask_over_tls(std::uint16_t port, const std::string& request,
+                         const std::string& known = tls_folder + "gateway.pem") {
   const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(SSL_CTX_new(TLS_client_method()),
                                                                   SSL_CTX_free);
-  REQUIRE(SSL_CTX_load_verify_locations(context.get(), TASKMESH_SOURCE_DIR "/tests/e2e/tls/gateway.pem",
-                                        nullptr) == 1);
+  REQUIRE(SSL_CTX_load_verify_locations(context.get(), known.c_str(), nullptr) == 1);
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
   const std::unique_ptr<BIO, decltype(&BIO_free_all)> bio(BIO_new_ssl_connect(context.get()), BIO_free_all);
   BIO_set_conn_hostname(bio.get(), ("127.0.0.1:" + std::to_string(port)).c_str());
@@ -79,6 +81,45 @@ SCENARIO("other keys in the file are those of a running gateway, and a broken fi
   CHECK(Mesh::eventually([&] { return status("0123456789abcdef0123") == 200; }));
 }
 
+SCENARIO("SIGHUP reads keys and certificate at once, and what cannot be used changes nothing", "[gateway]") {
+  support::Host host(TASKMESH_CLI);
+  const std::string pem = host.file("shown.pem");
+  const std::string key = host.file("shown.key");
+  const auto put = [&](const std::string& where, const std::string& what) {
+    std::ofstream(where, std::ios::trunc) << std::ifstream(tls_folder + what).rdbuf();
+  };
+  put(pem, "gateway.pem");
+  put(key, "gateway.key");
+  GatewayProcess gateway(host, {"--keys", key_file(host), "--tls-certificate", pem, "--tls-key", key});
+  const auto shows = [&](const std::string& certificate) {
+    return ask_over_tls(gateway.port(), "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                        tls_folder + certificate)
+        .starts_with("HTTP/1.1 200");
+  };
+  put(pem, "renewed.pem");  // And not its key yet.
+  CHECK(shows("gateway.pem"));
+  gateway.process().signal(SIGHUP);
+  CHECK(gateway.process().wait_for_err("API keys were read again: 2"));
+  CHECK(gateway.process().wait_for_err("the certificate that was read before stays in force"));
+  for (int i = 0; i < 10; ++i) CHECK(shows("gateway.pem"));
+  put(key, "renewed.key");
+  gateway.process().signal(SIGHUP);
+  CHECK(gateway.process().wait_for_err("keys and certificate were read again"));
+  for (int i = 0; i < 10; ++i) CHECK(shows("renewed.pem"));
+  CHECK_FALSE(shows("gateway.pem"));
+}
+
+SCENARIO("a worker that serves HTTP takes SIGHUP as its gateway does", "[gateway]") {
+  support::Host host(TASKMESH_CLI);
+  auto worker =
+      host.start({"worker", "--builtin", "--log", "info", "--http", "127.0.0.1:*", "--keys", key_file(host)});
+  REQUIRE(worker.wait_for_err("worker '"));
+  worker.signal(SIGHUP);
+  CHECK(worker.wait_for_err("API keys were read again: 2"));
+  worker.signal(SIGTERM);
+  CHECK(worker.wait().exit_code == 0);
+}
+
 SCENARIO("a submit that is sent twice with one Idempotency-Key runs once, whichever gateway it meets",
          "[gateway]") {
   support::Host host(TASKMESH_CLI);
@@ -105,9 +146,8 @@ SCENARIO("a submit that is sent twice with one Idempotency-Key runs once, whiche
 
 SCENARIO("a gateway with a certificate speaks TLS, and nothing else", "[gateway]") {
   support::Host host(TASKMESH_CLI);
-  const std::string folder = TASKMESH_SOURCE_DIR "/tests/e2e/tls/";
-  GatewayProcess gateway(host,
-                         {"--tls-certificate", folder + "gateway.pem", "--tls-key", folder + "gateway.key"});
+  GatewayProcess gateway(
+      host, {"--tls-certificate", tls_folder + "gateway.pem", "--tls-key", tls_folder + "gateway.key"});
   CHECK(gateway.process().err().find("https://127.0.0.1:") != std::string::npos);
   const std::string request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
   CHECK(ask_over_tls(gateway.port(), request).starts_with("HTTP/1.1 200 OK"));
@@ -117,11 +157,25 @@ SCENARIO("a gateway with a certificate speaks TLS, and nothing else", "[gateway]
   CHECK(ask_over_tls(gateway.port(), request).starts_with("HTTP/1.1 200 OK"));
 }
 
+SCENARIO("who begins TLS and does not go on is cut off, and the others are served meanwhile",
+         "[gateway][hostile]") {
+  support::Host host(TASKMESH_CLI);
+  GatewayProcess gateway(
+      host, {"--tls-certificate", tls_folder + "gateway.pem", "--tls-key", tls_folder + "gateway.key"});
+  HttpPeer silent = gateway.connect();
+  HttpPeer midway = gateway.connect();
+  midway.say(std::string("\x16\x03\x01\x02\x00\x01\x00\x01", 8));  // A hello of 512 octets begins.
+  const std::string request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  CHECK(ask_over_tls(gateway.port(), request).starts_with("HTTP/1.1 200 OK"));
+  CHECK_FALSE(silent.raw().closed());
+  CHECK(Mesh::eventually([&] { return silent.raw().closed() && midway.raw().closed(); }, 40s));
+  CHECK(ask_over_tls(gateway.port(), request).starts_with("HTTP/1.1 200 OK"));
+}
+
 SCENARIO("who breaks HTTP or one of its limits is told so over TLS, too", "[gateway][hostile]") {
   support::Host host(TASKMESH_CLI);
-  const std::string folder = TASKMESH_SOURCE_DIR "/tests/e2e/tls/";
-  GatewayProcess gateway(host,
-                         {"--tls-certificate", folder + "gateway.pem", "--tls-key", folder + "gateway.key"});
+  GatewayProcess gateway(
+      host, {"--tls-certificate", tls_folder + "gateway.pem", "--tls-key", tls_folder + "gateway.key"});
   const std::string begin = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n";
   for (int i = 0; i < 3; ++i) {
     CHECK(ask_over_tls(gateway.port(), "hello\r\n\r\n").starts_with("HTTP/1.1 400 Bad Request"));

@@ -147,6 +147,7 @@ TEST_CASE("a task that runs is told with when to come again, one that has ended 
   CHECK(ended->text("result") == R"({"x":[1,2]})");
   CHECK(ended->text("error") == "null");
 
+  world.now += limits::http_ended_for;
   auto failed = world.get(some_task);
   auto report = report_of(TaskState::failure);
   report.fault =
@@ -157,6 +158,7 @@ TEST_CASE("a task that runs is told with when to come again, one that has ended 
   CHECK(*failed->json().at("error")->at("what") == Json("boom"));
 
   // One of this name took four seconds.
+  world.now += limits::http_ended_for;
   auto again = world.get(some_task);
   world.mesh.report_next(report_of(TaskState::queued));
   CHECK(again->said("Retry-After") == "4");
@@ -217,6 +219,7 @@ TEST_CASE("a long poll is answered by the end, or with where the task is", "[des
   CHECK(first->text("status") == "success");
   CHECK(first->said("Preference-Applied") == "wait=30");
 
+  world.now += limits::http_ended_for;
   auto second = world.get(some_task, {{"Prefer", "wait=30"}});
   FakeMesh::take(world.mesh.ends)(nullptr);
   CHECK_FALSE(second->done());

@@ -127,6 +127,7 @@ TEST_CASE("answers are what the document says", "[openapi]") {
   }
   for (const TaskState state : {TaskState::queued, TaskState::running, TaskState::success, TaskState::failure,
                                 TaskState::cancelled, TaskState::lost, TaskState::unknown}) {
+    world.now += limits::http_ended_for;
     for (const std::string& target : {some_task, some_task + "/result"}) {
       const auto exchange = world.get(target);
       world.mesh.report_next(report_of(state, "[1]"));

@@ -37,6 +37,8 @@ class RawPeer {
     }
     return true;
   }
+  /// Nothing more is said, and the rest still heard.
+  void end_sending() const { ::shutdown(fd_.get(), SHUT_WR); }
   /// So many octets, or what came before the other end closed.
   std::string hear(std::size_t octets) const {
     std::string text(octets, '\0');

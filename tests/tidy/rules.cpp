@@ -74,7 +74,7 @@ const std::vector<Outside>& outside() {
       {"RESTinio",
        std::regex{"[<\"](restinio/|asio|http_parser)"},
        {},
-       {"src/taskmesh/http/http_server.cpp"}},
+       {"src/taskmesh/http/http_server.cpp", "src/taskmesh/http/connection_socket.hpp"}},
       {"CLI11", std::regex{"[<\"]CLI/"}, {}, {}},
   };
   return table;

@@ -1,4 +1,5 @@
 // taskmesh gateway: serves the mesh over HTTP until it is told to stop.
+#include "cli/hangups.hpp"
 #include "cli/http_flags.hpp"
 #include "cli/mesh.hpp"
 #include "cli/output.hpp"
@@ -24,14 +25,18 @@ std::string ready_document(const http::Gateway& gateway) {
 
 Exit run_gateway(const Arguments& arguments) {
   raise_file_limit();
-  const Signals signals;  // Blocked before any thread is there.
+  const Signals signals;               // Blocked before any thread is there...
+  const int hangups = hold_hangups();  // ...as these are.
   auto options = gateway_options(arguments);
   options.client.log = log_level(arguments).value_or(LogLevel::info);
   auto gateway = http::Gateway::start(options);
   if (!gateway) return print_failed_start(gateway.error());
   print_note("gateway serves mesh '" + (*gateway)->mesh() + "' at " + (*gateway)->url());
   if (arguments.given("--json")) print_line(ready_document(**gateway));
-  signals.wait(Duration(-1));
+  {
+    const Hangups reload(hangups, [&gateway] { (*gateway)->reload(); });
+    signals.wait(Duration(-1));
+  }
   (*gateway)->stop();
   return Exit::done;
 }

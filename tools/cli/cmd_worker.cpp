@@ -1,7 +1,9 @@
 // taskmesh worker: serves modules, commands and built-in tasks until it is told to stop.
 #include <algorithm>
+#include <optional>
 #include <set>
 
+#include "cli/hangups.hpp"
 #include "cli/http_flags.hpp"
 #include "cli/mesh.hpp"
 #include "cli/output.hpp"
@@ -123,12 +125,15 @@ void tell_ready(const Worker& worker, const std::vector<std::string>& names, boo
 
 void serve(const Arguments& arguments, const std::vector<Command>& commands) {
   raise_file_limit();
+  const int hangups = arguments.given("--http") ? hold_hangups() : -1;  // Before any thread.
   Worker worker(worker_options(arguments));
   if (arguments.given("--builtin")) worker.serve_builtins();
   for (const Command& command : commands) worker.serve_command(command.name, command.line);
   for (const std::string& path : arguments.list("--tasks")) load_task_module(worker, path);
   std::unique_ptr<http::Gateway> gateway;
   if (arguments.given("--http")) gateway = value_or_throw(http::Gateway::start(gateway_options(arguments)));
+  std::optional<Hangups> reload;
+  if (gateway) reload.emplace(hangups, [&gateway] { gateway->reload(); });
   if (gateway) print_note("gateway serves mesh '" + gateway->mesh() + "' at " + gateway->url());
   worker.run([&] {
     if (gateway) gateway->watch(worker);

@@ -80,7 +80,7 @@ Flag question_flag() {
           .value = "DURATION",
           .help = "give up asking after this long",
           .kind = Kind::duration,
-          .fallback = to_string(question_budget)};
+          .fallback = taskmesh::to_string(question_budget)};
 }
 
 std::vector<Flag> joined(std::vector<Flag> flags, const std::vector<Flag>& more) {

@@ -189,6 +189,10 @@ void Desk::answer_tagged(const VisitPtr& visit, std::string body) {
 
 void Desk::answer_tagged(const VisitPtr& visit, Answer all) {
   std::string tag = entity_tag(all.body);
+  answer_tagged(visit, std::move(all), std::move(tag));
+}
+
+void Desk::answer_tagged(const VisitPtr& visit, Answer all, std::string tag) {
   const auto known = visit->exchange->header("If-None-Match");
   const bool same = known && tag_matches(*known, tag);
   visit->headers.emplace_back("ETag", std::move(tag));

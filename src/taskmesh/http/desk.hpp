@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "taskmesh/http/api_keys.hpp"
+#include "taskmesh/http/ended_documents.hpp"
 #include "taskmesh/http/event_hub.hpp"
 #include "taskmesh/http/http_server.hpp"
 #include "taskmesh/http/idempotency_book.hpp"
@@ -87,6 +88,7 @@ class Desk {
   /// With its entity tag; 304 where the asker has it already.
   void answer_tagged(const VisitPtr& visit, std::string body);
   void answer_tagged(const VisitPtr& visit, Answer all);
+  void answer_tagged(const VisitPtr& visit, Answer all, std::string tag);
   void refuse(const VisitPtr& visit, Complaint complaint);
   void refuse(const VisitPtr& visit, Problem problem, std::string detail);
   void advise(const VisitPtr& visit, std::uint64_t seconds);
@@ -164,6 +166,7 @@ class Desk {
   std::shared_ptr<const ApiKeys> keys_;
   RetryAdvice advice_;
   IdempotencyBook repeats_;
+  EndedDocuments ended_;
   EventHub hub_;
   TaskStreams task_streams_;
   RequestNumbers numbers_;

@@ -37,6 +37,12 @@ bool value_is_gone(const proto::TaskReport& report) {
   return report.state == TaskState::success && (report.flags & proto::TaskReport::value_gone_flag) != 0;
 }
 
+/// Nothing of it changes any more but that it expires: a lost one may be found, a callback tried again.
+bool is_settled(const proto::TaskReport& report) {
+  return is_terminal(report.state) && report.state != TaskState::lost &&
+         (report.callback == CallbackState::none || report.callback == CallbackState::delivered);
+}
+
 TaskState state_after(const detail::SubmitPlan& plan) {
   return plan.not_before ? TaskState::scheduled : TaskState::queued;
 }
@@ -282,6 +288,8 @@ void Desk::look_up(const VisitPtr& visit, OnReport then) {
     visit->headers.emplace_back("Preference-Applied", "wait=" + std::to_string(wait / 1s));
     visit->headers.emplace_back("Vary", "Prefer");
   }
+  const TaggedDocument* known = then == &Desk::tell_task ? ended_.find(*id, options_.now()) : nullptr;
+  if (known != nullptr) return answer_tagged(visit, {.status = 200, .body = known->body}, known->tag);
   if (wait == Duration::zero()) return look();
   mesh_.end(*id, wait, [this, visit, look, then](const proto::TaskReport* report) {
     if (report == nullptr) return look();  // Not ended yet: then where is it?
@@ -310,7 +318,10 @@ void Desk::tell_task(const VisitPtr& visit, const proto::TaskReport& report) {
     advice_.saw(report.name,
                 std::chrono::microseconds(report.completed_at.unix_us - report.submitted_at.unix_us));
   }
-  answer_tagged(visit, task_document(report));
+  TaggedDocument document{.body = task_document(report), .tag = {}};
+  document.tag = entity_tag(document.body);
+  if (is_settled(report)) ended_.keep(report.id, document, options_.now());
+  answer_tagged(visit, {.status = 200, .body = std::move(document.body)}, std::move(document.tag));
 }
 
 void Desk::result(const VisitPtr& visit) { look_up(visit, &Desk::tell_result); }

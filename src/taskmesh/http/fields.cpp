@@ -26,6 +26,12 @@ int hex_value(char c) {
 
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
 
+/// It stands for itself in an address, and needs no escape there.
+bool is_plain(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || c == '-' || c == '.' ||
+         c == '_' || c == '~';
+}
+
 bool is_utf8(const std::string& text) {
   const bool ascii = std::none_of(text.begin(), text.end(), [](char c) { return (c & 0x80) != 0; });
   if (ascii) return true;
@@ -108,6 +114,7 @@ Result<Parameters> parse_query(std::string_view text) {
 }  // namespace
 
 Result<std::string> percent_decoded(std::string_view text) {
+  if (std::all_of(text.begin(), text.end(), is_plain)) return std::string(text);  // As nearly all are.
   std::string decoded;
   decoded.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -128,12 +135,10 @@ Result<std::string> percent_decoded(std::string_view text) {
 
 std::string percent_encoded(std::string_view text) {
   constexpr std::string_view digits = "0123456789ABCDEF";
-  constexpr std::string_view plain = "-._~";
   std::string encoded;
   for (const char c : text) {
     const auto octet = static_cast<unsigned char>(c);
-    const bool word = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    if (word || plain.find(c) != std::string_view::npos) {
+    if (is_plain(c)) {
       encoded += c;
     } else {
       encoded += {'%', digits[octet >> 4U], digits[octet & 15U]};

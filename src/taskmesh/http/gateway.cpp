@@ -63,14 +63,17 @@ std::string boot_id() {
 /// The file of API keys, read again when it has changed. A broken one changes nothing, and is said once.
 class KeyWatch {
  public:
-  KeyWatch(std::string file, LogLevel level) : file_(std::move(file)), log_(level), seen_(look()) {}
+  KeyWatch(std::string file, Log log) : file_(std::move(file)), log_(std::move(log)), seen_(look()) {}
 
   /// Other keys than before; null: the same. To be called now and then.
   std::shared_ptr<const ApiKeys> changed() {
-    if (file_.empty() || ++calls_ % calls_per_look != 0) return {};
-    const Look now = look();
-    if (now == seen_) return {};
-    seen_ = now;
+    if (file_.empty() || ++calls_ % calls_per_look != 0 || look() == seen_) return {};
+    return read();
+  }
+  /// What the file has now; null: there is none, or it cannot be used.
+  std::shared_ptr<const ApiKeys> read() {
+    if (file_.empty()) return {};
+    seen_ = look();
     auto keys = ApiKeys::read(file_);
     if (!keys) {
       log_.error("the keys that were read before stay in force: " + to_string(keys.error()));
@@ -102,6 +105,7 @@ struct Gateway::Impl {
   std::unique_ptr<HttpServer> server;  // First: exchanges that are left end before it.
   std::unique_ptr<ClientPort> mesh;
   std::unique_ptr<Desk> desk;
+  std::optional<Log> log;
   std::optional<KeyWatch> key_watch;
   std::string url;
   std::optional<TimePoint> stop_at;  // On the server's thread.
@@ -109,14 +113,15 @@ struct Gateway::Impl {
 
   Result<void> start(const GatewayOptions& options);
   void tick();
+  void reload();
   void leave();
 };
 
 Result<void> Gateway::Impl::start(const GatewayOptions& options) {
   auto bound = where(options);
   if (!bound) return fail(std::move(bound.error()));
-  key_watch.emplace(options.key_file,
-                    options.client.log.value_or(log_level_from_environment(LogLevel::warning)));
+  log.emplace(options.client.log.value_or(log_level_from_environment(LogLevel::warning)));
+  key_watch.emplace(options.key_file, *log);
   auto keys = keys_of(options);
   if (!keys) return fail(std::move(keys.error()));
   auto opened = HttpServer::open(
@@ -151,7 +156,17 @@ void Gateway::Impl::tick() {
   desk->tick();
   if (auto keys = key_watch->changed()) desk->use(std::move(keys));
   if (!stop_at) return;
-  if (desk->open() == 0 || now >= *stop_at) server->stop();
+  if ((desk->open() == 0 && server->writing() == 0) || now >= *stop_at) server->stop();
+}
+
+/// Each by itself: what cannot be used of one does not keep the other from being renewed.
+void Gateway::Impl::reload() {
+  if (auto keys = key_watch->read()) desk->use(std::move(keys));
+  const auto renewed = server->renew_certificate();
+  if (!renewed)
+    log->error("the certificate that was read before stays in force: " + to_string(renewed.error()));
+  else
+    log->info("keys and certificate were read again");
 }
 
 void Gateway::Impl::leave() {
@@ -176,6 +191,10 @@ void Gateway::stop() {
   if (!impl_->thread.joinable()) return;
   impl_->server->post([this] { impl_->leave(); });
   impl_->thread.join();
+}
+
+void Gateway::reload() {
+  impl_->server->post([this] { impl_->reload(); });
 }
 
 void Gateway::watch(const Worker& worker) {

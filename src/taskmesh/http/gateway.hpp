@@ -1,7 +1,7 @@
 // Gateway: the web side as a whole: one thread that serves HTTP, one client node that talks to the mesh.
 //
-// Threads: start and stop from any; everything else runs on the gateway's own thread. Errors of start: invalid (address,
-// certificate), refused (beyond this host without keys), unavailable (the port is taken), and those of joining a mesh.
+// Threads: start, stop and reload from any; everything else runs on the gateway's own thread. Errors of start: invalid
+// (address, certificate), refused (beyond this host without keys), unavailable (the port is taken), and those of joining a mesh.
 #pragma once
 
 #include <memory>
@@ -35,6 +35,9 @@ class Gateway {
   /// Takes no new connections, answers what is open (whoever waits is told where the task is), at most
   /// limits::http_stop_wait, and ends. Again: nothing.
   void stop();
+  /// Reads API keys, and the certificate with its key, again, soon. What cannot be used is logged and changes nothing; a certificate
+  /// and a key that do not belong together are such. Before stop().
+  void reload();
   /// Tells the numbers of a worker in this process as well; it has started, and outlives the gateway.
   void watch(const Worker& worker);
   /// "http://127.0.0.1:8080"

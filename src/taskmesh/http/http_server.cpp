@@ -1,19 +1,14 @@
 #include "taskmesh/http/http_server.hpp"
 
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <ctime>
 #include <list>
 #include <restinio/all.hpp>
-#include <restinio/tls.hpp>
 #include <system_error>
 
 #include "taskmesh/base/check.hpp"
+#include "taskmesh/http/connection_socket.hpp"
 #include "taskmesh/http/last_word.hpp"
 #include "taskmesh/io/clock.hpp"
 
@@ -43,15 +38,28 @@ using CommonPtr = std::shared_ptr<Common>;
 /// A request's entry among those that wait, for its own lifetime.
 class Waiting {
  public:
-  Waiting(CommonPtr common, restinio::connection_id_t connection)
-      : common_(std::move(common)), at_(common_->waiting.insert(common_->waiting.end(), connection)) {}
+  /// `due`: of its connection.
+  Waiting(CommonPtr common, restinio::connection_id_t connection, DuePtr due)
+      : common_(std::move(common)),
+        at_(common_->waiting.insert(common_->waiting.end(), connection)),
+        due_(std::move(due)) {
+    if (due_) ++due_->answers;
+  }
   Waiting(const Waiting&) = delete;
   Waiting& operator=(const Waiting&) = delete;
-  ~Waiting() { common_->waiting.erase(at_); }
+  ~Waiting() {
+    common_->waiting.erase(at_);
+    expect_hearer();
+  }
+  /// Nobody is waited for who does not listen: of a stream that is who has ended his side.
+  void expect_hearer() {
+    if (const DuePtr due = std::move(due_)) --due->answers;
+  }
 
  private:
   CommonPtr common_;
   std::list<restinio::connection_id_t>::iterator at_;
+  DuePtr due_;
 };
 using WaitingPtr = std::unique_ptr<Waiting>;
 
@@ -112,7 +120,9 @@ using ChunkedResponse = restinio::response_builder_t<restinio::chunked_output_t>
 class RestinioStream : public Stream {
  public:
   RestinioStream(ChunkedResponse response, WaitingPtr waiting)
-      : response_(std::move(response)), waiting_(std::move(waiting)) {}
+      : response_(std::move(response)), waiting_(std::move(waiting)) {
+    waiting_->expect_hearer();
+  }
   ~RestinioStream() override { end(); }
 
   void write(std::string text) override {
@@ -151,7 +161,7 @@ class RestinioExchange : public Exchange {
   RestinioExchange(restinio::request_handle_t request, CommonPtr common)
       : request_(std::move(request)),
         common_(std::move(common)),
-        waiting_(std::make_unique<Waiting>(common_, request_->connection_id())),
+        waiting_(std::make_unique<Waiting>(common_, request_->connection_id(), current_due())),
         method_(request_->header().method().c_str()) {}
 
   std::string_view method() const override { return method_; }
@@ -257,99 +267,6 @@ struct RequestHandler {
   }
 };
 
-// RESTinio ends a connection that breaks HTTP or a limit without a word. It logs why first and shuts the socket next, both
-// types of ours and on one thread: the log leaves the answer here, and the socket sends it, stops sending, and reads on for a
-// while, for a socket that is closed with octets unread takes back what it has sent.
-thread_local std::string last_word;
-
-/// Reads what still comes, and forgets it.
-class Farewell : public std::enable_shared_from_this<Farewell> {
- public:
-  explicit Farewell(asio::ip::tcp::socket socket)
-      : socket_(std::move(socket)), timer_(socket_.get_executor()), count_(counter()) {
-    ++*count_;
-  }
-  Farewell(const Farewell&) = delete;
-  Farewell& operator=(const Farewell&) = delete;
-  ~Farewell() { --*count_; }
-
-  static bool may_begin() { return *counter() < limits::http_farewells_max; }
-  void begin() {
-    timer_.expires_after(limits::http_farewell);
-    timer_.async_wait([self = shared_from_this()](const asio::error_code& error) {
-      asio::error_code ignored;
-      if (!error) self->socket_.close(ignored);
-    });
-    read();
-  }
-
- private:
-  /// Of this thread: a server has one.
-  static const std::shared_ptr<std::size_t>& counter() {
-    thread_local const auto count = std::make_shared<std::size_t>(0);
-    return count;
-  }
-  void read() {
-    socket_.async_read_some(asio::buffer(block_),
-                            [self = shared_from_this()](const asio::error_code& error, std::size_t got) {
-                              self->heard_ += got;
-                              if (error || self->heard_ > limits::http_farewell_bytes)
-                                self->timer_.cancel();  // The last who holds this.
-                              else
-                                self->read();
-                            });
-  }
-
-  asio::ip::tcp::socket socket_;
-  asio::steady_timer timer_;
-  std::shared_ptr<std::size_t> count_;
-  std::size_t heard_ = 0;
-  std::array<char, 4096> block_{};
-};
-
-/// False: there is nothing to say, or no way to. Else the socket has been taken to listen on for a while.
-template <class Write>
-bool say_last_word(asio::ip::tcp::socket& socket, Write write) {
-  const std::string word = std::exchange(last_word, {});
-  int unsent = 0;
-  // What finds an empty queue in the kernel goes there at once: nobody waits.
-  if (word.empty() || !Farewell::may_begin() || ::ioctl(socket.native_handle(), SIOCOUTQ, &unsent) != 0 ||
-      unsent != 0 || !write(word))
-    return false;
-  asio::error_code ignored;
-  socket.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
-  std::make_shared<Farewell>(asio::ip::tcp::socket(std::move(socket)))->begin();
-  return true;
-}
-
-class LastWordSocket : public asio::ip::tcp::socket {
- public:
-  using asio::ip::tcp::socket::socket;
-
-  /// Hides the base's: RESTinio calls it when it closes.
-  void shutdown(shutdown_type what, asio::error_code& error) {
-    const auto write = [this](const std::string& word) {
-      return ::send(native_handle(), word.data(), word.size(), MSG_NOSIGNAL | MSG_DONTWAIT) > 0;
-    };
-    if (!say_last_word(*this, write)) asio::ip::tcp::socket::shutdown(what, error);
-  }
-};
-
-class LastWordTlsSocket : public restinio::tls_socket_t {
- public:
-  using restinio::tls_socket_t::tls_socket_t;
-
-  /// Likewise. A parser has complained, so the handshake is over, and what is written needs nothing to be read.
-  void shutdown(asio::ip::tcp::socket::shutdown_type what, asio::error_code& error) {
-    const auto write = [this](const std::string& word) {
-      asio::error_code failed;
-      asio::write(asio_ssl_stream(), asio::buffer(word), failed);
-      return !failed;
-    };
-    if (!say_last_word(asio_ssl_stream().next_layer(), write)) restinio::tls_socket_t::shutdown(what, error);
-  }
-};
-
 /// RESTinio says in its log alone why it ends a connection: what can be said to the other end is handed on from there.
 class RefusalLog {
  public:
@@ -366,7 +283,7 @@ class RefusalLog {
     const std::string text = build();
     const auto refused = refusal_in(text);
     // An answer that is due first would be taken for this one, or the other way round.
-    if (refused && !common_->waits(refused->connection)) last_word = raw_answer(refused->problem);
+    if (refused && !common_->waits(refused->connection)) leave_last_word(raw_answer(refused->problem));
   }
 
  private:
@@ -382,64 +299,15 @@ class RefusalLog {
   CommonPtr common_;
 };
 
-}  // namespace
-}  // namespace taskmesh::http
-
-// RESTinio knows its own TLS socket by its very type: what it does for that it does for ours.
-namespace restinio {
-
-template <class Settings>
-class socket_type_dependent_settings_t<Settings, taskmesh::http::LastWordTlsSocket>
-    : public socket_type_dependent_settings_t<Settings, tls_socket_t> {
- protected:
-  ~socket_type_dependent_settings_t() = default;
-
- public:
-  socket_type_dependent_settings_t() = default;
-  socket_type_dependent_settings_t(socket_type_dependent_settings_t&&) = default;
-};
-
-namespace impl {
-
-/// Sockets for the next connections; a place that one was taken from gets a new one.
-template <>
-class socket_supplier_t<taskmesh::http::LastWordTlsSocket> {
- protected:
-  using Socket = taskmesh::http::LastWordTlsSocket;
-  template <class Settings>
-  socket_supplier_t(Settings& settings, asio::io_context& context)
-      : tls_context_(settings.giveaway_tls_context()), context_(context) {
-    while (sockets_.size() < settings.concurrent_accepts_count())
-      sockets_.emplace_back(context_, tls_context_);
-  }
-  virtual ~socket_supplier_t() = default;
-
-  Socket& socket(std::size_t place) { return sockets_.at(place); }
-  Socket move_socket(std::size_t place) {
-    return std::exchange(sockets_.at(place), Socket(context_, tls_context_));
-  }
-  std::size_t concurrent_accept_sockets_count() const { return sockets_.size(); }
-
- private:
-  std::shared_ptr<asio::ssl::context> tls_context_;
-  asio::io_context& context_;
-  std::vector<Socket> sockets_;
-};
-
-}  // namespace impl
-}  // namespace restinio
-
-namespace taskmesh::http {
-namespace {
-
 using Timer = restinio::asio_timer_manager_t;
 struct PlainTraits
-    : restinio::traits_t<Timer, RefusalLog, RequestHandler, restinio::noop_strand_t, LastWordSocket> {
+    : restinio::traits_t<Timer, RefusalLog, RequestHandler, restinio::noop_strand_t, PlainSocket> {
   static constexpr bool use_connection_count_limiter = true;
+  using http_methods_mapper_t = Methods;
 };
-struct TlsTraits
-    : restinio::traits_t<Timer, RefusalLog, RequestHandler, restinio::noop_strand_t, LastWordTlsSocket> {
+struct TlsTraits : restinio::traits_t<Timer, RefusalLog, RequestHandler, restinio::noop_strand_t, TlsSocket> {
   static constexpr bool use_connection_count_limiter = true;
+  using http_methods_mapper_t = Methods;
 };
 
 restinio::incoming_http_msg_limits_t message_limits() {
@@ -451,17 +319,6 @@ restinio::incoming_http_msg_limits_t message_limits() {
       .max_body_size(limits::http_body_hard_bytes);
 }
 
-/// TLS 1.2 and later, with what OpenSSL holds for safe.
-asio::ssl::context tls_context(const ServerOptions& options) {
-  asio::ssl::context context(asio::ssl::context::tls_server);
-  context.set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_sslv2 |
-                      asio::ssl::context::no_sslv3 | asio::ssl::context::no_tlsv1 |
-                      asio::ssl::context::no_tlsv1_1);
-  context.use_certificate_chain_file(options.certificate_file);
-  context.use_private_key_file(options.key_file, asio::ssl::context::pem);
-  return context;
-}
-
 /// An io_context that can end what waits in it before it ends itself.
 struct Context : asio::io_context {
   using asio::io_context::io_context;
@@ -471,8 +328,10 @@ struct Context : asio::io_context {
 template <class Traits>
 class Server : public HttpServer {
  public:
-  Server(const ServerOptions& options, std::uint16_t port, CommonPtr common, std::function<void()> ticks)
-      : common_(std::move(common)),
+  Server(const ServerOptions& options, std::uint16_t port, CertificatePtr certificate, CommonPtr common,
+         std::function<void()> ticks)
+      : certificate_(std::move(certificate)),
+        common_(std::move(common)),
         ticks_(std::move(ticks)),
         timer_(context_),
         server_(restinio::external_io_context(context_),
@@ -487,8 +346,19 @@ class Server : public HttpServer {
   }
 
   std::uint16_t port() const override { return port_; }
-  void run() override { context_.run(); }
+  /// What is thrown beside the handlers that catch it, where there is no memory, is the end of one connection, and of no other.
+  void run() override {
+    for (;;) {
+      try {
+        context_.run();
+        return;
+      } catch (const std::exception&) {
+      }
+    }
+  }
   void post(std::function<void()> work) override { asio::post(context_, std::move(work)); }
+  Result<void> renew_certificate() override { return certificate_ ? certificate_->renew() : Result<void>{}; }
+  std::size_t writing() const override { return *writes_under_way(); }
   void close_door() override { server_.close_sync(); }
   void stop() override { context_.stop(); }
 
@@ -513,7 +383,7 @@ class Server : public HttpServer {
         .socket_options_setter([](auto& socket) { socket.set_option(asio::ip::tcp::no_delay(true)); })
         .request_handler(RequestHandler{common_})
         .logger(common_);
-    if constexpr (std::is_same_v<Traits, TlsTraits>) settings.tls_context(tls_context(options));
+    if constexpr (std::is_same_v<Traits, TlsTraits>) settings.certificate(certificate_);
   }
 
   void tick() {
@@ -521,11 +391,12 @@ class Server : public HttpServer {
     timer_.expires_after(tick_every);
     timer_.async_wait([this](const std::error_code& error) {
       if (error) return;
-      ticks_();
       tick();
+      ticks_();
     });
   }
 
+  const CertificatePtr certificate_;  // Null: plain HTTP.
   CommonPtr common_;
   std::function<void()> ticks_;
   std::uint16_t port_ = 0;
@@ -542,12 +413,13 @@ Error not_bound(const ServerOptions& options, const std::string& why) {
 }
 
 template <class Traits>
-Result<std::unique_ptr<HttpServer>> open_at(const ServerOptions& options, const CommonPtr& common,
-                                            const std::function<void()>& ticks) {
+Result<std::unique_ptr<HttpServer>> open_at(const ServerOptions& options, const CertificatePtr& certificate,
+                                            const CommonPtr& common, const std::function<void()>& ticks) {
   std::string why = "no port is free";
   for (std::uint32_t port = options.port_first; port <= options.port_last; ++port) {
     try {
-      return std::make_unique<Server<Traits>>(options, static_cast<std::uint16_t>(port), common, ticks);
+      return std::make_unique<Server<Traits>>(options, static_cast<std::uint16_t>(port), certificate, common,
+                                              ticks);
     } catch (const std::system_error& error) {
       why = error.what();
       if (error.code().value() != EADDRINUSE) break;
@@ -562,17 +434,10 @@ Result<std::unique_ptr<HttpServer>> HttpServer::open(const ServerOptions& option
                                                      std::function<void()> ticks) {
   auto common = std::make_shared<Common>(Common{.handler = std::move(handler), .date = http_date()});
   if (options.certificate_file.empty() && options.key_file.empty())
-    return open_at<PlainTraits>(options, common, ticks);
-  try {
-    tls_context(options);
-  } catch (const std::system_error& error) {
-    return fail({.kind = ErrorKind::invalid,
-                 .what = "certificate " + options.certificate_file + " and key " + options.key_file +
-                         " cannot be used",
-                 .why = error.what(),
-                 .fix = "give PEM files that belong together, the certificate with its chain"});
-  }
-  return open_at<TlsTraits>(options, common, ticks);
+    return open_at<PlainTraits>(options, nullptr, common, ticks);
+  auto certificate = Certificate::open(options.certificate_file, options.key_file);
+  if (!certificate) return fail(std::move(certificate.error()));
+  return open_at<TlsTraits>(options, *certificate, common, ticks);
 }
 
 }  // namespace taskmesh::http

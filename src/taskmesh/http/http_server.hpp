@@ -1,4 +1,4 @@
-// HttpServer: HTTP/1.1 on one thread: requests in, answers out whenever they are ready. RESTinio is behind this file alone.
+// HttpServer: HTTP/1.1 on one thread: requests in, answers out whenever they are ready. RESTinio is behind this and connection_socket.hpp.
 //
 // Bounded: connections, headers, bodies, pipelined requests, and how long a slow client may take (http/limits.hpp); who
 // breaks a limit of the protocol is cut off. Threads: the handler and every Exchange belong to the thread of run(); post
@@ -90,6 +90,11 @@ class HttpServer {
   virtual void run() = 0;
   /// Runs it on the server's thread.
   virtual void post(std::function<void()> work) = 0;
+  /// Connections from now on show the certificate that the files have now, with its key. Nothing without TLS. On the server's
+  /// thread. Errors: invalid (they cannot be used together), and those that were there before stay.
+  virtual Result<void> renew_certificate() = 0;
+  /// Answers, and pieces of streams, that are not all written. On the server's thread.
+  virtual std::size_t writing() const = 0;
   /// New connections are refused from now on; those that are open stay. On the server's thread.
   virtual void close_door() = 0;
   /// Ends run() at once.
