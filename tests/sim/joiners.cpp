@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "sim/commands.hpp"
 #include "sim/copy_world.hpp"
 #include "sim/counters.hpp"
 
@@ -282,6 +283,11 @@ void JoinOutcome::add(const JoinOutcome& one) {
   add_to(counters, one.counters);
 }
 
-JoinOutcome run_joiners(std::uint64_t seed, const JoinPlan& plan) { return JoinWorld{seed, plan}.run(); }
+JoinOutcome run_joiners(std::uint64_t seed, const JoinPlan& plan) {
+  JoinOutcome outcome = JoinWorld{seed, plan}.run();
+  if (!outcome.failures.empty())
+    outcome.failures.push_back("again: " + command_of(plan, seed) + ", hash " + std::to_string(outcome.hash));
+  return outcome;
+}
 
 }  // namespace taskmesh::sim

@@ -5,6 +5,7 @@
 #include <set>
 #include <span>
 
+#include "sim/commands.hpp"
 #include "sim/copy_world.hpp"
 #include "sim/counters.hpp"
 #include "taskmesh/core/tasks/epoch.hpp"
@@ -499,7 +500,11 @@ void KeeperOutcome::add(const KeeperOutcome& one) {
 }
 
 KeeperOutcome run_keepers(std::uint64_t seed, const KeeperPlan& plan) {
-  return KeeperWorld{seed, plan}.run();
+  KeeperOutcome outcome = KeeperWorld{seed, plan}.run();
+  if (!outcome.failures.empty()) {
+    outcome.failures.push_back("again: " + command_of(plan, seed) + ", hash " + std::to_string(outcome.hash));
+  }
+  return outcome;
 }
 
 }  // namespace taskmesh::sim
