@@ -229,7 +229,8 @@ class JoinWorld : CopyWorld {
     };
     const bool lost = (story.wait && !over(story.told)) || (story.callback && !over(story.event));
     const bool once = story.once || (!story.key.empty() && keys_.at(story.key).once);
-    if (!lost || (once && told(story)) || (plan_.replicas == 0 && plan_.crashes > 0)) return;
+    const bool may_end_so = once && plan_.crashes + plan_.pauses > 0;
+    if (!lost || (may_end_so && told(story)) || (plan_.replicas == 0 && plan_.crashes > 0)) return;
     fail("task " + to_string(id) + (told(story) ? " is lost" : " was never told") + ", started " +
          std::to_string(story.starts) + ", key '" + story.key + "'");
     if (story.accepted) ++outcome_.lost;
