@@ -170,7 +170,7 @@ class KeeperWorld : CopyWorld {
     }
     const core::OwnerRole& owner = *worker.node->owner();
     check_epoch(story, worker.host, run);
-    if (story.taken_back && !stands_apart())
+    if (story.taken_back && !is_cut())
       fail("task " + to_string(run.id) + " started after it was told cancelled");
     if (story.once && story.starts > 1) fail("a once task started twice: " + to_string(run.id));
     if (plan_.replicas > 0 && !owner.is_safe(run.id) && worker.node->membership().alive() > 0 &&
@@ -288,9 +288,6 @@ class KeeperWorld : CopyWorld {
     }
   }
 
-  /// A worker may have heard of a task and of nothing since: who cancels it is told so by others.
-  bool stands_apart() const { return is_cut() || plan_.faults == Faults::pause; }
-
   void do_harm() {
     std::vector<Host> up;
     for (const Host host : workers_) {
@@ -338,12 +335,12 @@ class KeeperWorld : CopyWorld {
   }
 
   /// Somebody believes that others are dead which are not.
-  bool may_err() const { return stands_apart() && plan_.faults != Faults::cut; }
+  bool may_err() const { return plan_.faults == Faults::pause || (is_cut() && plan_.faults != Faults::cut); }
 
   void restart(Host host) {
-    watch_.harmed();
     orphan(host);
     world_.crash(host, false);
+    watch_.harmed();
     world_.timeline().after(100ms + world_.up_to(200ms),
                             [this, host] { workers_.push_back(world_.restart(host)); });
   }
@@ -380,12 +377,12 @@ class KeeperWorld : CopyWorld {
 
   void crash(Host host, bool poisoned = false) {
     if (!world_.at(host).up) return;
-    watch_.harmed();
     orphan(host);
     deaths_.push_back({world_.now(), poisoned});
     for (const TaskId& id : running_[host]) stories_.at(id).struck += poisoned ? 0 : 1;
     constexpr std::array pauses{Duration{300ms}, Duration{3s}, Duration{12s}};
     world_.crash(host, world_.chance(0.5), world_.chance(0.3));
+    watch_.harmed();
     world_.timeline().after(pauses[world_.random().below(pauses.size())],
                             [this, host] { workers_.push_back(world_.restart(host)); });
   }

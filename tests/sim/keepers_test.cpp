@@ -41,7 +41,7 @@ KeeperOutcome check_kept(const KeeperPlan& plan, std::uint64_t count = seeds) {
   }
   CHECK((plan.cancels == 0 || sum.taken_back > 0));
   CHECK((sum.counters.stolen > 0) == (plan.steals && plan.replicas > 0));  // What has no copy stays.
-  CHECK(static_cast<double>(sum.extra) <= 0.025 * static_cast<double>(sum.accepted));
+  CHECK(static_cast<double>(sum.extra) <= extra_max(plan.faults) * static_cast<double>(sum.accepted));
   return sum;
 }
 
