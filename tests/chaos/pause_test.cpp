@@ -15,7 +15,7 @@ SCENARIO(
   Scene scene(3);
   scene.start_load({.replicas = 1});
   REQUIRE(scene.until_ran(300));
-  scene.worker(0).signal(SIGSTOP);
+  scene.stop(0);
   Scene::sleep(span);
   scene.worker(0).signal(SIGCONT);
   const Facts facts = check_nothing_lost(scene);

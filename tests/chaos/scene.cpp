@@ -5,7 +5,6 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <set>
 #include <sstream>
 #include <stdexcept>
 #include <thread>
@@ -45,8 +44,8 @@ std::string Facts::text() const {
   std::ostringstream out;
   out << "accepted " << accepted << ", refused " << refused << ", told " << told << ", told lost "
       << told_lost << ", silent " << silent << ", events repeated " << repeated << ", executions "
-      << executions << ", extra " << extra << " (" << explained << " after a take-over), short of copies "
-      << under << ", slowest call " << slowest_ms << " ms";
+      << executions << ", extra " << extra << " (" << explained << " explained), short of copies " << under
+      << ", slowest call " << slowest_ms << " ms";
   return out.str();
 }
 
@@ -100,12 +99,19 @@ Process& Scene::start_worker(int slot) {
   Process& worker = *workers_[slot];
   if (!worker.wait_for_err("serves at")) throw std::runtime_error("no worker: " + worker.err());
   begun_kib_[slot] = resident_kib(worker.pid());
+  slot_of_[worker.pid()] = slot;
   return worker;
 }
 
 void Scene::kill(int slot) {
+  harmed_[worker(slot).pid()] = true;
   worker(slot).signal(SIGKILL);
   worker(slot).wait();
+}
+
+void Scene::stop(int slot) {
+  harmed_[worker(slot).pid()] = false;
+  worker(slot).signal(SIGSTOP);
 }
 
 void Scene::start_listener() {
@@ -146,7 +152,7 @@ bool Scene::stop_amid(int slot, const Asked& asked) {
   for (int load = 0; load < 5; ++load) {
     start_load(asked);
     if (!until_ran(static_cast<std::size_t>(asked.tasks) / 7)) return false;
-    worker(slot).signal(SIGSTOP);
+    stop(slot);
     // It has begun some, so it was known to the client when that placed them, and it was given its share.
     const std::string pid = " " + std::to_string(worker(slot).pid());
     const auto lines = support::lines_of_file(prefix_ + ".ran");
@@ -162,11 +168,16 @@ bool Scene::until_ran(std::size_t count, milliseconds most) const {
   return until([&] { return ran() >= count; }, most);
 }
 
-bool Scene::until_told(milliseconds most) {
-  const auto end = Clock::now() + most;
+bool Scene::until_done(milliseconds most) {
   if (!load_->wait_for_out("done ", most)) return false;
   load_->wait_for_lines(1);
   slowest_ms_ = std::stol(load_->out().substr(load_->out().find("done ") + 5));
+  return true;
+}
+
+bool Scene::until_told(milliseconds most) {
+  const auto end = Clock::now() + most;
+  if (!until_done(most)) return false;
   const auto all_told = [this] {
     const Facts now = facts();
     return now.silent == 0 && now.accepted + now.refused == static_cast<std::size_t>(asked_.tasks);
@@ -197,14 +208,7 @@ Facts Scene::facts() const {
     if (number >= first_ && number < first_ + asked_.tasks) facts.repeated += heard.size() - 1;
   }
   for (const auto& [number, lines] : ran) {
-    facts.executions += lines.size();
-    std::set<std::string> epochs;  // "epoch pid"; the first of each epoch is explained.
-    for (const std::string& line : lines) {
-      epochs.insert(line.substr(0, line.find(' ')));
-      facts.taken_over += core::fence_was_taken_over(static_cast<std::uint32_t>(std::stoul(line))) ? 1U : 0U;
-    }
-    facts.extra += lines.size() - 1;
-    facts.explained += epochs.size() - 1;
+    judge(lines, facts);
   }
   for (const auto& [number, states] : by_number(prefix_ + ".waited")) {
     if (is_success(states.front())) continue;
@@ -213,6 +217,40 @@ Facts Scene::facts() const {
   }
   facts.slowest_ms = slowest_ms_;
   return facts;
+}
+
+bool Scene::was_harmed(pid_t pid) const {
+  const auto slot = slot_of_.find(pid);
+  const bool was_cut = wires_ && slot != slot_of_.end() && wires_->ever_cut().contains(slot->second);
+  return was_cut || harmed_.contains(pid);
+}
+
+/// Of one task, in the order in which they began. Each beyond the first must stand beside one at a worker that was harmed,
+/// and have a line of its own: that of who took it over, or was sent it by its client again.
+void Scene::judge(const std::vector<std::string>& executions, Facts& facts) const {
+  constexpr std::uint32_t line_mask = (1U << core::line_bits) - 1;
+  std::map<std::uint32_t, pid_t> epochs;
+  std::size_t at_harmed = 0;
+  std::size_t in_new_lines = 0;
+  std::uint32_t dead_ordinal = 0;
+  for (const std::string& execution : executions) {  // "epoch pid"
+    std::uint32_t fence = 0;
+    pid_t pid = 0;
+    std::istringstream(execution) >> fence >> pid;
+    const bool taken_over = core::fence_was_taken_over(fence);
+    const std::uint32_t ordinal = core::ordinal_of_fence(fence);
+    facts.taken_over += taken_over ? 1U : 0U;
+    facts.fell_back += taken_over && ordinal <= dead_ordinal ? 1U : 0U;
+    const bool is_new = epochs.emplace(fence, pid).second;
+    facts.same_epoch += is_new ? 0U : 1U;
+    in_new_lines += is_new && (fence & line_mask) != 0 ? 1U : 0U;
+    at_harmed += was_harmed(pid) ? 1U : 0U;
+    if (const auto found = harmed_.find(pid); found != harmed_.end() && found->second)
+      dead_ordinal = std::max(dead_ordinal, ordinal);
+  }
+  facts.executions += executions.size();
+  facts.extra += executions.size() - 1;
+  facts.explained += std::min({executions.size() - 1, at_harmed, in_new_lines});
 }
 
 void Scene::sleep(milliseconds span) { std::this_thread::sleep_for(span); }

@@ -33,7 +33,9 @@ struct Facts {
   std::size_t executions = 0;
   std::size_t extra = 0;  ///< Executions beyond the first of a task...
   std::size_t explained =
-      0;  ///< ...of a later epoch: its worker was believed dead, and another one took it over.
+      0;  ///< ...in a line of its own, beside one at a worker that was killed, stopped or cut off.
+  std::size_t same_epoch = 0;    ///< Executions in an epoch in which another process has begun it too.
+  std::size_t fell_back = 0;     ///< Taken over from a killed one, and their epoch is not above its epoch.
   std::size_t taken_over = 0;    ///< Executions by who took the task over, or was given it by one who had.
   std::size_t waited_badly = 0;  ///< A client that waited heard something else than a success.
   std::string heard_badly;       ///< What one of those heard.
@@ -60,6 +62,8 @@ class Scene {
   Process& start_worker(int slot);
   Process& worker(int slot) { return *workers_.at(slot); }
   void kill(int slot);
+  /// SIGSTOP, until somebody sends SIGCONT.
+  void stop(int slot);
   Wires& wires() { return *wires_; }
   /// Of its port, where there is only this host.
   int port_of(int slot) const { return ports_.at(slot); }
@@ -77,9 +81,13 @@ class Scene {
   bool stop_amid(int slot, const Asked& asked);
   /// Until so many executions have begun, or `most` has passed.
   bool until_ran(std::size_t count, milliseconds most = 30s) const;
+  /// Until each call of the client has returned.
+  bool until_done(milliseconds most);
   /// Until each task of the load is accepted (or refused) and told. False: `most` has passed. Waits for the client too.
   bool until_told(milliseconds most = 60s);
   Facts facts() const;
+  /// Whether a worker was killed, stopped or cut off. If not, nobody has a reason to take anything over.
+  bool has_harmed() const { return !harmed_.empty() || (wires_ && !wires_->ever_cut().empty()); }
   /// Executions so far.
   std::size_t ran() const;
 
@@ -95,6 +103,8 @@ class Scene {
   support::Words at(int machine, support::Words words) const;
   std::string address_of(int slot) const;
   std::string seeds_for(int slot) const;
+  bool was_harmed(pid_t pid) const;
+  void judge(const std::vector<std::string>& executions, Facts& facts) const;
 
   std::unique_ptr<Wires> wires_;  // Outlives the processes.
   std::vector<std::unique_ptr<support::Host>> homes_;
@@ -104,6 +114,8 @@ class Scene {
   std::map<int, int> ports_;
   std::map<int, std::unique_ptr<Process>> workers_;
   std::map<int, long> begun_kib_;
+  std::map<pid_t, int> slot_of_;  // Of each worker that ever was.
+  std::map<pid_t, bool> harmed_;  // True: killed; else stopped.
   std::unique_ptr<Process> listener_;
   std::unique_ptr<Process> load_;
   int listener_port_ = 0;

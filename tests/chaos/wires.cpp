@@ -98,7 +98,10 @@ void Wires::rule(int machine, const std::string& text) const {
 
 Words Wires::on(int machine) const { return inside(machines_.at(static_cast<std::size_t>(machine))); }
 
-void Wires::cut_one_way(int from, int to) { rule(to, "in ip saddr " + ip(from) + " drop"); }
+void Wires::cut_one_way(int from, int to) {
+  ever_cut_.insert({from, to});
+  rule(to, "in ip saddr " + ip(from) + " drop");
+}
 
 void Wires::cut(int a, int b) {
   cut_one_way(a, b);
@@ -106,6 +109,7 @@ void Wires::cut(int a, int b) {
 }
 
 void Wires::unplug(int machine) {
+  ever_cut_.insert(machine);
   rule(machine, "in iif eth0 drop");
   rule(machine, "out oif eth0 drop");
 }

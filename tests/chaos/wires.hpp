@@ -4,6 +4,7 @@
 // Needs root and the programs ip, nft and nsenter; missing() says what is not there. Machine i has the address ip(i).
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,8 @@ class Wires {
   void lose(int machine, int percent);
   /// All that was cut or lost before passes again.
   void heal();
+  /// Machines that were out of somebody's reach for a while. Lost packets do not count.
+  const std::set<int>& ever_cut() const { return ever_cut_; }
 
  private:
   int make_namespace();
@@ -43,6 +46,7 @@ class Wires {
 
   std::vector<int> machines_;  // Open files of namespaces.
   int bridge_ = -1;
+  std::set<int> ever_cut_;
 };
 
 }  // namespace chaos

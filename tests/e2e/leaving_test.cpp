@@ -1,4 +1,7 @@
 // Workers that are told to leave while they have work: real processes, real signals.
+#include <atomic>
+#include <thread>
+
 #include "e2e/mesh.hpp"
 
 namespace leaving_test {
@@ -61,6 +64,41 @@ SCENARIO("three workers restarted one after the other under load lose nothing an
     mesh.start_worker();
   }
   load.check_all(events.get());
+}
+
+SCENARIO(
+    "a mesh whose workers are all restarted, one by one, while it is given work: nothing is lost, each runs "
+    "once",
+    "[e2e][leaving]") {
+  Mesh mesh(3);
+  Load load{.mesh = mesh};
+  load.copies = 1;
+  REQUIRE(load.client.submit_task(add(1, 1), {.replicas = 1}).value() == 2);
+  std::atomic<std::size_t> given = 0;
+  std::jthread busy_caller([&](const std::stop_token& enough) {
+    while (!enough.stop_requested()) {
+      load.submit(10, 2, {});
+      given += 10;
+      std::this_thread::sleep_for(20ms);
+    }
+  });
+  const auto gives_more = [&] {
+    return mesh.eventually([&, at = given.load()] { return given >= at + 100; });
+  };
+  std::size_t while_they_left = 0;
+  for (std::size_t i = 0; i < 3; ++i) {
+    REQUIRE(gives_more());
+    const std::size_t before = given;
+    mesh.workers()[i].signal(SIGTERM);
+    CHECK(mesh.workers()[i].wait(20s).exit_code == 0);
+    while_they_left += given - before;
+    mesh.start_worker();
+  }
+  CHECK(gives_more());  // With none of the first ones.
+  CHECK(while_they_left > 0);
+  busy_caller.request_stop();
+  busy_caller.join();
+  load.check_all(load.collector.take(load.ids.size(), 20s));
 }
 
 SCENARIO("a worker that leaves does not wait for what waits: it is run elsewhere, at its time",

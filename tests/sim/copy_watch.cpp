@@ -10,7 +10,6 @@ using core::ordinal_of;
 
 namespace {
 
-constexpr Duration harm_lasts = 12s;  // Until a death is known and every copy made anew.
 constexpr Duration rivals_for = 12s;  // Two owners that can hear each other have found out by then.
 constexpr std::size_t failures_max = 12;
 
@@ -38,8 +37,6 @@ CopyWatch::CopyWatch(World& world, Story story) : world_(world), story_(std::mov
   world_.timeline().after(1s, [this] { sweep(); });
 }
 
-bool CopyWatch::recently_harmed() const { return harmed_ && world_.now() < *harmed_ + harm_lasts; }
-
 /// As owner or keeper; or it remembers that it is over.
 bool CopyWatch::has(const Process& process, const TaskId& id) const {
   const core::Node& node = *process.node;
@@ -55,7 +52,7 @@ void CopyWatch::on_received(const Process& process, const core::Received& receiv
     submits_[{process.host, received.link, submit->seq}] = submit->id;
     if (process.node->membership().alive() == 0) alone_.emplace(process.host, submit->id);
   } else if (const auto* ok = std::get_if<proto::ReplOk>(&message)) {
-    for (const proto::Claim& claim : ok->claims) confirmed_.emplace(process.host, claim.id, claim.epoch);
+    for (const proto::Claim& claim : ok->claims) ++confirmed_[{process.host, claim.id, claim.epoch}];
   } else if (const auto* repl = std::get_if<proto::Repl>(&message)) {
     touched_.push_back(repl->id);
     const auto mine = process.node->owner()->claimed(repl->id);
@@ -128,7 +125,7 @@ void CopyWatch::check_tomb(const Process& process, const TaskId& id) {
 
 void CopyWatch::on_sending(const Process& process, const core::Send& send) {
   const auto* accepted = std::get_if<proto::Accepted>(&send.message);
-  if (accepted == nullptr || recently_harmed() || may_lose_) return;
+  if (accepted == nullptr || may_lose_) return;
   for (const proto::Range& range : accepted->seqs) {
     for (std::uint64_t seq = range.first; seq <= range.last; ++seq) {
       const auto found = submits_.find({process.host, send.link, seq});
@@ -149,7 +146,10 @@ void CopyWatch::on_sending(const Process& process, const core::Send& send) {
       if (others == 0) alone_.emplace(process.host, id);
       // A second holder that has just been lost is replaced, not waited for.
       const std::size_t needed = std::min(all_copies_ ? wanted : 1, others);
-      if (copies < 1 + needed && !alone_.contains({process.host, id})) {
+      // Who had said that it has it may have died since.
+      const auto said = confirmed_.find({process.host, id, process.node->owner()->epoch_of(id)});
+      const bool was_held = !all_copies_ && said != confirmed_.end() && said->second >= needed;
+      if (copies < 1 + needed && !was_held && !alone_.contains({process.host, id})) {
         fail(process, id, "accepted it with " + std::to_string(copies) + " copies");
       }
     }
@@ -164,13 +164,19 @@ void CopyWatch::started(const Process& worker, const core::Run& run) {
   ++looks_.starts;
   const std::uint32_t epoch = worker.node->owner()->epoch_of(run.id);
   if (confirmed_.contains({worker.host, run.id, epoch}) || worker.node->membership().alive() == 0) return;
-  if (recently_harmed() || alone_.contains({worker.host, run.id})) return;  // Who had been asked is dead.
+  if (alone_.contains({worker.host, run.id})) return;
   fail(worker, run.id,
        "started it before anybody held a copy in epoch " + std::to_string(epoch) +
            ", others: " + std::to_string(worker.node->membership().alive()));
 }
 
 // ---- Each second -----------------------------------------------------------------------------------------
+
+void CopyWatch::harmed() {
+  for (const TaskId& id : story_.ids()) {
+    if (replicas_of(id) > 0 && !story_.task(id).over) check_known(id);
+  }
+}
 
 void CopyWatch::sweep() {
   for (const TaskId& id : story_.ids()) {

@@ -40,8 +40,8 @@ class CopyWatch {
   CopyWatch& operator=(const CopyWatch&) = delete;
 
   void started(const Process& worker, const core::Run& run);
-  /// A worker has died, with its copies; for a while there may be too few.
-  void harmed() { harmed_ = world_.now(); }
+  /// A worker has died, with its copies: what was accepted must be known to somebody else now.
+  void harmed();
   /// More workers died at once than a task has copies: some tasks may be gone.
   void allow_loss() { may_lose_ = true; }
   /// Workers stay in touch: at its acceptance a task has all the copies that were asked for, not one only.
@@ -72,12 +72,11 @@ class CopyWatch {
   void check_known(const TaskId& id);
   void check_rivals(const TaskId& id);
   bool has(const Process& process, const TaskId& id) const;
-  bool recently_harmed() const;
   void fail(const Process& process, const TaskId& id, const std::string& what);
 
   World& world_;
   Story story_;
-  std::set<std::tuple<Host, TaskId, std::uint32_t>> confirmed_;
+  std::map<std::tuple<Host, TaskId, std::uint32_t>, std::size_t> confirmed_;  // How often REPL_OK came.
   std::map<std::tuple<Host, core::LinkId, std::uint64_t>, TaskId> submits_;
   std::map<std::pair<Host, TaskId>, std::uint32_t> epochs_;
   std::map<std::tuple<TaskId, Host, Host>, TimePoint> rivals_;
@@ -89,7 +88,6 @@ class CopyWatch {
     bool had_ended = false;
   };
   std::vector<Kept> keeps_;  // What this turn must not take away or end.
-  std::optional<TimePoint> harmed_;
   bool may_lose_ = false;
   bool all_copies_ = false;
   Duration late_ = 100ms;

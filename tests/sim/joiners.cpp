@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "sim/commands.hpp"
 #include "sim/copy_world.hpp"
 #include "sim/counters.hpp"
 
@@ -228,7 +229,8 @@ class JoinWorld : CopyWorld {
     };
     const bool lost = (story.wait && !over(story.told)) || (story.callback && !over(story.event));
     const bool once = story.once || (!story.key.empty() && keys_.at(story.key).once);
-    if (!lost || (once && told(story)) || (plan_.replicas == 0 && plan_.crashes > 0)) return;
+    const bool may_end_so = once && plan_.crashes + plan_.pauses > 0;
+    if (!lost || (may_end_so && told(story)) || (plan_.replicas == 0 && plan_.crashes > 0)) return;
     fail("task " + to_string(id) + (told(story) ? " is lost" : " was never told") + ", started " +
          std::to_string(story.starts) + ", key '" + story.key + "'");
     if (story.accepted) ++outcome_.lost;
@@ -282,6 +284,11 @@ void JoinOutcome::add(const JoinOutcome& one) {
   add_to(counters, one.counters);
 }
 
-JoinOutcome run_joiners(std::uint64_t seed, const JoinPlan& plan) { return JoinWorld{seed, plan}.run(); }
+JoinOutcome run_joiners(std::uint64_t seed, const JoinPlan& plan) {
+  JoinOutcome outcome = JoinWorld{seed, plan}.run();
+  if (!outcome.failures.empty())
+    outcome.failures.push_back("again: " + command_of(plan, seed) + ", hash " + std::to_string(outcome.hash));
+  return outcome;
+}
 
 }  // namespace taskmesh::sim

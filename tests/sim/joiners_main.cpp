@@ -1,41 +1,30 @@
-// taskmesh_joiners HOW [SEEDS [REPLICAS [BROKEN_RULE [FIRST_SEED]]]]: a mesh that grows under load, one line per call.
+// taskmesh_joiners HOW [SEEDS [REPLICAS [BROKEN_RULE [FIRST_SEED [NAME=VALUE...]]]]]: a mesh that grows under load, one line per call.
 // HOW: calm, loss, seed, scattered, scattered_loss; leave, crash, restart (one dies), crashes (four do);
 // pause, pause_loss, pause_scattered (four stand still for a while). BROKEN_RULE: its number (proto/05-keepers.md), 0: none.
+// NAME=VALUE: a member of JoinPlan (joiners.hpp), such as remembers=90 or at_once.
 #include <cstdio>
-#include <cstdlib>
-#include <string_view>
 
-#include "sim/joiners.hpp"
+#include "sim/commands.hpp"
 #include "sim/seeds.hpp"
 
 int main(int argc, char** argv) {
   using namespace taskmesh::sim;
-  const std::string_view how = argc > 1 ? argv[1] : "calm";
-  const auto number = [&](int index, int fallback) {
-    return argc > index ? std::atoi(argv[index]) : fallback;
-  };
-  JoinPlan plan{.once = 0.05, .cancels = 0.05};
-  plan.lossy = how == "loss" || how == "scattered_loss";
-  plan.scattered = how == "scattered" || how == "scattered_loss";
-  plan.leaves = how == "leave" ? 2 : 0;
-  plan.crashes = how == "crashes" ? 4 : how == "crash" || how == "restart" ? 1 : 0;
-  plan.at_once = how == "restart";
-  plan.pauses = how == "pause" || how == "pause_loss" || how == "pause_scattered" ? 4 : 0;
-  plan.lossy = plan.lossy || how == "pause_loss";
-  plan.scattered = plan.scattered || how == "pause_scattered";
-  plan.seed_only = how == "seed";
-  plan.replicas = number(3, 1);
-  plan.rules = taskmesh::core::Rules::without(number(4, 0));
-  const auto run = [&](std::uint64_t seed) { return run_joiners(seed, plan); };
-  const auto [sum, failed, red] = print_seeds<JoinOutcome>(
-      static_cast<std::uint64_t>(number(5, 1)), static_cast<std::uint64_t>(number(2, 20)), number(4, 0), run);
+  const Command<JoinPlan> command = read_joiners({argv + 1, argv + argc});
+  if (!command.wrong.empty()) {
+    std::fprintf(stderr, "%s is not understood; the first lines of this program say what is\n",
+                 command.wrong.c_str());
+    return 2;
+  }
+  const auto run = [&](std::uint64_t seed) { return run_joiners(seed, command.plan); };
+  const auto [sum, failed, red, hash] =
+      print_seeds<JoinOutcome>(command.first, command.count, command.rule, run);
   if (red) return 1;
   const auto count = [](std::uint64_t value) { return static_cast<unsigned long long>(value); };
   std::printf(
       "%-8s accepted=%llu lost=%llu leaked=%llu extra=%llu keys=%llu forgotten=%llu joined=%llu given=%llu "
-      "taken_over=%llu passed_over=%llu failed_seeds=%d\n",
-      argc > 1 ? argv[1] : "calm", count(sum.accepted), count(sum.lost), count(sum.leaked), count(sum.extra),
+      "taken_over=%llu passed_over=%llu failed_seeds=%d hash=%llu\n",
+      command.how.c_str(), count(sum.accepted), count(sum.lost), count(sum.leaked), count(sum.extra),
       count(sum.keys), count(sum.forgotten), count(sum.counters.joined), count(sum.counters.given),
-      count(sum.counters.taken_over), count(sum.counters.passed_over), failed);
+      count(sum.counters.taken_over), count(sum.counters.passed_over), failed, count(hash));
   return failed == 0 ? 0 : 1;
 }

@@ -5,6 +5,7 @@
 #include <set>
 #include <span>
 
+#include "sim/commands.hpp"
 #include "sim/copy_world.hpp"
 #include "sim/counters.hpp"
 #include "taskmesh/core/tasks/epoch.hpp"
@@ -43,7 +44,7 @@ class KeeperWorld : CopyWorld {
       : CopyWorld(seed),
         plan_(plan),
         watch_(world_, {[this](const TaskId& id) { return seen(id); }, [this] { return ids(); }}) {
-    if (plan.faults == Faults::two_crashes) watch_.allow_loss();
+    if (plan.faults == Faults::two_crashes && plan.replicas < 2) watch_.allow_loss();
     if (plan.faults == Faults::none || plan.faults == Faults::loss) watch_.expect_all_copies();
     if (is_cut() || plan.faults == Faults::pause) {
       watch_.allow_late(20s);  // What is left of it is counted from the arrival of a record.
@@ -100,6 +101,7 @@ class KeeperWorld : CopyWorld {
     std::optional<TaskState> event;
     bool condemned = false;  // Some end of it says so.
     int struck = 0;          // Crashes from outside that hit a worker while it ran there.
+    bool orphaned = false;   // Who owned it, or may have been sent it by its client, has died since.
     bool watched = false;
     std::optional<TimePoint> deadline;
     TimePoint submitted;
@@ -122,6 +124,8 @@ class KeeperWorld : CopyWorld {
     story.once = once;
     story.poison = poison;
     story.submitted = world_.now();
+    story.orphaned =
+        last_death_ && world_.now() - *last_death_ < repaired_after;  // It may go to the dead one.
     story.callback = world_.chance(plan_.callback) && !plan_.unheard;
     story.wait = !plan_.unheard && (!story.callback || world_.chance(plan_.both));
     story.watched = !story.wait && world_.chance(plan_.watched);
@@ -166,7 +170,7 @@ class KeeperWorld : CopyWorld {
     }
     const core::OwnerRole& owner = *worker.node->owner();
     check_epoch(story, worker.host, run);
-    if (story.taken_back && !stands_apart())
+    if (story.taken_back && !is_cut())
       fail("task " + to_string(run.id) + " started after it was told cancelled");
     if (story.once && story.starts > 1) fail("a once task started twice: " + to_string(run.id));
     if (plan_.replicas > 0 && !owner.is_safe(run.id) && worker.node->membership().alive() > 0 &&
@@ -202,6 +206,8 @@ class KeeperWorld : CopyWorld {
     } else if (const auto* acceptance = std::get_if<core::Acceptance>(&notice)) {
       Story& story = stories_.at(acceptance->id);
       story.accepted = !acceptance->error;
+      const bool held = story.accepted && !acceptance->nodes.empty();
+      if (held && is_up(acceptance->nodes.front())) story.orphaned = false;
       // What is cancelled before anybody holds it has ended at its owner alone.
       if (plan_.faults == Faults::none && plan_.poison == 0 && plan_.cancels == 0 &&
           static_cast<int>(acceptance->nodes.size()) != plan_.replicas + 1) {
@@ -218,7 +224,10 @@ class KeeperWorld : CopyWorld {
     if (trace.parent != trace_of(report.id))
       fail("the end of a task is told in the trace '" + trace.parent + "'");
     if (story.event) ++outcome_.repeated;
-    if (story.event && *story.event != report.state) ++outcome_.two_ends;
+    if (story.event && *story.event != report.state) {
+      ++outcome_.two_ends;
+      fail("task " + to_string(report.id) + " is told as two kinds of end");
+    }
     story.event = report.state;
     if (is_quarantine(report)) story.condemned = true;
   }
@@ -279,9 +288,6 @@ class KeeperWorld : CopyWorld {
     }
   }
 
-  /// A worker may have heard of a task and of nothing since: who cancels it is told so by others.
-  bool stands_apart() const { return is_cut() || plan_.faults == Faults::pause; }
-
   void do_harm() {
     std::vector<Host> up;
     for (const Host host : workers_) {
@@ -313,9 +319,28 @@ class KeeperWorld : CopyWorld {
     world_.timeline().after(world_.up_to(1s), [this, second] { crash(second); });
   }
 
+  /// Its worker dies, or one that it may be on its way to: what runs once may end as lost.
+  void orphan(Host host) {
+    const core::OwnerRole& owner = *world_.at(host).node->owner();
+    last_death_ = world_.now();
+    for (auto& [id, story] : stories_) {
+      story.orphaned = story.orphaned || !story.accepted || owner.claimed(id).has_value();
+    }
+  }
+
+  bool is_up(const NodeId& node) const {
+    return std::ranges::any_of(world_.processes(), [&](const auto& process) {
+      return process->up && process->config.self.node == node;
+    });
+  }
+
+  /// Somebody believes that others are dead which are not.
+  bool may_err() const { return plan_.faults == Faults::pause || (is_cut() && plan_.faults != Faults::cut); }
+
   void restart(Host host) {
-    watch_.harmed();
+    orphan(host);
     world_.crash(host, false);
+    watch_.harmed();
     world_.timeline().after(100ms + world_.up_to(200ms),
                             [this, host] { workers_.push_back(world_.restart(host)); });
   }
@@ -352,11 +377,12 @@ class KeeperWorld : CopyWorld {
 
   void crash(Host host, bool poisoned = false) {
     if (!world_.at(host).up) return;
-    watch_.harmed();
+    orphan(host);
     deaths_.push_back({world_.now(), poisoned});
     for (const TaskId& id : running_[host]) stories_.at(id).struck += poisoned ? 0 : 1;
     constexpr std::array pauses{Duration{300ms}, Duration{3s}, Duration{12s}};
     world_.crash(host, world_.chance(0.5), world_.chance(0.3));
+    watch_.harmed();
     world_.timeline().after(pauses[world_.random().below(pauses.size())],
                             [this, host] { workers_.push_back(world_.restart(host)); });
   }
@@ -436,11 +462,10 @@ class KeeperWorld : CopyWorld {
       return;
     }
     if (story.poison && !story.condemned) fail(who + " kills, and is not condemned");
-    if (story.once && story.starts > 0 && lost && !silent) {
-      ++outcome_.once_lost;
+    if (story.once && lost && !silent && (story.orphaned || may_err())) {
+      outcome_.once_lost += story.starts > 0 ? 1U : 0U;
       return;
     }
-    if (story.once && lost && !silent) return;
     if (lost && !silent) ++outcome_.told_lost;
     if (silent)
       fail(who + " was never told: waits " + std::to_string(story.wait) + ", started " +
@@ -471,6 +496,7 @@ class KeeperWorld : CopyWorld {
   };
   std::vector<Death> deaths_;
   std::map<Host, std::set<TaskId>> running_;
+  std::optional<TimePoint> last_death_;
   bool healed_ = false;
 };
 
@@ -499,7 +525,11 @@ void KeeperOutcome::add(const KeeperOutcome& one) {
 }
 
 KeeperOutcome run_keepers(std::uint64_t seed, const KeeperPlan& plan) {
-  return KeeperWorld{seed, plan}.run();
+  KeeperOutcome outcome = KeeperWorld{seed, plan}.run();
+  if (!outcome.failures.empty()) {
+    outcome.failures.push_back("again: " + command_of(plan, seed) + ", hash " + std::to_string(outcome.hash));
+  }
+  return outcome;
 }
 
 }  // namespace taskmesh::sim

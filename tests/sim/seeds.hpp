@@ -28,8 +28,9 @@ Outcome run_seeds(std::uint64_t first, std::uint64_t count, const std::function<
 template <class Outcome>
 struct Printed {
   Outcome sum;
-  int failed = 0;    ///< Seeds.
-  bool red = false;  ///< A rule is broken, and that is noticed.
+  int failed = 0;          ///< Seeds.
+  bool red = false;        ///< A rule is broken, and that is noticed.
+  std::uint64_t hash = 0;  ///< Of all histories.
 };
 
 /// For a run by hand: prints what fails, with TASKMESH_SIM_NOTES what happened too. With a broken rule (above 0) the first
@@ -44,6 +45,7 @@ Printed<Outcome> print_seeds(std::uint64_t first, std::uint64_t count, int rule,
     if (std::getenv("TASKMESH_SIM_NOTES") != nullptr) {
       for (const std::string& note : one.notes) std::printf("  %s\n", note.c_str());
     }
+    printed.hash = printed.hash * 31 + one.hash;
     printed.failed += one.failures.empty() ? 0 : 1;
     printed.red = rule > 0 && (printed.failed > 0 || one.lost + one.leaked > 0);
     if (printed.red) std::printf("rule %d: red at seed %llu\n", rule, number);

@@ -176,3 +176,19 @@ SCENARIO("a document that differs from the code is found", "[tidy][self]") {
   CHECK(tidy::compare_limits(limits, tidy::rows("| `a_bytes` | 17 KiB | x |"), "doc").size() == 1);
   CHECK(tidy::compare_limits(limits, tidy::rows(""), "doc").size() == 1);
 }
+
+SCENARIO("a test that a document names and that is not there is found", "[tidy][self]") {
+  const std::string macro = "SCENARIO";
+  const tidy::File code{"tests/core/a_test.cpp", macro + "(\"S02 two \"\n    \"lines\", \"[x]\") {}\n// " +
+                                                     macro + "(\"not this\")\n"};
+  REQUIRE(tidy::titles(code.text) == std::vector<std::string>{"S02 two lines"});
+  const auto wrong = [&](const std::string& text) {
+    return tidy::check_titles({"docs/g.md", text}, {code}, {{"docs/h.md", "# A heading\n"}}).size();
+  };
+  CHECK(wrong("`tests/core/a_test.cpp`: \"S02\ntwo lines\"; S02; see \"A heading\"; `say \"x\"`") == 0);
+  CHECK(wrong("```\nsay \"x\"\n```\n") == 0);
+  CHECK(wrong("`tests/core/a_test.cpp`: \"S02 one line\"") == 1);
+  CHECK(wrong("`tests/core/b_test.cpp`: \"S02 two lines\"") == 1);
+  CHECK(wrong("`tests/core/a_test.cpp`: \"not this\"") == 1);
+  CHECK(wrong("S03") == 1);
+}

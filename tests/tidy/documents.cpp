@@ -1,8 +1,10 @@
 #include "tidy/documents.hpp"
 
+#include <algorithm>
 #include <cctype>
 #include <cmath>
 #include <regex>
+#include <set>
 #include <sstream>
 
 namespace tidy {
@@ -167,6 +169,91 @@ Violations compare_limits(const Table& code, const Table& document, std::string_
                    const auto expected = evaluate(in_code, code);
                    return expected && expected == evaluate(in_document);
                  });
+}
+
+namespace {
+
+/// With single spaces: documents and literals are broken where a line ends.
+std::string on_one_line(const std::string& text) {
+  std::string line = std::regex_replace(text, std::regex(R"(\s+)"), " ");
+  if (line.ends_with(' ')) line.pop_back();
+  return line;
+}
+
+std::set<std::string> headings(const std::vector<File>& documents) {
+  std::set<std::string> all;
+  for (const File& file : documents) {
+    std::istringstream in(file.text);
+    for (std::string line; std::getline(in, line);) {
+      const std::size_t begin = line.find_first_not_of("# ");
+      if (line.starts_with('#') && begin != line.npos) all.insert(line.substr(begin));
+    }
+  }
+  return all;
+}
+
+/// Blocks of commands are not prose.
+std::string without_blocks(const std::string& markdown) {
+  std::string prose;
+  bool inside = false;
+  std::istringstream in(markdown);
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with("```")) {
+      inside = !inside;
+    } else if (!inside) {
+      prose += line + "\n";
+    }
+  }
+  return prose;
+}
+
+}  // namespace
+
+std::vector<std::string> titles(std::string_view code) {
+  static const std::regex head(R"re(\b(?:SCENARIO|TEST_CASE)\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+))re");
+  static const std::regex literal(R"re("((?:[^"\\]|\\.)*)")re");
+  const std::string text = without_comments(code);
+  std::vector<std::string> all;
+  for (std::sregex_iterator found(text.begin(), text.end(), head), end; found != end; ++found) {
+    const std::string literals = (*found)[1];
+    std::string title;
+    for (std::sregex_iterator each(literals.begin(), literals.end(), literal); each != end; ++each)
+      title += (*each)[1];
+    all.push_back(title);
+  }
+  return all;
+}
+
+Violations check_titles(const File& document, const std::vector<File>& tests,
+                        const std::vector<File>& documents) {
+  std::multimap<std::string, std::string> files;  // By title.
+  for (const File& file : tests) {
+    for (const std::string& title : titles(file.text)) files.emplace(title, file.path);
+  }
+  const std::set<std::string> known = headings(documents);
+  static const std::regex part(R"re(`([^`]*)`|"([^"]*)"|\b(S[0-9][0-9])\b)re");
+  const std::string prose = without_blocks(document.text);
+  Violations violations;
+  std::string current;
+  for (std::sregex_iterator found(prose.begin(), prose.end(), part), end; found != end; ++found) {
+    const std::string code = (*found)[1];
+    const std::string quote = on_one_line((*found)[2]);
+    const std::string scenario = (*found)[3];
+    if (code.ends_with(".cpp")) current = code.substr(code.rfind('/') + 1);
+    if (!quote.empty() && !known.contains(quote)) {
+      const auto [first, last] = files.equal_range(quote);
+      const auto in_file = [&](const auto& each) { return each.second.ends_with("/" + current); };
+      if (first == last)
+        violations.push_back(document.path + ": there is no test \"" + quote + "\"");
+      else if (std::none_of(first, last, in_file))
+        violations.push_back(document.path + ": \"" + quote + "\" is in " + first->second + ", not in " +
+                             current);
+    }
+    const auto tells = [&](const auto& each) { return each.first.find(scenario) != std::string::npos; };
+    if (!scenario.empty() && std::none_of(files.begin(), files.end(), tells))
+      violations.push_back(document.path + ": no test is called " + scenario);
+  }
+  return violations;
 }
 
 }  // namespace tidy

@@ -9,6 +9,9 @@
 //     | `payload_bytes` | 64 MiB | ...
 // The value is written as people read it: a number with optional commas and a unit (none, B, KiB, MiB, GiB,
 // us, ms, s, min, h) and is compared by value: `16 * 1024` in the code is "16 KiB", "16,384" or "16384" here.
+//
+// docs/guarantees.md, docs/hacking.md: what stands in "quotes" (not in backticks) is the title of a test, of the file whose name
+// stood last in backticks, or a heading of a document. So nothing that is promised loses its test unseen.
 #pragma once
 
 #include <map>
@@ -42,6 +45,13 @@ std::optional<Quantity> evaluate(std::string_view expression, const Table& known
 
 /// Same names, same numbers, in both directions.
 Violations compare_numbers(const Table& code, const Table& document, std::string_view where);
+
+/// The titles of a file's tests, as they are run.
+std::vector<std::string> titles(std::string_view code);
+
+/// Each quote in `document` is a heading or a test's title in the file that it says; each scenario (S01) is in some title.
+Violations check_titles(const File& document, const std::vector<File>& tests,
+                        const std::vector<File>& documents);
 
 /// Same names, same values by evaluate(), in both directions.
 Violations compare_limits(const Table& code, const Table& document, std::string_view where);

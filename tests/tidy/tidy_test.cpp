@@ -105,3 +105,13 @@ TEST_CASE("docs/limits.md says what the code says", "[tidy]") {
   }
   check_none(tidy::compare_limits(limits, tidy::rows(tidy::read(root / "docs/limits.md")), "docs/limits.md"));
 }
+
+TEST_CASE("every test that docs/guarantees.md and docs/hacking.md name is there", "[tidy]") {
+  const auto tests = files_in({"tests"}, {".cpp"});
+  const auto documents = files_in({"docs", "proto"}, {".md"});
+  for (const std::string path : {"docs/guarantees.md", "docs/hacking.md"}) {
+    const File document{path, tidy::read(root / path)};
+    REQUIRE_FALSE(document.text.empty());
+    check_none(tidy::check_titles(document, tests, documents));
+  }
+}
