@@ -37,6 +37,7 @@ SCENARIO("a machine that is unplugged in a mesh of two or three: its tasks are t
   const auto unplugged = std::chrono::steady_clock::now();
   const auto first = until_taken_over(scene, unplugged);
   WARN("mesh of " << workers << ": taken over after " << first.count() << " ms");
+  CHECK(first < 9s * support::time_factor);
   check_nothing_lost(scene);
 }
 

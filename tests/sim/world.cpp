@@ -39,7 +39,7 @@ core::NodeConfig World::config_of(const Plan& plan, Host host) {
   self.incarnation = static_cast<std::uint64_t>(timeline_.now().wall.unix_us / 1'000);
   self.pid = 100 + host;
   self.name = "p" + std::to_string(host);
-  self.host = "here";
+  self.host = plan.machine;
   if (plan.kind == NodeKind::worker) {
     self.slots = plan.slots;
     self.endpoints = {plan.endpoint};

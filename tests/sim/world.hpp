@@ -29,7 +29,8 @@ struct Plan {
   int island = 0;  ///< The directory tells of those on the same island only.
   core::DetectorRules detector;
   bool steals = true;
-  core::Rules rules;       ///< All are kept, unless something is to fail.
+  core::Rules rules;  ///< All are kept, unless something is to fail.
+  std::string machine = "here";
   bool seed_only = false;  ///< Learns of the others by one endpoint, not from the directory.
 };
 

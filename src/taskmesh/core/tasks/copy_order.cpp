@@ -21,28 +21,33 @@ std::uint64_t CopyOrder::weight(const NodeId& node, const TaskId& id) {
   return mixed(mixed(a.high ^ b.low) ^ a.low ^ b.high);
 }
 
+CopyOrder::Rank CopyOrder::rank(const Candidate& candidate, const TaskId& id) {
+  return {candidate.serves, candidate.elsewhere, weight(candidate.node, id)};
+}
+
 void CopyOrder::look(std::string_view name) {
   if (version_ == membership_.version() && name_ == name) return;
   version_ = membership_.version();
   name_ = name;
   candidates_.clear();
   membership_.for_each([this](const Peer& peer) {
-    if (peer.routable()) candidates_.push_back({peer.member.node, peer.serves.contains(name_)});
+    if (!peer.routable()) return;
+    const std::string& host = peer.member.host;
+    const bool elsewhere = !host_.empty() && !host.empty() && host != host_;
+    candidates_.push_back({peer.member.node, peer.serves.contains(name_), elsewhere});
   });
 }
 
 NodeId CopyOrder::first(const TaskId& id, std::string_view name, std::span<const NodeId> without) {
   look(name);
   const Candidate* best = nullptr;
-  std::uint64_t best_weight = 0;
+  Rank best_rank;
   for (const Candidate& candidate : candidates_) {
     if (std::ranges::find(without, candidate.node) != without.end()) continue;
-    const std::uint64_t weight = CopyOrder::weight(candidate.node, id);
-    const bool better =
-        best == nullptr || std::pair(candidate.serves, weight) > std::pair(best->serves, best_weight);
-    if (!better) continue;
+    const Rank ranked = rank(candidate, id);
+    if (best != nullptr && ranked <= best_rank) continue;
     best = &candidate;
-    best_weight = weight;
+    best_rank = ranked;
   }
   return best == nullptr ? NodeId{} : best->node;
 }
@@ -55,9 +60,8 @@ NodeId CopyOrder::taker(const TaskId& id, std::string_view name, std::span<const
 
 std::vector<NodeId> CopyOrder::all(const TaskId& id, std::string_view name) {
   look(name);
-  std::vector<std::pair<std::pair<bool, std::uint64_t>, NodeId>> ranked;
-  for (const Candidate& each : candidates_)
-    ranked.push_back({{each.serves, weight(each.node, id)}, each.node});
+  std::vector<std::pair<Rank, NodeId>> ranked;
+  for (const Candidate& each : candidates_) ranked.emplace_back(rank(each, id), each.node);
   std::sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a > b; });
   std::vector<NodeId> nodes;
   for (const auto& each : ranked) nodes.push_back(each.second);

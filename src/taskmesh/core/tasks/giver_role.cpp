@@ -17,7 +17,7 @@ GiverRole::GiverRole(const NodeConfig& config, NodeCounters& counters, const Mem
       membership_(membership),
       executor_(executor),
       rules_(rules),
-      order_(membership) {}
+      order_(membership, config.self.host) {}
 
 bool GiverRole::take_news() {
   return std::exchange(seen_members_, membership_.version()) != membership_.version();

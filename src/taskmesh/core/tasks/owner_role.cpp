@@ -37,7 +37,7 @@ OwnerRole::OwnerRole(const NodeConfig& config, NodeCounters& counters, const Mem
       executor_(executor),
       rules_(rules),
       random_(config.seed ^ line_seed_mark),
-      order_(membership) {}
+      order_(membership, config.self.host) {}
 
 // ---- Records ---------------------------------------------------------------------------------------------
 

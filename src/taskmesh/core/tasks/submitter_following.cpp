@@ -19,9 +19,15 @@ bool names(const std::vector<proto::Range>& seqs, std::uint64_t seq) {
 
 }  // namespace
 
-/// The next worker in the task's own order that can be asked; from the beginning, where `after` is not in it.
+/// The next worker in the task's own order that can be asked; from the beginning, where `after` is not in it. Those that its
+/// receipt named go first: where they stand in the order depends on who owned it.
 WorkerLink* SubmitterRole::next_holder(const FlyingTask& task, NodeId after) {
-  const std::vector<NodeId> order = copy_order_.all(task.submit.id, task.submit.name);
+  std::vector<NodeId> order = copy_order_.all(task.submit.id, task.submit.name);
+  if (task.copies.has_value()) {
+    std::ranges::stable_partition(order, [&](const NodeId& node) {
+      return std::ranges::find(*task.copies, node) != task.copies->end();
+    });
+  }
   const auto last = std::find(order.begin(), order.end(), after);
   for (auto node = last == order.end() ? order.begin() : last + 1; node != order.end(); ++node) {
     const auto worker = workers_.find(*node);
