@@ -40,10 +40,9 @@ bool OwnerRole::adopt(const TaskId& id, std::uint32_t epoch, std::string_view na
   for (std::size_t i = 0; i < owned.count; ++i) say_repl(owned, owned.holders[i], false, now);
   if (owned.count > 0) arm(owned, now);
   fill_up(owned, name, now, false);
+  if (owned.count == 0) owned.stage = Stage::open;
   recount(owned);
-  if (owned.count > 0) return true;
-  owned.stage = Stage::open;
-  return false;
+  return owned.count > 0;
 }
 
 bool OwnerRole::claim_again(const TaskId& id, Now now) {
@@ -57,6 +56,7 @@ bool OwnerRole::claim_again(const TaskId& id, Now now) {
   if (owned->count == 0) return false;
   owned->stage = Stage::copying;
   owned->again = true;
+  recount(*owned);
   say_again(*owned, {}, now);
   arm(*owned, now);
   return true;

@@ -65,7 +65,7 @@ OwnerRole::Owned& OwnerRole::make(const TaskId& id, std::uint32_t epoch) {
 }
 
 void OwnerRole::free(Owned& owned) {
-  if (owned.under) --under_;
+  if (owned.under) --counters_.under_replicated;
   if (owned.mending) --mending_;
   index_.erase(owned.id, owned.slot);
   pool_.give_back(owned.slot);
@@ -108,16 +108,17 @@ void OwnerRole::forget_holder(Owned& owned, NodeId node) {
   owned.holders[--owned.count] = Holder{};
 }
 
-/// Fewer confirmed copies than were asked for, of what is not over.
+/// Fewer confirmed copies than were asked for, of what is accepted and not over.
 void OwnerRole::recount(Owned& owned) {
   const auto stored = std::count_if(owned.holders.begin(), owned.holders.begin() + owned.count,
                                     [](const Holder& holder) { return holder.stored; });
-  const bool under = owned.stage != Stage::releasing && stored < owned.wanted;
-  if (under != owned.under) under ? ++under_ : --under_;
+  const bool lacks = owned.stage != Stage::releasing && stored < owned.wanted;
+  const bool under = lacks && owned.stage != Stage::copying;
+  if (under != owned.under) under ? ++counters_.under_replicated : --counters_.under_replicated;
   owned.under = under;
   // Not what is new, nor what is claimed anew: others hold that.
   const bool fresh = owned.stage == Stage::copying && (ordinal_of(owned.epoch) == 1 || owned.stored);
-  const bool mending = under && stored < owned.count && !fresh;
+  const bool mending = lacks && stored < owned.count && !fresh;
   if (mending != owned.mending) mending ? ++mending_ : --mending_;
   owned.mending = mending;
 }
@@ -143,10 +144,10 @@ std::string_view OwnerRole::name_of(const Owned& owned) const {
 bool OwnerRole::begin(const TaskId& id, std::uint32_t epoch, std::string_view name, Now now) {
   Owned& owned = make(id, epoch);
   fill_up(owned, name, now, true);
+  const bool asked = owned.count > 0 && !broken(1);
+  if (!asked) owned.stage = Stage::open;
   recount(owned);
-  if (owned.count > 0 && !broken(1)) return true;
-  owned.stage = Stage::open;
-  return false;
+  return asked;
 }
 
 /// One more holder. False: there is nobody left to ask.
@@ -196,7 +197,7 @@ void OwnerRole::repair(Owned& owned, Now now) {
 
 /// Nobody says so when a silent worker is heard again, or a place comes free; so it is looked for.
 void OwnerRole::repair_all(Now now) {
-  if (under_ == 0 || membership_.alive() == 0 || now.at < repair_at_) return;
+  if (counters_.under_replicated == 0 || membership_.alive() == 0 || now.at < repair_at_) return;
   repair_at_ = now.at + limits::copy_repeat;
   for (std::uint32_t slot = 0; slot < pool_.size(); ++slot) {
     Owned& owned = pool_[slot];
@@ -274,6 +275,7 @@ void OwnerRole::check_copied(Owned& owned, Now now) {
   if (stored < needed) return;
   owned.stage = Stage::open;
   owned.again = false;
+  recount(owned);
   executor_.on_copied(owned.id, now);
 }
 
@@ -354,9 +356,11 @@ bool OwnerRole::ending(const EndedPtr& ended, Duration ttl, bool owed, Now now) 
   owned->unowed = !owed;
   if (owned->count == 0) {
     owned->stage = Stage::owed;
+    recount(*owned);
     return false;
   }
   owned->stage = Stage::ending;
+  recount(*owned);
   for (std::size_t i = 0; i < owned->count; ++i) say_done(*owned, owned->holders[i]);
   arm(*owned, now);
   return !broken(14);
@@ -497,6 +501,7 @@ void OwnerRole::on_stall(Now now) {
       owned.holders[i].stored = false;
       owned.holders[i].stale = owned.holders[i].asked;
     }
+    recount(owned);
     say_again(owned, {}, now);
     arm(owned, now);
     ++counters_.reclaimed;
@@ -539,7 +544,7 @@ void OwnerRole::on_turn_end(Now /*now*/, Effects& out) {
   say_gathered(said_, membership_, out);
   if (!slow_.empty()) out.wake_by(slow_.front().at);
   if (!repeat_.empty()) out.wake_by(repeat_.front().at);
-  if (under_ > 0 && membership_.alive() > 0) out.wake_by(repair_at_);
+  if (counters_.under_replicated > 0 && membership_.alive() > 0) out.wake_by(repair_at_);
 }
 
 }  // namespace taskmesh::core

@@ -110,8 +110,8 @@ class OwnerRole {
 
   /// Tasks with something open: copies, ends, releases.
   std::size_t open() const { return index_.size(); }
-  /// Of them, those with fewer copies than were asked for.
-  std::size_t under_replicated() const { return under_; }
+  /// Of them, those that are accepted with fewer copies than were asked for.
+  std::size_t under_replicated() const { return counters_.under_replicated; }
 
  private:
   enum class Stage : std::uint8_t {
@@ -204,7 +204,6 @@ class OwnerRole {
   Slab<Owned> pool_;
   TaskIndex index_;  // Places in pool_.
   std::uint64_t next_serial_ = 1;
-  std::size_t under_ = 0;
   std::size_t mending_ = 0;   // Somebody was asked to hold what is short of copies, and has not answered.
   TimePoint repair_at_{};     // Tasks with too few copies are looked at again.
   std::deque<Timer> slow_;    // A REPL without answer: the next worker is asked as well.
