@@ -461,6 +461,7 @@ std::vector<WorkerInfo> Client::workers(Duration wait) {
                     .stuck = view.load.stuck,
                     .queued = view.load.queued,
                     .scheduled = view.load.scheduled,
+                    .short_of_copies = (view.load.flags & proto::Load::copies_flag) != 0,
                     .short_of_memory = (view.load.flags & proto::Load::memory_flag) != 0,
                     .silence = view.silence});
   }

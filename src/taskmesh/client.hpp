@@ -53,7 +53,9 @@ struct WorkerInfo {
   std::uint32_t running = 0;
   std::uint32_t stuck = 0;  ///< Of running: their attempt was given up, but its code has not returned.
   std::uint32_t queued = 0;
-  std::uint32_t scheduled = 0;   ///< Wait for their time: countdown, eta, the pause before a retry.
+  std::uint32_t scheduled = 0;  ///< Wait for their time: countdown, eta, the pause before a retry.
+  bool short_of_copies =
+      false;  ///< Some task that it has accepted is held by fewer others than was asked for.
   bool short_of_memory = false;  ///< Takes nothing new until it uses less (WorkerOptions::memory_max).
   Duration silence{};            ///< Since it was last heard.
 };

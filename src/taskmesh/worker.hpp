@@ -24,7 +24,7 @@
 
 namespace taskmesh {
 
-/// What a worker has done since it started. They only grow.
+/// What a worker has done since it started. They only grow, but for `under_replicated`.
 struct WorkerCounters {
   std::uint64_t submitted = 0;  ///< Tasks that came in; repetitions are not in it.
   std::uint64_t repeated = 0;   ///< Repetitions of a known task.
@@ -36,13 +36,16 @@ struct WorkerCounters {
   std::uint64_t timed_out = 0;  ///< Attempts that took longer than their time limit.
   std::uint64_t cancelled = 0;
   std::uint64_t expired = 0;
-  std::uint64_t condemned = 0;   ///< Quarantined: they killed whoever ran them.
-  std::uint64_t taken_over = 0;  ///< Of workers that died.
-  std::uint64_t given = 0;       ///< Handed to another worker, by this one as it left.
-  std::uint64_t stolen = 0;      ///< Waited here, and went to a worker that was free.
-  std::uint64_t steal_asks = 0;  ///< Questions of this one, when it was free, for what waits elsewhere.
-  std::uint64_t hints = 0;       ///< Free workers told that something waits here.
-  std::uint64_t fenced = 0;      ///< Copies that were not taken, because somebody else owns the task.
+  std::uint64_t condemned = 0;         ///< Quarantined: they killed whoever ran them.
+  std::uint64_t lost = 0;              ///< Told as lost by this one: nobody could run them (again).
+  std::uint64_t taken_over = 0;        ///< Of workers that died.
+  std::uint64_t repaired = 0;          ///< Copies made anew, where one was gone or had never been held.
+  std::uint64_t under_replicated = 0;  ///< Now: accepted, with fewer copies than were asked for.
+  std::uint64_t given = 0;             ///< Handed to another worker, by this one as it left.
+  std::uint64_t stolen = 0;            ///< Waited here, and went to a worker that was free.
+  std::uint64_t steal_asks = 0;        ///< Questions of this one, when it was free, for what waits elsewhere.
+  std::uint64_t hints = 0;             ///< Free workers told that something waits here.
+  std::uint64_t fenced = 0;            ///< Copies that were not taken, because somebody else owns the task.
   std::uint64_t events_sent = 0;
   std::uint64_t events_acked = 0;
   std::uint64_t events_undelivered = 0;

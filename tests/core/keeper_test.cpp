@@ -194,6 +194,71 @@ SCENARIO("a keeper that does not answer costs a quarter of a second, not the acc
   CHECK(bench.sent<proto::Accepted>(client).size() == 1);
 }
 
+SCENARIO(
+    "with nobody in the place of a keeper that hangs a task is accepted with fewer copies, and has them when "
+    "it "
+    "answers",
+    "[core][keepers]") {
+  const auto hang = [](Bench& bench) {
+    bench.pass(limits::copy_elsewhere_after);
+    CHECK(bench.sent<proto::Accepted>(client).empty());
+    bench.pass(limits::copy_fewer_after);
+    REQUIRE(bench.sent<proto::Accepted>(client).size() == 1);
+    CHECK(bench.out.run.size() == 1);
+    CHECK(bench.node.owner()->under_replicated() == 1);
+    return bench.sent<proto::Accepted>(client).front().copies;
+  };
+  GIVEN("a mesh of two") {
+    Bench bench;
+    bench.submit(1);
+    CHECK(hang(bench).empty());
+    bench.say(bench.links[2], proto::ReplOk{{{task(1), 1}}});
+    CHECK(bench.node.owner()->under_replicated() == 0);
+    CHECK(bench.node.owner()->holders(task(1)) == proto::NodeList{node_id(2)});
+  }
+  GIVEN("two copies in a mesh of three") {
+    Bench bench{2};
+    bench.submit(1, 2);
+    bench.say(bench.links[3], proto::ReplOk{{{task(1, 2), 1}}});
+    CHECK(bench.sent<proto::Accepted>(client).empty());
+    const std::vector<proto::Copies> copies{{node_id(3), {{1, 1}}}};
+    CHECK(hang(bench) == copies);
+    bench.say(bench.links[2], proto::ReplOk{{{task(1, 2), 1}}});
+    CHECK(bench.node.owner()->under_replicated() == 0);
+  }
+}
+
+SCENARIO(
+    "where two keepers do not answer it may be this worker that nobody hears: the task waits for one of them",
+    "[core][keepers]") {
+  Bench bench{2};
+  bench.submit(1);
+  bench.pass(limits::copy_elsewhere_after);  // The other one is asked as well...
+  bench.pass(limits::copy_elsewhere_after);  // ...and nobody is left.
+  bench.pass(limits::copy_fewer_after);
+  bench.pass(limits::copy_fewer_after);
+  CHECK(bench.sent<proto::Accepted>(client).empty());
+  CHECK(bench.runs.empty());
+  bench.say(bench.links[3], proto::ReplOk{{{task(1), 1}}});
+  CHECK(bench.sent<proto::Accepted>(client).size() == 1);
+}
+
+SCENARIO("what was taken over does not start before a holder that hangs has answered, or is dead",
+         "[core][keepers]") {
+  Bench bench{2};
+  proto::Repl record = bench.repl(2, 1);
+  record.holders = {node_id(1), node_id(3)};
+  bench.say(other, record);
+  bench.say(bench.links[2], proto::Bye{node_id(2), 1});
+  REQUIRE(bench.sent<proto::Repl>(bench.links[3]).size() == 1);
+  bench.pass(limits::copy_elsewhere_after);
+  bench.pass(limits::copy_fewer_after);
+  bench.pass(limits::suspect_after);
+  CHECK(bench.runs.empty());
+  bench.say(bench.links[3], proto::ReplOk{{bench.claim(task(1))}});
+  CHECK(bench.runs.size() == 1);
+}
+
 SCENARIO("a keeper that dies is replaced by the next one", "[core][keepers]") {
   Bench bench{2};
   bench.submit(1);

@@ -1,5 +1,6 @@
 // The command line: when, how often and whether a task runs. Acceptance scenario 38.
 #include <filesystem>
+#include <set>
 
 #include "e2e/cli_support.hpp"
 
@@ -106,6 +107,34 @@ SCENARIO("S38 submit hands over at once with everything that can be said of a ta
     refused({"--header", "novalue"}, "NAME=VALUE");
     refused({"--countdown", "5s", "--deadline", "1s"}, "deadline");
   }
+}
+
+SCENARIO("S38 a receipt names all that hold the task, and workers shows who has tasks short of copies",
+         "[e2e][cli]") {
+  const Host host = make_host();
+  const Process first = host.worker({"--builtin"});
+  const auto submit = [&] {
+    return document(host.run({"submit", "add", "1", "2", "--countdown", "1h", "--no-wait", "--json"}));
+  };
+  const auto short_of_copies = [&](bool wanted) {
+    const auto until = std::chrono::steady_clock::now() + support::patience;
+    bool is = !wanted;
+    while (is != wanted && std::chrono::steady_clock::now() < until) {
+      is = false;
+      for (const json& worker : document(host.run({"workers", "--json"})))
+        is = is || worker["short_of_copies"];
+    }
+    return is == wanted;
+  };
+  CHECK(submit()["nodes"].size() == 1);
+  CHECK(short_of_copies(true));
+  const Process second = host.worker({"--builtin"});
+  CHECK(short_of_copies(false));  // It has been copied.
+  const json receipt = submit();
+  std::set<std::string> nodes;
+  for (const json& worker : document(host.run({"workers", "--json"}))) nodes.insert(worker["id"]);
+  REQUIRE(nodes.size() == 2);
+  CHECK(std::set<std::string>(receipt["nodes"].begin(), receipt["nodes"].end()) == nodes);
 }
 
 SCENARIO("S38 workers shows what is stuck and what waits for its time", "[e2e][cli]") {

@@ -56,6 +56,18 @@ std::string everything(Format format) {
 
 }  // namespace
 
+TEST_CASE("what is lost, short of copies or copied anew is told in numbers", "[metrics]") {
+  World world;
+  world.desk.watch([] { return WorkerCounters{.lost = 7, .repaired = 8, .under_replicated = 9}; });
+  const auto exchange = world.get("/metrics", {{"Accept", "text/plain"}});
+  const auto lines = lines_of(exchange->answered->body);
+  for (const char* line : {"taskmesh_tasks_finished_total{outcome=\"lost\"} 7",
+                           "taskmesh_copies_repaired_total 8", "taskmesh_tasks_under_replicated 9"}) {
+    INFO(line);
+    CHECK(std::ranges::count(lines, line) == 1);
+  }
+}
+
 TEST_CASE("each format is written as it wants it", "[metrics]") {
   const auto written = [](Format format) {
     Exposition out(format);

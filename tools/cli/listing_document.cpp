@@ -17,6 +17,8 @@ void write_worker(JsonWriter& writer, const WorkerInfo& worker) {
   writer.member("stuck", worker.stuck);
   writer.member("queued", worker.queued);
   writer.member("scheduled", worker.scheduled);
+  writer.key("short_of_copies");
+  writer.boolean(worker.short_of_copies);
   writer.key("short_of_memory");
   writer.boolean(worker.short_of_memory);
   writer.key("host");

@@ -62,13 +62,14 @@ struct Load {
   std::uint32_t slots = 0;
   std::uint32_t clients = 0;    ///< Clients that this worker saw lately (placement).
   std::uint32_t oldest_ms = 0;  ///< Age of the oldest running task.
-  std::uint32_t flags = 0;      ///< draining_flag, memory_flag.
+  std::uint32_t flags = 0;      ///< draining_flag, memory_flag, copies_flag.
   std::uint32_t stuck = 0;      ///< Of `running`: slots whose attempt was given up and has not returned.
   std::uint32_t scheduled = 0;  ///< Accepted tasks that wait for their time; not in `queued`.
   std::uint32_t oldest_queued_ms = 0;  ///< Since when a slot is waited for. In WELCOME and HEARTBEAT; else 0.
 
   static constexpr std::uint32_t draining_flag = 1;
   static constexpr std::uint32_t memory_flag = 2;  ///< Short of memory: BUSY for what is new. For people.
+  static constexpr std::uint32_t copies_flag = 4;  ///< Some task there is short of copies. For people.
   bool operator==(const Load&) const = default;
   template <class Archive>
   void serialize(Archive& ar) {

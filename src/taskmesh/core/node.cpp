@@ -521,7 +521,8 @@ proto::Load Node::load(TimePoint now) const {
           .clients = greeting_.clients(now),
           .oldest_ms = executor_->oldest_ms(now),
           .flags = (executor_->draining() ? proto::Load::draining_flag : 0) |
-                   (executor_->short_of_memory() ? proto::Load::memory_flag : 0),
+                   (executor_->short_of_memory() ? proto::Load::memory_flag : 0) |
+                   (counters_.under_replicated > 0 ? proto::Load::copies_flag : 0),
           .stuck = executor_->stuck(),
           .scheduled = executor_->scheduled()};
 }

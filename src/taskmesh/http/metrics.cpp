@@ -138,6 +138,7 @@ void write_worker(Exposition& out, const WorkerCounters& counters) {
   out.sample({{"outcome", "cancelled"}}, counters.cancelled);
   out.sample({{"outcome", "expired"}}, counters.expired);
   out.sample({{"outcome", "quarantined"}}, counters.condemned);
+  out.sample({{"outcome", "lost"}}, counters.lost);
   out.begin("taskmesh_tasks_refused", Type::counter, "", "Submits that were not taken, by why.");
   out.sample({{"reason", "busy"}}, counters.busy);
   out.sample({{"reason", "rejected"}}, counters.rejected);
@@ -149,6 +150,10 @@ void write_worker(Exposition& out, const WorkerCounters& counters) {
   write_times(out, "taskmesh_callback_delay_seconds",
               "From a task's end to the acknowledgement of its event.", counters.callback_delay);
   write_counter(out, "taskmesh_tasks_taken_over", "Tasks of workers that died.", counters.taken_over);
+  out.begin("taskmesh_tasks_under_replicated", Type::gauge, "",
+            "Tasks accepted here with fewer copies than were asked for.");
+  out.sample({}, counters.under_replicated);
+  write_counter(out, "taskmesh_copies_repaired", "Copies of tasks that were made anew.", counters.repaired);
   write_counter(out, "taskmesh_tasks_handed_over", "Tasks given to another worker when this one left.",
                 counters.given);
   write_counter(out, "taskmesh_tasks_stolen", "Tasks that waited here and went to a worker that was free.",

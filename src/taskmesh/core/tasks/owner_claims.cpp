@@ -30,6 +30,8 @@ void OwnerRole::ask_beyond(const TaskId& id, const std::vector<NodeId>& silent, 
   while (heard < owned->wanted && ask_next(*owned, name_of(*owned), now, true)) {
     if (answers(owned->holders[owned->count - 1U])) ++heard;
   }
+  // Nobody else is there: those that answer are enough.
+  if (heard > 0) owned->needed = static_cast<std::uint8_t>(std::min<std::ptrdiff_t>(heard, owned->needed));
   recount(*owned);
 }
 
@@ -40,10 +42,9 @@ bool OwnerRole::adopt(const TaskId& id, std::uint32_t epoch, std::string_view na
   for (std::size_t i = 0; i < owned.count; ++i) say_repl(owned, owned.holders[i], false, now);
   if (owned.count > 0) arm(owned, now);
   fill_up(owned, name, now, false);
+  if (owned.count == 0) owned.stage = Stage::open;
   recount(owned);
-  if (owned.count > 0) return true;
-  owned.stage = Stage::open;
-  return false;
+  return owned.count > 0;
 }
 
 bool OwnerRole::claim_again(const TaskId& id, Now now) {
@@ -57,6 +58,7 @@ bool OwnerRole::claim_again(const TaskId& id, Now now) {
   if (owned->count == 0) return false;
   owned->stage = Stage::copying;
   owned->again = true;
+  recount(*owned);
   say_again(*owned, {}, now);
   arm(*owned, now);
   return true;

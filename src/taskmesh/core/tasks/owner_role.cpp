@@ -1,6 +1,7 @@
 #include "taskmesh/core/tasks/owner_role.hpp"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "taskmesh/base/check.hpp"
@@ -60,12 +61,12 @@ OwnerRole::Owned& OwnerRole::make(const TaskId& id, std::uint32_t epoch) {
   owned.slot = slot;
   owned.serial = next_serial_++;
   owned.epoch = epoch;
-  owned.wanted = static_cast<std::uint8_t>(replicas_of(id));
+  owned.wanted = owned.needed = static_cast<std::uint8_t>(replicas_of(id));
   return owned;
 }
 
 void OwnerRole::free(Owned& owned) {
-  if (owned.under) --under_;
+  if (owned.under) --counters_.under_replicated;
   if (owned.mending) --mending_;
   index_.erase(owned.id, owned.slot);
   pool_.give_back(owned.slot);
@@ -108,16 +109,17 @@ void OwnerRole::forget_holder(Owned& owned, NodeId node) {
   owned.holders[--owned.count] = Holder{};
 }
 
-/// Fewer confirmed copies than were asked for, of what is not over.
+/// Fewer confirmed copies than were asked for, of what is accepted and not over.
 void OwnerRole::recount(Owned& owned) {
   const auto stored = std::count_if(owned.holders.begin(), owned.holders.begin() + owned.count,
                                     [](const Holder& holder) { return holder.stored; });
-  const bool under = owned.stage != Stage::releasing && stored < owned.wanted;
-  if (under != owned.under) under ? ++under_ : --under_;
+  const bool lacks = owned.stage != Stage::releasing && stored < owned.wanted;
+  const bool under = lacks && owned.stage != Stage::copying;
+  if (under != owned.under) under ? ++counters_.under_replicated : --counters_.under_replicated;
   owned.under = under;
   // Not what is new, nor what is claimed anew: others hold that.
   const bool fresh = owned.stage == Stage::copying && (ordinal_of(owned.epoch) == 1 || owned.stored);
-  const bool mending = under && stored < owned.count && !fresh;
+  const bool mending = lacks && stored < owned.count && !fresh;
   if (mending != owned.mending) mending ? ++mending_ : --mending_;
   owned.mending = mending;
 }
@@ -143,10 +145,10 @@ std::string_view OwnerRole::name_of(const Owned& owned) const {
 bool OwnerRole::begin(const TaskId& id, std::uint32_t epoch, std::string_view name, Now now) {
   Owned& owned = make(id, epoch);
   fill_up(owned, name, now, true);
+  const bool asked = owned.count > 0 && !broken(1);
+  if (!asked) owned.stage = Stage::open;
   recount(owned);
-  if (owned.count > 0 && !broken(1)) return true;
-  owned.stage = Stage::open;
-  return false;
+  return asked;
 }
 
 /// One more holder. False: there is nobody left to ask.
@@ -196,7 +198,7 @@ void OwnerRole::repair(Owned& owned, Now now) {
 
 /// Nobody says so when a silent worker is heard again, or a place comes free; so it is looked for.
 void OwnerRole::repair_all(Now now) {
-  if (under_ == 0 || membership_.alive() == 0 || now.at < repair_at_) return;
+  if (counters_.under_replicated == 0 || membership_.alive() == 0 || now.at < repair_at_) return;
   repair_at_ = now.at + limits::copy_repeat;
   for (std::uint32_t slot = 0; slot < pool_.size(); ++slot) {
     Owned& owned = pool_[slot];
@@ -264,16 +266,20 @@ void OwnerRole::on_repl_ok(NodeId node, const proto::ReplOk& ok, Now now) {
   }
 }
 
-/// Enough copies, or all that there can be.
+/// Enough copies, or all that there can be, or all but one that does not answer for long.
 void OwnerRole::check_copied(Owned& owned, Now now) {
   if (owned.stage != Stage::copying) return;
   std::size_t stored = 0;
   for (std::size_t i = 0; i < owned.count; ++i) stored += owned.holders[i].stored ? 1U : 0U;
   // Who was asked anew may own it by now: then every answer counts, also of more than were wanted.
-  const std::size_t needed = owned.again ? owned.count : std::min(owned.wanted, owned.count);
+  const std::size_t all = owned.count;
+  std::size_t needed = owned.again ? all : std::min<std::size_t>(owned.needed, all);
+  if (owned.needed == 0 && !owned.again)
+    needed = std::min<std::size_t>(owned.wanted, all - std::min<std::size_t>(all, 1));
   if (stored < needed) return;
   owned.stage = Stage::open;
   owned.again = false;
+  recount(owned);
   executor_.on_copied(owned.id, now);
 }
 
@@ -354,9 +360,11 @@ bool OwnerRole::ending(const EndedPtr& ended, Duration ttl, bool owed, Now now) 
   owned->unowed = !owed;
   if (owned->count == 0) {
     owned->stage = Stage::owed;
+    recount(*owned);
     return false;
   }
   owned->stage = Stage::ending;
+  recount(*owned);
   for (std::size_t i = 0; i < owned->count; ++i) say_done(*owned, owned->holders[i]);
   arm(*owned, now);
   return !broken(14);
@@ -497,20 +505,51 @@ void OwnerRole::on_stall(Now now) {
       owned.holders[i].stored = false;
       owned.holders[i].stale = owned.holders[i].asked;
     }
+    recount(owned);
     say_again(owned, {}, now);
     arm(owned, now);
     ++counters_.reclaimed;
   }
 }
 
+/// Nobody else is asked about what is claimed anew: who never heard of it cannot know that it was taken over.
+void OwnerRole::ask_elsewhere(Now now) {
+  for (; !slow_.empty() && slow_.front().at <= now.at; slow_.pop_front()) {
+    const Timer timer = slow_.front();
+    Owned& owned = pool_[timer.slot];
+    if (owned.serial != timer.serial || owned.stage != Stage::copying || owned.again || broken(16)) continue;
+    if (ask_next(owned, name_of(owned), now, false) || ordinal_of(owned.epoch) > 1) continue;
+    fewer_.push_back({now.at + limits::copy_fewer_after, timer.serial, timer.slot});
+  }
+}
+
+/// Somebody is known besides those who were asked, and nobody knows that its process has ended.
+bool OwnerRole::others_missing(const Owned& owned) const {
+  const auto asked = std::span(owned.holders).first(owned.count);
+  bool missing = false;
+  membership_.for_each([&](const Peer& peer) {
+    const bool ended = peer.liveness == Liveness::left || (peer.liveness == Liveness::dead && peer.proven);
+    missing = missing || (!ended && std::ranges::find(asked, peer.member.node, &Holder::node) == asked.end());
+  });
+  return missing;
+}
+
+/// One that hangs, and nobody in its place: who submits does not wait until that one is dead. Where two are silent it may be
+/// this node that nobody hears. What was taken over waits too: the silent one may have taken it over as well.
+void OwnerRole::accept_fewer(Now now) {
+  for (; !fewer_.empty() && fewer_.front().at <= now.at; fewer_.pop_front()) {
+    Owned& owned = pool_[fewer_.front().slot];
+    if (owned.serial != fewer_.front().serial || owned.stage != Stage::copying || owned.again) continue;
+    if (others_missing(owned)) continue;
+    owned.needed = 0;
+    check_copied(owned, now);
+  }
+}
+
 void OwnerRole::on_tick(Now now) {
   repair_all(now);
-  for (; !slow_.empty() && slow_.front().at <= now.at; slow_.pop_front()) {
-    Owned& owned = pool_[slow_.front().slot];
-    // Nobody else is asked about what is claimed anew: who never heard of it cannot know that it was taken over.
-    if (owned.serial != slow_.front().serial || owned.stage != Stage::copying || owned.again) continue;
-    if (!broken(16)) ask_next(owned, name_of(owned), now, false);
-  }
+  accept_fewer(now);
+  ask_elsewhere(now);
   for (; !repeat_.empty() && repeat_.front().at <= now.at; repeat_.pop_front()) {
     const Timer timer = repeat_.front();
     Owned& owned = pool_[timer.slot];
@@ -538,8 +577,9 @@ void OwnerRole::on_turn_end(Now /*now*/, Effects& out) {
   releases_.clear();
   say_gathered(said_, membership_, out);
   if (!slow_.empty()) out.wake_by(slow_.front().at);
+  if (!fewer_.empty()) out.wake_by(fewer_.front().at);
   if (!repeat_.empty()) out.wake_by(repeat_.front().at);
-  if (under_ > 0 && membership_.alive() > 0) out.wake_by(repair_at_);
+  if (counters_.under_replicated > 0 && membership_.alive() > 0) out.wake_by(repair_at_);
 }
 
 }  // namespace taskmesh::core
