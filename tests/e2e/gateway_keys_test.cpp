@@ -104,7 +104,7 @@ SCENARIO("SIGHUP reads keys and certificate at once, and what cannot be used cha
   for (int i = 0; i < 10; ++i) CHECK(shows("gateway.pem"));
   put(key, "renewed.key");
   gateway.process().signal(SIGHUP);
-  CHECK(gateway.process().wait_for_err("keys and certificate were read again"));
+  CHECK(gateway.process().wait_for_err("key and certificate were read again"));
   for (int i = 0; i < 10; ++i) CHECK(shows("renewed.pem"));
   CHECK_FALSE(shows("gateway.pem"));
 }

@@ -5,8 +5,6 @@
 
 #include "wire/allocations.hpp"
 
-namespace archive_test {
-
 namespace {
 
 using namespace taskmesh;
@@ -198,5 +196,3 @@ SCENARIO("large octets are slices of what they came in, small ones pin nothing",
   CHECK(small.owner() != whole.owner());
   CHECK(small.view() == "ssssssssss");
 }
-
-}  // namespace archive_test

@@ -6,9 +6,8 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <new>
 #include <system_error>
-
-#include "taskmesh/base/check.hpp"
 
 namespace taskmesh::http {
 
@@ -98,7 +97,8 @@ void PlainSocket::shutdown(shutdown_type what, asio::error_code& error) {
 
 void TlsSocket::show_certificate() {
   const auto& newest = certificate_->in_force();
-  TASKMESH_CHECK(::SSL_set_SSL_CTX(asio_ssl_stream().native_handle(), newest->native_handle()) != nullptr);
+  if (::SSL_set_SSL_CTX(asio_ssl_stream().native_handle(), newest->native_handle()) == nullptr)
+    throw std::bad_alloc();
 }
 
 void TlsSocket::shutdown(asio::ip::tcp::socket::shutdown_type what, asio::error_code& error) {
@@ -124,6 +124,8 @@ Result<void> Certificate::renew() {
     read->set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_sslv2 |
                       asio::ssl::context::no_sslv3 | asio::ssl::context::no_tlsv1 |
                       asio::ssl::context::no_tlsv1_1);
+    // Nobody is there to be asked for a password: an encrypted key cannot be used, and is told so.
+    read->set_password_callback([](std::size_t, asio::ssl::context::password_purpose) { return ""; });
     read->use_certificate_chain_file(certificate_file_);
     read->use_private_key_file(key_file_, asio::ssl::context::pem);
     in_force_ = std::move(read);

@@ -98,7 +98,7 @@ class PatientSocket : public Socket {
   }
 
  private:
-  static constexpr Duration half_closed_step = 20ms;
+  static constexpr Duration half_closed_step = 250ms;
 
   /// One that is under way: until it is over, or forgotten with all that waits.
   class Write {

@@ -169,7 +169,7 @@ Answer Desk::head_of(const VisitPtr& visit, Answer answer) {
 void Desk::count(const VisitPtr& visit, int status) {
   numbers_.answered(visit->route, status, options_.now() - visit->began);
   visit->answered = true;
-  --*visit->open;
+  if (const auto open = std::exchange(visit->open, nullptr)) --*open;
 }
 
 void Desk::answer(const VisitPtr& visit, Answer answer) {

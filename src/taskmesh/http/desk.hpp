@@ -70,8 +70,16 @@ class Desk {
     std::string repeat_scope;  // Where its answer is kept for repeats; empty: nowhere.
     std::string repeat_key;    // The Idempotency-Key itself, as the mesh is told it.
     std::vector<std::pair<std::string, std::string>> headers;  // Of the answer, beside the usual ones.
-    std::shared_ptr<std::size_t> open;
+    std::shared_ptr<std::size_t> open;                         // Until it is counted out.
     bool answered = false;
+
+    Visit() = default;
+    Visit(const Visit&) = delete;
+    Visit& operator=(const Visit&) = delete;
+    /// Whoever had no memory to answer it lets it go.
+    ~Visit() {
+      if (open) --*open;
+    }
   };
   using VisitPtr = std::shared_ptr<Visit>;
   using Operate = void (Desk::*)(const VisitPtr&);

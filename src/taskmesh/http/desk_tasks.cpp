@@ -320,7 +320,8 @@ void Desk::tell_task(const VisitPtr& visit, const proto::TaskReport& report) {
   }
   TaggedDocument document{.body = task_document(report), .tag = {}};
   document.tag = entity_tag(document.body);
-  if (is_settled(report)) ended_.keep(report.id, document, options_.now());
+  // What our own node made up, as nobody answered it in time, may not be the last word.
+  if (is_settled(report) && report.worker != NodeId{}) ended_.keep(report.id, document, options_.now());
   answer_tagged(visit, {.status = 200, .body = std::move(document.body)}, std::move(document.tag));
 }
 

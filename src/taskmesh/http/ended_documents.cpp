@@ -14,8 +14,14 @@ const TaggedDocument* EndedDocuments::find(const TaskId& id, TimePoint now) {
 void EndedDocuments::keep(const TaskId& id, TaggedDocument document, TimePoint now) {
   forget_old(now);
   const std::size_t size = document.body.size();
-  if (size > limits::http_ended_bytes || !documents_.try_emplace(id, std::move(document)).second) return;
+  if (size > limits::http_ended_bytes || documents_.contains(id)) return;
   births_.push_back({id, now});
+  try {
+    documents_.emplace(id, std::move(document));
+  } catch (...) {
+    births_.pop_back();  // Both know it, or none.
+    throw;
+  }
   bytes_ += size;
   while (births_.size() > limits::http_ended_max || bytes_ > limits::http_ended_bytes) forget_oldest();
 }

@@ -161,19 +161,21 @@ void Gateway::Impl::tick() {
 
 /// Each by itself: what cannot be used of one does not keep the other from being renewed.
 void Gateway::Impl::reload() {
-  if (auto keys = key_watch->read()) desk->use(std::move(keys));
+  if (auto keys = key_watch->read()) desk->use(std::move(keys));  // It logs what it found.
+  if (!server->has_certificate()) return;
   const auto renewed = server->renew_certificate();
   if (!renewed)
     log->error("the certificate that was read before stays in force: " + to_string(renewed.error()));
   else
-    log->info("keys and certificate were read again");
+    log->info("key and certificate were read again");
 }
 
 void Gateway::Impl::leave() {
+  stop_at =
+      io::steady_now() + limits::http_stop_wait;  // First: what follows may fail, and the end must come.
   server->close_door();
   desk->leave();
   mesh->give_up();
-  stop_at = io::steady_now() + limits::http_stop_wait;
 }
 
 Gateway::Gateway(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -357,6 +357,7 @@ class Server : public HttpServer {
     }
   }
   void post(std::function<void()> work) override { asio::post(context_, std::move(work)); }
+  bool has_certificate() const override { return certificate_ != nullptr; }
   Result<void> renew_certificate() override { return certificate_ ? certificate_->renew() : Result<void>{}; }
   std::size_t writing() const override { return *writes_under_way(); }
   void close_door() override { server_.close_sync(); }

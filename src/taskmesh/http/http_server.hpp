@@ -90,6 +90,8 @@ class HttpServer {
   virtual void run() = 0;
   /// Runs it on the server's thread.
   virtual void post(std::function<void()> work) = 0;
+  /// It speaks TLS.
+  virtual bool has_certificate() const = 0;
   /// Connections from now on show the certificate that the files have now, with its key. Nothing without TLS. On the server's
   /// thread. Errors: invalid (they cannot be used together), and those that were there before stay.
   virtual Result<void> renew_certificate() = 0;

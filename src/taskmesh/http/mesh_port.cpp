@@ -95,14 +95,22 @@ void ClientPort::pump() {
     }
   }
   for (core::Notice& notice : handing_out_) {
-    if (auto* told = std::get_if<core::EventsTold>(&notice)) {
-      const auto watch = watches_.find(told->token);
-      if (watch != watches_.end()) watch->second(std::move(*told));
-    } else if (Then then = take(detail::token_of(notice))) {
-      then(&notice);
+    try {
+      hand_out(notice);
+    } catch (
+        const std::exception&) {  // No memory to tell it with: who asked is not answered, the others are.
     }
   }
   handing_out_.clear();
+}
+
+void ClientPort::hand_out(core::Notice& notice) {
+  if (auto* told = std::get_if<core::EventsTold>(&notice)) {
+    const auto watch = watches_.find(told->token);
+    if (watch != watches_.end()) watch->second(std::move(*told));
+  } else if (Then then = take(detail::token_of(notice))) {
+    then(&notice);
+  }
 }
 
 void ClientPort::send(core::Event&& event) {
@@ -112,7 +120,13 @@ void ClientPort::send(core::Event&& event) {
 
 /// The first of them wakes the node, and finds all: what is pushed while it wakes up wakes nobody.
 void ClientPort::flush() {
-  for (core::Event& event : asked_) host_->post(std::move(event));
+  try {
+    for (core::Event& event : asked_) host_->post(std::move(event));
+  } catch (...) {
+    asked_
+        .clear();  // Those who asked hear nothing and give up; what is left here would keep later ones from being sent.
+    throw;
+  }
   asked_.clear();
 }
 

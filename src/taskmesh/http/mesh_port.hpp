@@ -125,6 +125,7 @@ class ClientPort : public MeshPort {
   };
   ClientPort(std::function<void()> wake, std::function<void()> soon);
   void send(core::Event&& event);
+  void hand_out(core::Notice& notice);
   Result<void> start(const ClientOptions& options);
   core::Token ask(Duration budget, Then then, TaskId awaited = {});
   template <class Body>
