@@ -15,9 +15,6 @@ namespace {
 
 constexpr std::uint64_t line_seed_mark = 0x4c49'4e45'53ULL;
 
-/// So many workers without room for one task; then it is taken with fewer copies.
-constexpr std::uint8_t full_max = 3;
-
 void add_claim(std::vector<proto::Claim>& claims, const TaskId& id, std::uint32_t epoch) {
   claims.push_back({id, epoch});
 }
@@ -152,12 +149,14 @@ bool OwnerRole::begin(const TaskId& id, std::uint32_t epoch, std::string_view na
 }
 
 /// One more holder. False: there is nobody left to ask.
-bool OwnerRole::ask_next(Owned& owned, std::string_view name, Now now, bool first, NodeId refused) {
+bool OwnerRole::ask_next(Owned& owned, std::string_view name, Now now, bool first) {
   if (owned.count == holders_max) return false;
-  std::array<NodeId, holders_max + 1> without;
-  for (std::size_t i = 0; i < owned.count; ++i) without[i] = owned.holders[i].node;
-  without[owned.count] = refused;
-  const NodeId node = order_.first(owned.id, name, std::span(without).first(owned.count + 1U));
+  std::array<NodeId, holders_max + full_max> without;
+  const auto end = std::copy_n(
+      owned.full_nodes.begin(), owned.full,
+      std::ranges::transform(std::span(owned.holders).first(owned.count), without.begin(), &Holder::node)
+          .out);
+  const NodeId node = order_.first(owned.id, name, std::span(without.begin(), end));
   if (!node) return false;
   Holder& holder = owned.holders[owned.count++];
   holder = Holder{.node = node};
@@ -290,7 +289,8 @@ void OwnerRole::on_repl_dup(NodeId node, const proto::ReplDup& dup, Now now, Eff
   if (owned.ended) return;  // DONE is under way to it, and decides.
   forget_holder(owned, node);
   if (dup.why == proto::Refused::full) {
-    if (++owned.full < full_max) ask_next(owned, name_of(owned), now, false, node);
+    if (owned.full < full_max) owned.full_nodes[owned.full++] = node;
+    if (owned.full < full_max) ask_next(owned, name_of(owned), now, false);
     recount(owned);
     return check_copied(owned, now);
   }
@@ -445,6 +445,7 @@ void OwnerRole::on_peer_change(const PeerChange& change, Now now) {
       holder->asked = holder->stale = 0;
       say_again(owned, change.node, now);
     } else if (owned.count < owned.wanted) {
+      owned.full = 0;  // Who was full may have room again.
       repair(owned, now);
     }
   }

@@ -130,6 +130,7 @@ class OwnerRole {
     std::uint8_t stale = 0;  // Of them, those said before this process stood still: answers mean nothing.
   };
   static constexpr std::size_t holders_max = 4;
+  static constexpr std::uint8_t full_max = 3;  // So many without room are asked, then it is taken with fewer.
   struct Owned {
     TaskId id;
     std::uint32_t slot = 0;    // In pool_.
@@ -140,7 +141,7 @@ class OwnerRole {
     std::uint8_t wanted = 0;
     std::uint8_t needed = 0;  // Of wanted, those without which it is not accepted; 0: all asked but one.
     std::uint8_t count = 0;   // Of holders.
-    std::uint8_t full = 0;    // Workers that had no room for it.
+    std::uint8_t full = 0;    // Workers that had no room for it: the first so many of full_nodes.
     bool again = false;       // Its SUBMIT had been sent before: only the first keeper of the order is asked.
     bool unowed = false;
     bool called = false;   // Its listener has not acknowledged yet.
@@ -149,6 +150,7 @@ class OwnerRole {
     bool mending = false;  // Counted in mending_.
     bool stored = false;   // Some holder has confirmed this claim.
     std::array<Holder, holders_max> holders;
+    std::array<NodeId, full_max> full_nodes;  // They are not asked again until somebody comes.
     EndedPtr ended;
     Duration ttl{};
   };
@@ -173,7 +175,7 @@ class OwnerRole {
   };
   Match claim_of(NodeId node, const proto::Claim& claim);
   static bool counts(Holder& holder);
-  bool ask_next(Owned& owned, std::string_view name, Now now, bool first, NodeId refused = {});
+  bool ask_next(Owned& owned, std::string_view name, Now now, bool first);
   void arm(const Owned& owned, Now now);
   static Phase phase_of(const Owned& owned);
   void fill_up(Owned& owned, std::string_view name, Now now, bool first);
