@@ -216,42 +216,6 @@ SCENARIO(
   CHECK(delayed[delayed.size() / 2] < 500ms * time_factor);
 }
 
-SCENARIO(
-    "in a mesh of two a worker that hangs delays no acceptance by more than half a second, and has its "
-    "copies "
-    "when it goes on",
-    "[e2e][takeover][alone]") {
-  Mesh mesh(2, 1);
-  Client client;
-  REQUIRE(all_hold_for_all(client, 2));
-  Process& hung = keep_one_busy(client, mesh);
-  hung.signal(SIGSTOP);
-  const auto stopped = std::chrono::steady_clock::now();
-  std::vector<TaskId> ids;
-  std::vector<std::chrono::milliseconds> delayed;
-  while (since(stopped) < 1'200ms) {  // Not suspect yet: each task asks it for a copy.
-    const auto begun = std::chrono::steady_clock::now();
-    ids.push_back(client.delay(add(1, 2), copied));
-    const auto receipt = client.accepted(ids.back());
-    REQUIRE(receipt);
-    CHECK(receipt->nodes.size() == 1);  // And it says so.
-    delayed.push_back(since(begun));
-  }
-  const auto short_of_copies = [&] {
-    const auto workers = client.workers();
-    return std::ranges::any_of(workers, [](const auto& worker) { return worker.short_of_copies; });
-  };
-  CHECK(Mesh::eventually(short_of_copies));
-  hung.signal(SIGCONT);
-  for (const TaskId& id : ids) CHECK(client.wait_for<int>(id).value() == 3);
-  CHECK(Mesh::eventually([&] { return !short_of_copies(); }));
-  std::ranges::sort(delayed);
-  std::printf("%zu acceptances waited for it, %lld to %lld ms\n", delayed.size(),
-              static_cast<long long>(delayed.front().count()),
-              static_cast<long long>(delayed.back().count()));
-  CHECK(delayed[delayed.size() / 2] < 500ms * time_factor);
-}
-
 SCENARIO("a lone worker takes tasks without a copy, and they are copied when another one comes",
          "[e2e][takeover][alone]") {
   Mesh mesh(1, 1);

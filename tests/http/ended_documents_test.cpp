@@ -11,6 +11,13 @@ namespace {
 
 TaskId id_of(std::uint32_t number) { return make_task_id(1'700'000'000'000, 0, 7, number); }
 
+/// As a worker tells it, and not a client whose time to wait has passed.
+proto::TaskReport by_a_worker(TaskState state, const std::string& result = "") {
+  auto report = report_of(state, result);
+  report.worker.bytes[0] = 1;
+  return report;
+}
+
 }  // namespace
 
 TEST_CASE("what was told of an ended task is known for a moment, counted from when it was asked for",
@@ -46,7 +53,7 @@ TEST_CASE("who asks for an ended task right after another is told the same, and 
           "[desk][ended]") {
   World world;
   auto first = world.get(some_task);
-  world.mesh.report_next(report_of(TaskState::success, "5"));
+  world.mesh.report_next(by_a_worker(TaskState::success, "5"));
   auto second = world.get(some_task);
   CHECK(second->status() == 200);
   CHECK(second->answered->body == first->answered->body);
@@ -63,7 +70,7 @@ TEST_CASE("who asks for an ended task right after another is told the same, and 
   auto later = world.get(some_task);
   CHECK_FALSE(later->done());
   FakeMesh::take(world.mesh.statuses);  // Of the result.
-  auto gone = report_of(TaskState::success);
+  auto gone = by_a_worker(TaskState::success);
   gone.flags = proto::TaskReport::value_gone_flag;
   world.mesh.report_next(gone);
   CHECK(later->status() == 410);
@@ -72,7 +79,7 @@ TEST_CASE("who asks for an ended task right after another is told the same, and 
 
 TEST_CASE("what may change of a task is asked for each time", "[desk][ended]") {
   World world;
-  auto report = report_of(TaskState::success, "5");
+  auto report = by_a_worker(TaskState::success, "5");
   for (const auto callback : {CallbackState::pending, CallbackState::undelivered}) {
     report.callback = callback;
     world.get(some_task);
@@ -82,10 +89,14 @@ TEST_CASE("what may change of a task is asked for each time", "[desk][ended]") {
   }
   for (const auto state : {TaskState::queued, TaskState::running, TaskState::lost}) {
     world.get(some_task);
-    world.mesh.report_next(report_of(state));
+    world.mesh.report_next(by_a_worker(state));
     CHECK_FALSE(world.get(some_task)->done());
     FakeMesh::take(world.mesh.statuses);
   }
+  world.get(some_task);
+  world.mesh.report_next(report_of(TaskState::expired));  // The client's own word, not a worker's.
+  CHECK_FALSE(world.get(some_task)->done());
+  FakeMesh::take(world.mesh.statuses);
   world.get(some_task);
   report.callback = CallbackState::delivered;
   world.mesh.report_next(report);

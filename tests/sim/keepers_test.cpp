@@ -92,11 +92,10 @@ TEST_CASE(
 
 namespace {
 
-/// The longest wait for an acceptance, of tasks that went to others than the last worker, which hangs for four seconds.
-Duration slowest_acceptance(std::uint64_t seed, int replicas, core::Rules rules, bool keyed = false,
-                            int workers = 4) {
+/// The longest wait for an acceptance, of tasks that went to others than the one worker of four that hangs for four seconds.
+Duration slowest_acceptance(std::uint64_t seed, int replicas, core::Rules rules, bool keyed = false) {
   World world(seed);
-  for (int i = 0; i < workers; ++i) {
+  for (int i = 0; i < 4; ++i) {
     Plan plan{.endpoint = "tcp://127.0.0.1:" + std::to_string(24'800 + i)};
     plan.slots = 2;
     plan.serves = {"add"};
@@ -104,7 +103,7 @@ Duration slowest_acceptance(std::uint64_t seed, int replicas, core::Rules rules,
     world.add(plan);
   }
   const Host client = world.add({.kind = core::NodeKind::client});
-  const auto hangs = static_cast<Host>(workers - 1);
+  const Host hangs = 3;
   std::map<TaskId, TimePoint> submitted;
   Duration slowest{};
   std::size_t accepted = 0;
@@ -129,10 +128,7 @@ Duration slowest_acceptance(std::uint64_t seed, int replicas, core::Rules rules,
   }
   world.resume(hangs);
   world.run_for(5s);
-  CHECK(accepted > (workers > 2 ? 200 : 100));
-  for (int i = 0; i < workers; ++i) {  // Whoever was too slow holds it now.
-    CHECK(world.at(static_cast<Host>(i)).node->owner()->under_replicated() == 0);
-  }
+  CHECK(accepted > 200);
   return slowest;
 }
 
@@ -148,21 +144,6 @@ TEST_CASE("a keeper that hangs delays no acceptance by more than half a second",
     }
     CHECK(slowest_acceptance(1, replicas, core::Rules::without(16)) > 1s);
   }
-}
-
-TEST_CASE(
-    "with nobody in its place a keeper that hangs delays no acceptance by more than half a second either",
-    "[sim]") {
-  for (const int replicas : {1, 2}) {
-    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
-      INFO("seed " << seed << ", " << replicas << " copies in a mesh of " << replicas + 1);
-      const Duration slowest = slowest_acceptance(seed, replicas, {}, false, replicas + 1);
-      CHECK(slowest >= limits::copy_elsewhere_after + limits::copy_fewer_after);
-      CHECK(slowest < 500ms);
-    }
-    CHECK(slowest_acceptance(1, replicas, core::Rules::without(16), false, replicas + 1) > 1s);
-  }
-  CHECK(slowest_acceptance(1, 2, {}, true, 3) < 500ms);  // Of tasks with keys.
 }
 
 TEST_CASE(

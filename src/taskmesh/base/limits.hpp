@@ -140,9 +140,7 @@ inline constexpr std::size_t copies_max = 1'000'000;           ///< Tasks held f
 inline constexpr std::uint64_t copies_bytes_max = 1ULL << 30;  ///< ...and their payload; then REPL_DUP(full).
 inline constexpr std::size_t claims_max = 1'000;               ///< Claims in one record.
 inline constexpr Duration copy_elsewhere_after =
-    250ms;  ///< A REPL without answer: the next one is asked as well...
-inline constexpr Duration copy_fewer_after =
-    150ms;                                      ///< ...and where there is none, so long later it is accepted.
+    250ms;                                      ///< A REPL without answer: the next one is asked as well.
 inline constexpr Duration copy_repeat = 1s;     ///< REPL, DONE and RELEASE are said again until answered.
 inline constexpr Duration copy_ask_every = 5s;  ///< A keeper asks the owner about each copy.
 inline constexpr std::size_t gives_max = 256;   ///< Tasks that a leaving worker offers at a time...
@@ -246,8 +244,6 @@ static_assert(heartbeat_every + own_pulse + own_stall < suspect_after,
 static_assert(key_stall < suspect_after - heartbeat_every && key_stall < key_asked_for / 2,
               "who was taken for silent, or is forgotten, knows that it has to ask again");
 static_assert(key_skip_after + copy_repeat / 10 < 500ms, "one that hangs delays no acceptance by more");
-static_assert(copy_elsewhere_after + copy_fewer_after + copy_repeat / 20 <= 500ms,
-              "nor does a keeper that hangs");
 static_assert(window_bytes >= frame_bytes, "a window holds at least one frame");
 static_assert(list_bytes + name_bytes + address_bytes + error_text_bytes < frame_bytes,
               "a page fits a frame");

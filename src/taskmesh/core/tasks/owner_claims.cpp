@@ -30,8 +30,6 @@ void OwnerRole::ask_beyond(const TaskId& id, const std::vector<NodeId>& silent, 
   while (heard < owned->wanted && ask_next(*owned, name_of(*owned), now, true)) {
     if (answers(owned->holders[owned->count - 1U])) ++heard;
   }
-  // Nobody else is there: those that answer are enough.
-  if (heard > 0) owned->needed = static_cast<std::uint8_t>(std::min<std::ptrdiff_t>(heard, owned->needed));
   recount(*owned);
 }
 

@@ -1,7 +1,6 @@
 #include "taskmesh/core/tasks/owner_role.hpp"
 
 #include <algorithm>
-#include <span>
 #include <utility>
 
 #include "taskmesh/base/check.hpp"
@@ -58,7 +57,7 @@ OwnerRole::Owned& OwnerRole::make(const TaskId& id, std::uint32_t epoch) {
   owned.slot = slot;
   owned.serial = next_serial_++;
   owned.epoch = epoch;
-  owned.wanted = owned.needed = static_cast<std::uint8_t>(replicas_of(id));
+  owned.wanted = static_cast<std::uint8_t>(replicas_of(id));
   return owned;
 }
 
@@ -265,16 +264,13 @@ void OwnerRole::on_repl_ok(NodeId node, const proto::ReplOk& ok, Now now) {
   }
 }
 
-/// Enough copies, or all that there can be, or all but one that does not answer for long.
+/// Enough copies, or all that there can be.
 void OwnerRole::check_copied(Owned& owned, Now now) {
   if (owned.stage != Stage::copying) return;
   std::size_t stored = 0;
   for (std::size_t i = 0; i < owned.count; ++i) stored += owned.holders[i].stored ? 1U : 0U;
   // Who was asked anew may own it by now: then every answer counts, also of more than were wanted.
-  const std::size_t all = owned.count;
-  std::size_t needed = owned.again ? all : std::min<std::size_t>(owned.needed, all);
-  if (owned.needed == 0 && !owned.again)
-    needed = std::min<std::size_t>(owned.wanted, all - std::min<std::size_t>(all, 1));
+  const std::size_t needed = owned.again ? owned.count : std::min(owned.wanted, owned.count);
   if (stored < needed) return;
   owned.stage = Stage::open;
   owned.again = false;
@@ -513,44 +509,14 @@ void OwnerRole::on_stall(Now now) {
   }
 }
 
-/// Nobody else is asked about what is claimed anew: who never heard of it cannot know that it was taken over.
-void OwnerRole::ask_elsewhere(Now now) {
-  for (; !slow_.empty() && slow_.front().at <= now.at; slow_.pop_front()) {
-    const Timer timer = slow_.front();
-    Owned& owned = pool_[timer.slot];
-    if (owned.serial != timer.serial || owned.stage != Stage::copying || owned.again || broken(16)) continue;
-    if (ask_next(owned, name_of(owned), now, false) || ordinal_of(owned.epoch) > 1) continue;
-    fewer_.push_back({now.at + limits::copy_fewer_after, timer.serial, timer.slot});
-  }
-}
-
-/// Somebody is known besides those who were asked, and nobody knows that its process has ended.
-bool OwnerRole::others_missing(const Owned& owned) const {
-  const auto asked = std::span(owned.holders).first(owned.count);
-  bool missing = false;
-  membership_.for_each([&](const Peer& peer) {
-    const bool ended = peer.liveness == Liveness::left || (peer.liveness == Liveness::dead && peer.proven);
-    missing = missing || (!ended && std::ranges::find(asked, peer.member.node, &Holder::node) == asked.end());
-  });
-  return missing;
-}
-
-/// One that hangs, and nobody in its place: who submits does not wait until that one is dead. Where two are silent it may be
-/// this node that nobody hears. What was taken over waits too: the silent one may have taken it over as well.
-void OwnerRole::accept_fewer(Now now) {
-  for (; !fewer_.empty() && fewer_.front().at <= now.at; fewer_.pop_front()) {
-    Owned& owned = pool_[fewer_.front().slot];
-    if (owned.serial != fewer_.front().serial || owned.stage != Stage::copying || owned.again) continue;
-    if (others_missing(owned)) continue;
-    owned.needed = 0;
-    check_copied(owned, now);
-  }
-}
-
 void OwnerRole::on_tick(Now now) {
   repair_all(now);
-  accept_fewer(now);
-  ask_elsewhere(now);
+  for (; !slow_.empty() && slow_.front().at <= now.at; slow_.pop_front()) {
+    Owned& owned = pool_[slow_.front().slot];
+    // Nobody else is asked about what is claimed anew: who never heard of it cannot know that it was taken over.
+    if (owned.serial != slow_.front().serial || owned.stage != Stage::copying || owned.again) continue;
+    if (!broken(16)) ask_next(owned, name_of(owned), now, false);
+  }
   for (; !repeat_.empty() && repeat_.front().at <= now.at; repeat_.pop_front()) {
     const Timer timer = repeat_.front();
     Owned& owned = pool_[timer.slot];
@@ -578,7 +544,6 @@ void OwnerRole::on_turn_end(Now /*now*/, Effects& out) {
   releases_.clear();
   say_gathered(said_, membership_, out);
   if (!slow_.empty()) out.wake_by(slow_.front().at);
-  if (!fewer_.empty()) out.wake_by(fewer_.front().at);
   if (!repeat_.empty()) out.wake_by(repeat_.front().at);
   if (counters_.under_replicated > 0 && membership_.alive() > 0) out.wake_by(repair_at_);
 }

@@ -1,7 +1,7 @@
 // OwnerRole: the owner's side of the copies of its tasks.  Spec: proto/05-keepers.md sections 3 to 5.
 //
 // A task that asks for replicas is accepted (and started) only when enough other workers hold a copy of it, or there
-// are none, or only one that does not answer; its end is told only when one of them has recorded it; the copies are released when everybody who was to
+// are none; its end is told only when one of them has recorded it; the copies are released when everybody who was to
 // be told has acknowledged. Meanwhile each copy that is lost is made anew elsewhere.
 // The executor owns the tasks themselves and is called back: on_copied, on_end_copied, yield. What is to be sent is
 // gathered and leaves at the end of the turn. Tasks without replicas never come here.
@@ -41,7 +41,7 @@ class OwnerRole {
   // From the executor.
   /// Asks for copies of a task that it has just taken. False: nobody can hold one, take it as it is.
   bool begin(const TaskId& id, std::uint32_t epoch, std::string_view name, Now now);
-  /// Those that do not answer are asked, but not waited for: as many others are asked as well, as far as there are any.
+  /// Those that do not answer are asked, but not waited for: as many others are asked as well.
   void ask_beyond(const TaskId& id, const std::vector<NodeId>& silent, Now now);
   /// The task has ended. `owed`: somebody is to be told. False: nobody holds a copy, tell it at once.
   bool ending(const EndedPtr& ended, Duration ttl, bool owed, Now now);
@@ -139,10 +139,9 @@ class OwnerRole {
     std::uint32_t debts = 0;
     Stage stage = Stage::copying;
     std::uint8_t wanted = 0;
-    std::uint8_t needed = 0;  // Of wanted, those without which it is not accepted; 0: all asked but one.
-    std::uint8_t count = 0;   // Of holders.
-    std::uint8_t full = 0;    // Workers that had no room for it: the first so many of full_nodes.
-    bool again = false;       // Its SUBMIT had been sent before: only the first keeper of the order is asked.
+    std::uint8_t count = 0;  // Of holders.
+    std::uint8_t full = 0;   // Workers that had no room for it: the first so many of full_nodes.
+    bool again = false;      // Its SUBMIT had been sent before: only the first keeper of the order is asked.
     bool unowed = false;
     bool called = false;   // Its listener has not acknowledged yet.
     bool got = false;      // Somebody who waited has acknowledged the result.
@@ -190,9 +189,6 @@ class OwnerRole {
   void say_again(Owned& owned, NodeId only, Now now);
   bool outstanding(const Owned& owned) const;
   void check_copied(Owned& owned, Now now);
-  void ask_elsewhere(Now now);
-  void accept_fewer(Now now);
-  bool others_missing(const Owned& owned) const;
   void check_recorded(Owned& owned, Now now);
   void check_settled(Owned& owned, Now now);
   void recount(Owned& owned);
@@ -213,7 +209,6 @@ class OwnerRole {
   std::size_t mending_ = 0;   // Somebody was asked to hold what is short of copies, and has not answered.
   TimePoint repair_at_{};     // Tasks with too few copies are looked at again.
   std::deque<Timer> slow_;    // A REPL without answer: the next worker is asked as well.
-  std::deque<Timer> fewer_;   // There is none: it is accepted with the copies that there are.
   std::deque<Timer> repeat_;  // Whatever is not answered is said again.
   std::vector<Send> said_;
   std::map<NodeId, proto::Release> releases_;  // Of this turn.
