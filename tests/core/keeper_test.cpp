@@ -246,6 +246,22 @@ SCENARIO("the keeper of a worker that died runs its task, in a new epoch, and te
   CHECK(bench.sent<proto::Notify>(client).size() == 1);
 }
 
+SCENARIO("a SUBMIT for a task that is being taken over is answered when somebody holds it again",
+         "[core][keepers]") {
+  Bench bench{2};
+  bench.say(other, bench.repl(2, 1));
+  bench.say(bench.links[2], proto::Bye{node_id(2), 1});
+  const auto asked = bench.sent<proto::Repl>(bench.links[3]);
+  REQUIRE(asked.size() == 1);
+  bench.submit(1);
+  CHECK(bench.sent<proto::Accepted>(client).empty());
+  bench.submit(1);
+  bench.say(bench.links[3], proto::ReplOk{{{task(1), asked.front().epoch}}});
+  CHECK(bench.sent<proto::Accepted>(client).size() == 1);
+  bench.submit(1);
+  CHECK(bench.sent<proto::Accepted>(client).size() == 1);
+}
+
 SCENARIO("a once task of a worker that died is lost, and is not run again", "[core][keepers]") {
   Bench bench;
   proto::Repl record = bench.repl(2, 1);

@@ -28,11 +28,9 @@ void LoadView::on_answer(NodeId node, const proto::Load& load, TimePoint now) {
 
 void LoadView::on_heartbeat(NodeId node, const proto::Load& load, TimePoint now) {
   Row& row = make_row(node);
-  // An answer tells of this client's own moment; all clients hear the same heartbeat at once and would herd. One
-  // alone believes it: what its last answer told may have ended long ago, untold for nobody waits for it.
-  if (row.answered && load.clients > 1) {
-    if (now - row.answer_at < limits::answer_holds || random_.below(load.clients) != 0) return;
-  }
+  // An answer tells of this client's own moment; all clients hear the same heartbeat at once and would herd.
+  if (row.answered && now - row.answer_at < limits::answer_holds) return;
+  if (row.answered && load.clients > 1 && random_.below(load.clients) != 0) return;
   row.load = load;
   row.known = true;
 }

@@ -1,9 +1,9 @@
 // LoadView: how busy each worker is, as far as this client can know.  Spec: proto/03-tasks.md section 5.
 //
 // Load rides on answers. To it the client adds what it has sent there itself and not heard the end of, times the
-// number of clients (each of them does the same at the same moment). All clients hear the same heartbeat and would
-// herd: where there are several its load counts only when no answer has told one for answer_holds, and then for one
-// client in `clients`. Pure; one thread.
+// number of clients (each of them does the same at the same moment). A heartbeat's load counts only when no
+// answer has told one for answer_holds, and then for one client in `clients`: all hear the same heartbeat and would
+// herd. Pure; one thread.
 #pragma once
 
 #include <unordered_map>
