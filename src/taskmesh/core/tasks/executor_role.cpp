@@ -81,7 +81,8 @@ bool ExecutorRole::answer_known(LinkId link, const proto::Submit& submit, SeenId
     task->submit.seq = submit.seq;
     task->asked_on = link;
     if (waits(submit)) add_waiter(*task, {link, submit.reply_codec});
-    if (task->place == Place::copying) task->unanswered = true;  // Claimed anew: who held it before may be gone (R1).
+    // Claimed anew: who held it before may be gone (R1).
+    if (task->place == Place::copying) task->unanswered = true;
     if (!task->unanswered) answers_.accepted(link, submit.seq);
     return true;
   }
