@@ -115,7 +115,7 @@ SCENARIO("a peer that dies is told at once and found again when it is back", "[i
         CHECK(client->counters().unsent == 1);
         CHECK_FALSE(client->pending());
         AND_WHEN("another worker takes its place") {
-          Peer heir({.bind = endpoint, .mesh_tag = 7});
+          Peer heir({.bind = endpoint, .mesh_tag = 7}, test::patience);
           turn_until({&client, &heir}, [&] { return client.count<core::LinkUp>() == 2; });
           client->send(dialled, submit(2));
           turn_until({&client, &heir}, [&] { return heir.count<core::Received>() == 1; });

@@ -17,8 +17,14 @@ inline constexpr Duration patience = 20s;
 
 class Peer {
  public:
-  explicit Peer(io::TransportOptions options) {
-    auto opened = io::ZmqTransport::open(std::move(options), *poller_, Log(LogLevel::off));
+  /// `budget`: how long the port of an address may still be somebody else's, a test beside this one for instance.
+  explicit Peer(const io::TransportOptions& options, Duration budget = {}) {
+    const TimePoint until = io::steady_now() + budget;
+    auto opened = io::ZmqTransport::open(options, *poller_, Log(LogLevel::off));
+    while (!opened && io::steady_now() < until) {
+      poller_->wait(1ms);
+      opened = io::ZmqTransport::open(options, *poller_, Log(LogLevel::off));
+    }
     REQUIRE(opened);
     transport_ = std::move(*opened);
   }
