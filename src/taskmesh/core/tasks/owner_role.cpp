@@ -151,11 +151,10 @@ bool OwnerRole::begin(const TaskId& id, std::uint32_t epoch, std::string_view na
 bool OwnerRole::ask_next(Owned& owned, std::string_view name, Now now, bool first) {
   if (owned.count == holders_max) return false;
   std::array<NodeId, holders_max + full_max> without;
-  const auto end = std::copy_n(
-      owned.full_nodes.begin(), owned.full,
-      std::ranges::transform(std::span(owned.holders).first(owned.count), without.begin(), &Holder::node)
-          .out);
-  const NodeId node = order_.first(owned.id, name, std::span(without.begin(), end));
+  std::size_t known = 0;
+  for (std::size_t i = 0; i < owned.count; ++i) without[known++] = owned.holders[i].node;
+  for (std::size_t i = 0; i < owned.full; ++i) without[known++] = owned.full_nodes[i];
+  const NodeId node = order_.first(owned.id, name, std::span(without).first(known));
   if (!node) return false;
   Holder& holder = owned.holders[owned.count++];
   holder = Holder{.node = node};
