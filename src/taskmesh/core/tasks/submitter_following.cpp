@@ -24,7 +24,7 @@ bool names(const std::vector<proto::Range>& seqs, std::uint64_t seq) {
 WorkerLink* SubmitterRole::next_holder(const FlyingTask& task, NodeId after) {
   std::vector<NodeId> order = copy_order_.all(task.submit.id, task.submit.name);
   if (task.copies.has_value()) {
-    std::ranges::stable_partition(order, [&](const NodeId& node) {
+    std::stable_partition(order.begin(), order.end(), [&](const NodeId& node) {
       return std::ranges::find(*task.copies, node) != task.copies->end();
     });
   }
